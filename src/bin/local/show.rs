@@ -1,0 +1,61 @@
+//! What a person sees. Colours only on a terminal (and not with NO_COLOR).
+
+use std::path::Path;
+
+use anstream::{eprintln, println};
+use anstyle::{AnsiColor, Style};
+use segment_klaviyo::answer::Answer;
+use segment_klaviyo::standin::Recorded;
+use serde::Serialize;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const FAIR: Style = AnsiColor::Yellow.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// One delivery: the answer, the calls, and why something was not delivered.
+pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
+    println!("\n{BOLD}{}{BOLD:#}", path.display());
+
+    let style = style_of(answer.status);
+    println!("\n  Segment is told {style}{}{style:#}", answer.status);
+    if let Some(seconds) = answer.retry_after {
+        println!("    {DIM}Retry-After: {seconds}{DIM:#}");
+    }
+    println!("{}", indented(&answer.report));
+
+    println!("\n  Calls to Klaviyo: {}", calls.len());
+    for (number, call) in (1..).zip(calls) {
+        let style = style_of(call.status);
+        println!("\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}", call.method, call.path, call.status);
+        println!("{}", indented(&call.body));
+        if call.status >= 400 {
+            println!("  {DIM}answer{DIM:#}\n{}", indented(&call.answer));
+        }
+    }
+
+    for item in &answer.report.results {
+        let id = item.message_id.as_deref().unwrap_or("no messageId");
+        println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
+        println!("    {FAIR}{} ({}){FAIR:#}: {}", item.outcome, item.reason, item.detail);
+    }
+}
+
+/// Something that keeps the tool from working.
+pub(crate) fn problem(text: &str) {
+    eprintln!("{BAD}error{BAD:#}: {text}");
+}
+
+fn style_of(status: u16) -> Style {
+    match status {
+        200..=299 => GOOD,
+        300..=499 => FAIR,
+        _ => BAD,
+    }
+}
+
+fn indented(json: &impl Serialize) -> String {
+    let pretty = serde_json::to_string_pretty(json).unwrap_or_default();
+    pretty.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,155 @@
+//! Lambda's events → one request: API Gateway 1.0 (REST) and 2.0 (HTTP), Function URLs.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use thiserror::Error;
+
+use crate::signature::{Credentials, SIGNATURE_HEADER, TOKEN_HEADER};
+
+/// The parts of an event that say anything here, read in one pass: bodies go up to 6 MB, and the
+/// crate's full event types would decode every header, cookie and authorizer besides.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LambdaEvent {
+    /// Payload 1.0.
+    http_method: Option<IgnoredAny>,
+    request_context: Option<RequestContext>,
+    headers: Option<Headers>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct RequestContext {
+    /// Payload 2.0.
+    http: Option<IgnoredAny>,
+}
+
+/// An event that is none of those this function is for.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("not an event this function is for: expected an API Gateway (REST or HTTP API) or Function URL request")]
+pub struct NotARequest;
+
+/// An HTTP request, whichever way it came.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request<'e> {
+    /// The raw bytes that were sent.
+    pub body: Cow<'e, [u8]>,
+    headers: &'e Headers,
+}
+
+impl LambdaEvent {
+    /// The HTTP request in the event. A body that is not the base64 it is said to be counts as empty:
+    /// no signature fits it.
+    pub fn request(&self) -> Result<Request<'_>, NotARequest> {
+        let is_http = self.http_method.is_some() || self.request_context.as_ref().is_some_and(|it| it.http.is_some());
+        if !is_http {
+            return Err(NotARequest);
+        }
+        let body = self.body.as_deref().unwrap_or_default();
+        let body = match self.is_base64_encoded {
+            Some(true) => Cow::Owned(STANDARD.decode(body).unwrap_or_default()),
+            _ => Cow::Borrowed(body.as_bytes()),
+        };
+        Ok(Request { body, headers: self.headers.as_ref().unwrap_or(&NO_HEADERS) })
+    }
+}
+
+impl Request<'_> {
+    /// What the request says for itself.
+    pub fn credentials(&self) -> Credentials<'_> {
+        Credentials {
+            signature: self.headers.signature.as_deref(),
+            authorization: self.headers.authorization.as_deref(),
+        }
+    }
+}
+
+/// The two headers that matter, whatever the case of their names.
+#[derive(Default, PartialEq, Eq)]
+struct Headers {
+    signature: Option<String>,
+    authorization: Option<String>,
+}
+
+static NO_HEADERS: Headers = Headers { signature: None, authorization: None };
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Headers { … }")
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Headers;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object of headers")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+                let mut headers = Headers::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name.eq_ignore_ascii_case(SIGNATURE_HEADER) {
+                        headers.signature = map.next_value()?;
+                    } else if name.eq_ignore_ascii_case(TOKEN_HEADER) {
+                        headers.authorization = map.next_value()?;
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(headers)
+            }
+        }
+        deserializer.deserialize_map(Names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(json: &str) -> LambdaEvent {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_http_event_is_one_request() {
+        for json in [
+            r#"{"version": "2.0", "requestContext": {"http": {"method": "POST"}}, "headers": {"x-signature": "ab"}, "body": "hi"}"#,
+            r#"{"httpMethod": "POST", "headers": {"X-Signature": "ab"}, "body": "aGk=", "isBase64Encoded": true}"#,
+            r#"{"requestContext": {"http": {}}, "headers": {"X-SIGNATURE": "ab", "host": "h"}, "body": "hi", "isBase64Encoded": false}"#,
+        ] {
+            let event = event(json);
+            let request = event.request().unwrap();
+            assert_eq!((request.body.as_ref(), request.credentials().signature), (b"hi".as_slice(), Some("ab")), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_empty() {
+        for json in [
+            r#"{"httpMethod": "POST"}"#,
+            r#"{"httpMethod": "POST", "headers": null, "body": null}"#,
+            r#"{"httpMethod": "POST", "body": "not base64!", "isBase64Encoded": true}"#,
+        ] {
+            let event = event(json);
+            let request = event.request().unwrap();
+            assert_eq!((request.body.as_ref(), request.credentials().signature), (b"".as_slice(), None), "{json}");
+        }
+    }
+
+    #[test]
+    fn other_events_are_none_of_ours() {
+        for json in ["{}", r#"{"key1": "value1"}"#, r#"{"source": "aws.events", "detail": {}}"#] {
+            assert_eq!(event(json).request(), Err(NotARequest), "{json}");
+        }
+    }
+}

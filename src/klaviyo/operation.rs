@@ -1,0 +1,104 @@
+//! What is to be done in Klaviyo, before it is put into calls.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::segment::json::{Fields, Json};
+
+/// One thing to be done in Klaviyo.
+#[derive(Debug, Clone)]
+pub enum Operation<'a> {
+    /// Create or update a profile.
+    Import(Profile<'a>),
+    /// Record an event.
+    Record(Event<'a>),
+    /// Subscribe a profile to a list.
+    Subscribe(Subscription<'a>),
+}
+
+/// Who somebody is in Klaviyo. Only these are ever sent as identifiers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Identity<'a> {
+    /// A valid address, trimmed and lower-cased.
+    pub email: Option<String>,
+    /// The merchant's own id, at most 255 characters.
+    pub external_id: Option<Cow<'a, str>>,
+}
+
+/// A profile as far as one message tells it.
+#[derive(Debug, Clone, Default)]
+pub struct Profile<'a> {
+    /// Whose profile it is.
+    pub identity: Identity<'a>,
+    /// In E.164, or `Null` to clear it. Klaviyo matches by it too.
+    pub phone_number: Option<Json<'a>>,
+    /// Klaviyo's own fields: `first_name`, `organization`, …
+    pub attributes: Fields<'a>,
+    /// Klaviyo's own fields of a place: `city`, `zip`, `timezone`, …
+    pub location: Fields<'a>,
+    /// Everything else, by the merchant's own names.
+    pub properties: Fields<'a>,
+    /// Changes to custom properties that need not be known to be changed.
+    pub patch: Patch<'a>,
+}
+
+/// `meta.patch_properties` of a profile.
+#[derive(Debug, Clone, Default)]
+pub struct Patch<'a> {
+    /// Names of properties to remove.
+    pub unset: Vec<Cow<'a, str>>,
+    /// Values to add to list properties.
+    pub append: Fields<'a>,
+    /// Values to take out of list properties.
+    pub unappend: Fields<'a>,
+}
+
+impl Patch<'_> {
+    /// Whether nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        self.unset.is_empty() && self.append.is_empty() && self.unappend.is_empty()
+    }
+}
+
+/// An event of one profile.
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    /// 1–127 characters.
+    pub metric: Cow<'a, str>,
+    /// Who did it.
+    pub profile: Profile<'a>,
+    /// What flows and templates read.
+    pub properties: Properties<'a>,
+    /// RFC 3339, UTC, milliseconds; without it Klaviyo takes the time of the request.
+    pub time: Option<String>,
+    /// Money, in `value_currency`.
+    pub value: Option<f64>,
+    /// Three upper-case letters (ISO 4217).
+    pub value_currency: Option<String>,
+    /// Klaviyo keeps one event for each of (profile, metric, unique_id). 1–255 characters.
+    pub unique_id: String,
+}
+
+/// Properties of an event.
+#[derive(Debug, Clone)]
+pub enum Properties<'a> {
+    /// The message's own bytes.
+    Unchanged(&'a RawValue),
+    /// Put together from several objects.
+    Merged(Fields<'a>),
+}
+
+/// Somebody's consent to be written to.
+#[derive(Debug, Clone)]
+pub struct Subscription<'a> {
+    /// The list that is subscribed to.
+    pub list_id: Cow<'a, str>,
+    /// The address, when the email channel is consented to.
+    pub email: Option<String>,
+    /// The number in E.164, when the SMS channel is consented to.
+    pub phone_number: Option<String>,
+    /// When consent was given, for somebody who is subscribed without being asked again (RFC 3339).
+    /// `None`: Klaviyo asks as the list's double opt-in says.
+    pub consented_at: Option<String>,
+}

@@ -1,0 +1,37 @@
+//! Binary `bootstrap`: what AWS Lambda runs.
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use segment_klaviyo::handler::{Destination, Invocation};
+use segment_klaviyo::{ingress, telemetry::Log};
+
+/// One invocation at a time is Lambda's rule, so one thread does.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let log = Log::stdout();
+    let destination = match Destination::start(|name| std::env::var(name).ok(), log.clone()).await {
+        Ok(destination) => destination,
+        Err(error) => {
+            log.error("the function cannot start", &error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let destination = &destination;
+    let handle = async |event: LambdaEvent<ingress::LambdaEvent>| {
+        let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
+        let invocation = Invocation {
+            request_id: Some(event.context.request_id),
+            time_left: Some(deadline.duration_since(SystemTime::now()).unwrap_or_default()),
+        };
+        Ok::<_, Error>(destination.handle(&event.payload, invocation).await.into_response())
+    };
+    match run(service_fn(handle)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.error("the runtime stopped", error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}

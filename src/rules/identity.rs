@@ -1,0 +1,91 @@
+//! Whose message it is: email as the primary identifier, as Klaviyo Classic had it.
+
+use email_address::{EmailAddress, Options};
+
+use super::phone::Phone;
+use super::{Stop, phone};
+use crate::klaviyo::Identity;
+use crate::outcome::{Ignored, Rejected};
+use crate::segment::json::Fields;
+use crate::segment::{Kind, Message};
+use crate::settings::Rules;
+
+/// Klaviyo takes external ids up to this many characters.
+const EXTERNAL_ID_CHARACTERS: usize = 255;
+
+/// The spellings of the phone number's trait.
+pub(super) const PHONE_KEYS: [&str; 3] = ["phone", "phoneNumber", "phone_number"];
+
+/// Somebody, as far as a message tells.
+pub(super) struct Person<'a> {
+    /// What Klaviyo is to know them by.
+    pub(super) identity: Identity<'a>,
+    /// Their phone number, if the message has one.
+    pub(super) phone: Option<Phone<'a>>,
+}
+
+impl<'a> Person<'a> {
+    /// The person, or the rule that says the message cannot be told from anybody's.
+    pub(super) fn read(message: &Message<'a>, rules: &Rules) -> Result<Self, Stop> {
+        let phone = match message.kind {
+            Kind::Identify => phone::read(&message.traits),
+            _ => phone::read(&message.context_traits).or_else(|| phone::read(&message.properties)),
+        };
+        Ok(Person { identity: identity(message, rules)?, phone })
+    }
+}
+
+fn identity<'a>(message: &Message<'a>, rules: &Rules) -> Result<Identity<'a>, Stop> {
+    let email = email_of(message);
+    if rules.enforce_email {
+        let email = Some(email.ok_or(Stop::Ignore(Ignored::NoEmail))?);
+        return Ok(Identity { email, external_id: None });
+    }
+    let user_id = message.user_id.clone().filter(|id| email.as_ref().is_none_or(|email| !id.eq_ignore_ascii_case(email)));
+    let anonymous_id = || message.anonymous_id.clone().filter(|_| rules.fallback_on_anonymous_id);
+    let external_id = user_id.or_else(|| if email.is_none() { anonymous_id() } else { None });
+    if external_id.as_ref().is_some_and(|id| id.chars().count() > EXTERNAL_ID_CHARACTERS) {
+        return Err(Stop::Reject(Rejected::ExternalIdTooLong));
+    }
+    if email.is_none() && external_id.is_none() {
+        return Err(Stop::Ignore(Ignored::NoIdentifier));
+    }
+    Ok(Identity { email, external_id })
+}
+
+/// The first valid address of `traits.email`, `properties.email`, `context.traits.email` and `userId`.
+fn email_of(message: &Message) -> Option<String> {
+    let of = |fields: &Fields| fields.text(&["email"]).and_then(|text| email(&text));
+    of(&message.traits)
+        .or_else(|| of(&message.properties))
+        .or_else(|| of(&message.context_traits))
+        .or_else(|| email(message.user_id.as_deref()?))
+}
+
+/// An address that Klaviyo takes, lower-cased: a local part and a domain with a dot in it.
+fn email(text: &str) -> Option<String> {
+    let strict = Options::default().with_required_tld().without_display_text().without_domain_literal();
+    EmailAddress::parse_with_options(text, strict).ok().map(|email| email.to_string().to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::email;
+
+    #[test]
+    fn addresses_are_lower_cased_and_must_have_a_domain() {
+        for (text, expected) in [
+            ("Sarah.Mason@Klaviyo-Demo.com", Some("sarah.mason@klaviyo-demo.com")),
+            ("a+b@klaviyo-demo.co.uk", Some("a+b@klaviyo-demo.co.uk")),
+            ("sarah", None),
+            ("sarah@localhost", None),
+            ("sarah mason@klaviyo-demo.com", None),
+            ("Sarah <sarah@klaviyo-demo.com>", None),
+            ("sarah@[127.0.0.1]", None),
+            ("a@b@klaviyo-demo.com", None),
+            ("", None),
+        ] {
+            assert_eq!(email(text).as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Traits → a Klaviyo profile: <https://segment.com/docs/connections/spec/identify/#traits>
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::identity::{PHONE_KEYS, Person};
+use super::integrations::Integration;
+use super::phone::Phone;
+use crate::klaviyo::{Patch, Profile};
+use crate::segment::Message;
+use crate::segment::json::{self, Fields, Json};
+
+/// A Klaviyo field and the trait it comes from, in every spelling that is read.
+type Source = (&'static str, &'static [&'static str]);
+
+const FIRST_NAME: Source = ("first_name", &["firstName", "first_name"]);
+const LAST_NAME: Source = ("last_name", &["lastName", "last_name"]);
+const ORGANIZATION: Source = ("organization", &["organization", "company"]);
+const TEXTS: [Source; 3] = [("title", &["title"]), ("image", &["avatar"]), ("locale", &["locale"])];
+const TIMEZONE: Source = ("timezone", &["timezone"]);
+const PLACE: [Source; 6] = [
+    ("address1", &["street"]),
+    ("address2", &["street2", "street_2"]),
+    ("city", &["city"]),
+    ("region", &["state", "region"]),
+    ("zip", &["postalCode", "postal_code", "zip"]),
+    ("country", &["country"]),
+];
+
+/// The profile that an identify tells of, custom properties and all.
+pub(super) fn import<'a>(message: &Message<'a>, person: &Person<'a>, integration: &Integration<'a>) -> Profile<'a> {
+    let mut traits = Traits { fields: &message.traits, read: vec!["email"] };
+    let mut attributes = Fields::default();
+    let mut location = Fields::default();
+
+    traits.name(&mut attributes);
+    traits.company(&mut attributes);
+    for source in TEXTS {
+        traits.take(source, &mut attributes);
+    }
+    traits.take(TIMEZONE, &mut location);
+    traits.address(&mut location);
+    for source in PLACE {
+        if !location.has(source.0) {
+            traits.take(source, &mut location);
+        }
+    }
+
+    traits.read.extend(PHONE_KEYS);
+    let mut properties = traits.rest();
+    if let Some(Phone::Unreadable(raw)) = person.phone {
+        properties.push("phone", Json::Raw(raw));
+    }
+    Profile {
+        identity: person.identity.clone(),
+        phone_number: person.phone.as_ref().and_then(Phone::attribute),
+        attributes,
+        location,
+        properties,
+        patch: patch(integration),
+    }
+}
+
+/// The little that an event tells of its profile: identifiers, first and last name.
+pub(super) fn of_event<'a>(message: &Message<'a>, person: &Person<'a>, with_phone: bool) -> Profile<'a> {
+    let mut attributes = Fields::default();
+    for (field, keys) in [FIRST_NAME, LAST_NAME] {
+        let name = message.context_traits.text(keys).or_else(|| message.properties.text(keys));
+        if let Some(name) = name {
+            attributes.push(field, Json::Text(name));
+        }
+    }
+    let number = person.phone.as_ref().and_then(Phone::number).filter(|_| with_phone);
+    Profile {
+        identity: person.identity.clone(),
+        phone_number: number.map(|number| Json::Text(number.to_owned().into())),
+        attributes,
+        ..Profile::default()
+    }
+}
+
+/// Traits, and which of them have found their place.
+struct Traits<'t, 'a> {
+    fields: &'t Fields<'a>,
+    read: Vec<&'static str>,
+}
+
+impl<'a> Traits<'_, 'a> {
+    /// Moves a trait to its Klaviyo field. One that is no text stays what it is: a custom property.
+    fn take(&mut self, (field, keys): Source, to: &mut Fields<'a>) {
+        for key in keys {
+            if let Some(value) = self.fields.raw(key).and_then(text_or_null) {
+                to.push(field, value);
+                self.read.push(key);
+                return;
+            }
+        }
+    }
+
+    /// First and last name, else `name` split at its first space.
+    fn name(&mut self, attributes: &mut Fields<'a>) {
+        self.take(FIRST_NAME, attributes);
+        self.take(LAST_NAME, attributes);
+        if !attributes.is_empty() {
+            return;
+        }
+        let Some(name) = self.fields.text(&["name"]) else { return };
+        let (first, last) = match name.split_once(char::is_whitespace) {
+            Some((first, last)) => (first.to_owned(), Some(last.trim().to_owned())),
+            None => (name.into_owned(), None),
+        };
+        attributes.push(FIRST_NAME.0, Json::Text(first.into()));
+        if let Some(last) = last {
+            attributes.push(LAST_NAME.0, Json::Text(last.into()));
+        }
+        self.read.push("name");
+    }
+
+    /// `organization`, `company` or `company.name`.
+    fn company(&mut self, attributes: &mut Fields<'a>) {
+        self.take(ORGANIZATION, attributes);
+        let company = self.fields.object("company");
+        if let Some(name) = company.raw("name").and_then(text_or_null).filter(|_| !attributes.has(ORGANIZATION.0)) {
+            attributes.push(ORGANIZATION.0, name);
+            self.settle("company", &company, &["name"]);
+        }
+    }
+
+    /// The parts of `address`.
+    fn address(&mut self, location: &mut Fields<'a>) {
+        let address = self.fields.object("address");
+        let mut parts = Traits { fields: &address, read: Vec::new() };
+        for source in PLACE {
+            parts.take(source, location);
+        }
+        let read = parts.read;
+        self.settle("address", &address, &read);
+    }
+
+    /// An object that Klaviyo's fields hold entirely is read; one with more in it is also kept as it is.
+    fn settle(&mut self, key: &'static str, object: &Fields, read: &[&str]) {
+        if !object.is_empty() && object.iter().all(|(name, _)| read.contains(&name.as_ref())) {
+            self.read.push(key);
+        }
+    }
+
+    /// Everything that has found no place: custom properties, with the types they have.
+    fn rest(&self) -> Fields<'a> {
+        let rest = self.fields.iter().filter(|(key, _)| !self.read.contains(&key.as_ref()));
+        rest.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+}
+
+/// `fieldsToUnset`, `fieldsToAppend` and `fieldsToUnappend` of the message's options for Klaviyo.
+fn patch<'a>(integration: &Integration<'a>) -> Patch<'a> {
+    let options = integration.options();
+    let names = |raw: &'a RawValue| -> Vec<Cow<'a, str>> {
+        match json::text(raw) {
+            Some(name) => vec![name],
+            None => serde_json::from_str::<Vec<&RawValue>>(raw.get())
+                .map(|names| names.into_iter().filter_map(json::text).collect())
+                .unwrap_or_default(),
+        }
+    };
+    Patch {
+        unset: options.raw("fieldsToUnset").map(names).unwrap_or_default(),
+        append: options.object("fieldsToAppend"),
+        unappend: options.object("fieldsToUnappend"),
+    }
+}
+
+/// Text as it reads, `null` as Klaviyo's way to clear a field, nothing for any other type.
+fn text_or_null(raw: &RawValue) -> Option<Json<'_>> {
+    if json::is_null(raw) { Some(Json::Null) } else { json::text(raw).map(Json::Text) }
+}

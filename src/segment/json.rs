@@ -1,0 +1,215 @@
+//! JSON read one level at a time: what no rule looks at is never decoded, only passed on.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize as DeriveDeserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A value on its way to Klaviyo: either the merchant's own bytes or something a rule made.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Json<'a> {
+    /// The bytes as Segment sent them.
+    Raw(&'a RawValue),
+    /// Text that a rule read or made.
+    Text(Cow<'a, str>),
+    /// A number that a rule read or computed.
+    Number(f64),
+    /// An object that a rule put together.
+    Object(Fields<'a>),
+    /// Klaviyo clears the field.
+    Null,
+}
+
+/// One level of a JSON object in the order it was written. Values stay raw until a rule asks.
+#[derive(Debug, Clone, Default)]
+pub struct Fields<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+impl<'a> Fields<'a> {
+    /// The object in `raw`, or `None` when it is something else.
+    pub fn parse(raw: &'a RawValue) -> Option<Self> {
+        if raw.get().starts_with('{') { serde_json::from_str(raw.get()).ok() } else { None }
+    }
+
+    /// The bytes under `key` as Segment sent them; the last one wins when a key is repeated, as in JavaScript.
+    pub fn raw(&self, key: &str) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(name, _)| name == key).and_then(|(_, value)| match value {
+            Json::Raw(raw) => Some(*raw),
+            _ => None,
+        })
+    }
+
+    /// The first of `keys` that reads as text (see [`text`]).
+    pub fn text(&self, keys: &[&str]) -> Option<Cow<'a, str>> {
+        keys.iter().find_map(|key| text(self.raw(key)?))
+    }
+
+    /// The object under `key`; empty when there is none or when it is something else.
+    pub fn object(&self, key: &str) -> Fields<'a> {
+        self.raw(key).and_then(Fields::parse).unwrap_or_default()
+    }
+
+    /// Every key with its value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &(Cow<'a, str>, Json<'a>)> {
+        self.0.iter()
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `key` is there, whatever its value.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == key)
+    }
+
+    /// Adds a key at the end.
+    pub fn push(&mut self, key: impl Into<Cow<'a, str>>, value: Json<'a>) {
+        self.0.push((key.into(), value));
+    }
+}
+
+impl<'a, K: Into<Cow<'a, str>>> FromIterator<(K, Json<'a>)> for Fields<'a> {
+    fn from_iter<I: IntoIterator<Item = (K, Json<'a>)>>(pairs: I) -> Self {
+        Fields(pairs.into_iter().map(|(key, value)| (key.into(), value)).collect())
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Level;
+        impl<'de> Visitor<'de> for Level {
+            type Value = Fields<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::with_capacity(16);
+                while let Some(Str(key)) = map.next_key()? {
+                    fields.push((key, Json::Raw(map.next_value()?)));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Level)
+    }
+}
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// A string that borrows from the input unless it holds an escape.
+#[derive(DeriveDeserialize)]
+struct Str<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A string, or a number as it was written (12345 → "12345"), trimmed; `None` for anything else and
+/// for text that is empty.
+pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let read = match raw.get().as_bytes().first()? {
+        b'"' => serde_json::from_str::<Str>(raw.get()).ok()?.0,
+        b'-' | b'0'..=b'9' => Cow::Borrowed(raw.get()),
+        _ => return None,
+    };
+    let trimmed = match read {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    };
+    (!trimmed.is_empty()).then_some(trimmed)
+}
+
+/// A JSON string as it stands, neither trimmed nor made from a number.
+pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Str>(raw.get()).ok().map(|Str(text)| text)
+}
+
+/// A finite number, or text that is nothing but one ("39.95", "1e3"). "$1,234.50" and "12,50" are
+/// not guessed at.
+pub fn number(raw: &RawValue) -> Option<f64> {
+    let text = text(raw)?;
+    // Rust also reads "inf" and "nan", which are no amounts.
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    text.parse::<f64>().ok().filter(|n| plain && n.is_finite())
+}
+
+/// `true` or `false`, also as text in any case.
+pub fn boolean(raw: &RawValue) -> Option<bool> {
+    match raw.get().trim_matches('"') {
+        text if text.eq_ignore_ascii_case("true") => Some(true),
+        text if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether the value is `null`.
+pub fn is_null(raw: &RawValue) -> bool {
+    raw.get() == "null"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn text_is_a_string_or_a_number_as_written() {
+        for (json, expected) in [
+            (r#""a b""#, Some("a b")),
+            (r#""  trimmed\t""#, Some("trimmed")),
+            ("12345", Some("12345")),
+            ("-1.50", Some("-1.50")),
+            (r#""""#, None),
+            ("null", None),
+            ("true", None),
+            ("[1]", None),
+            (r#""\ud800""#, None),
+        ] {
+            assert_eq!(text(raw(json)).as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_never_guessed() {
+        for (json, expected) in [
+            ("39.95", Some(39.95)),
+            (r#""39.95""#, Some(39.95)),
+            (r#"" 1e3 ""#, Some(1000.0)),
+            (r#""-5""#, Some(-5.0)),
+            (r#""$1,234.50""#, None),
+            (r#""12,50""#, None),
+            (r#""inf""#, None),
+            (r#""NaN""#, None),
+            ("1e400", None),
+            (r#""""#, None),
+            ("{}", None),
+        ] {
+            assert_eq!(number(raw(json)), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_key_reads_as_its_last_value() {
+        let fields = Fields::parse(raw(r#"{"a": 1, "b": 2, "a": 3}"#)).unwrap();
+        assert_eq!(fields.text(&["a"]).as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn only_objects_have_fields() {
+        for json in ["null", "[]", "5", r#""{}""#] {
+            assert!(Fields::parse(raw(json)).is_none(), "{json}");
+        }
+    }
+}

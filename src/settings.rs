@@ -1,0 +1,102 @@
+//! Every environment variable, read once into types that cannot be wrong.
+
+mod parse;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use reqwest::Url;
+use thiserror::Error;
+
+/// A setting that cannot be read; the function does not start.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SettingsError {
+    /// The variable has no default and is not set.
+    #[error("{0} is not set: it is required")]
+    Missing(&'static str),
+    /// The variable is set to something else than it accepts.
+    #[error("{name} cannot be read: expected {expected}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it accepts.
+        expected: Cow<'static, str>,
+    },
+}
+
+/// A channel that somebody can consent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Email marketing.
+    Email,
+    /// SMS marketing.
+    Sms,
+}
+
+/// What the rules go by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// `CONFIRM_OPTIN`: subscriptions are confirmed as the list's double opt-in asks.
+    pub confirm_optin: bool,
+    /// `ENFORCE_EMAIL`: email is the only identifier.
+    pub enforce_email: bool,
+    /// `FALLBACK_ON_ANONYMOUS_ID`: a visitor without a user id is known by the anonymous id.
+    pub fallback_on_anonymous_id: bool,
+    /// `SEND_PLACED_ORDER_AS_ORDER_COMPLETED`: the metric of an order is `Order Completed`, else `Placed Order`.
+    pub send_placed_order_as_order_completed: bool,
+    /// `LIST_ID`: the list that identify subscribes to.
+    pub list_id: Option<String>,
+    /// `CONSENT_CHANNELS`: the channels a subscription is for.
+    pub consent_channels: Vec<Channel>,
+}
+
+/// Everything that the environment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `SECRET_ID`: name or ARN of the secret.
+    pub secret_id: String,
+    /// `SECRET_TTL_SECONDS`: how long a fetched secret is taken as fresh.
+    pub secret_ttl: Duration,
+    /// `DELIVERY_BUDGET_MS`: the time for one delivery.
+    pub delivery_budget: Duration,
+    /// `KLAVIYO_BASE_URL`: where Klaviyo is.
+    pub klaviyo_base_url: Url,
+    /// The settings that the rules go by.
+    pub rules: Rules,
+}
+
+/// Every variable with its default (`None`: there is none), in the order of the README.
+pub const VARIABLES: &[(&str, Option<&str>)] = &[
+    ("SECRET_ID", None),
+    ("SECRET_TTL_SECONDS", Some("300")),
+    ("CONFIRM_OPTIN", Some("true")),
+    ("ENFORCE_EMAIL", Some("true")),
+    ("FALLBACK_ON_ANONYMOUS_ID", Some("false")),
+    ("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", Some("true")),
+    ("LIST_ID", None),
+    ("CONSENT_CHANNELS", Some("email")),
+    ("DELIVERY_BUDGET_MS", Some("4500")),
+    ("KLAVIYO_BASE_URL", Some("https://a.klaviyo.com")),
+];
+
+impl Settings {
+    /// Reads every variable through `get`. A variable that is set to nothing counts as not set: a
+    /// template's optional parameter arrives that way.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let read = parse::Reader::new(get);
+        Ok(Settings {
+            secret_id: read.required("SECRET_ID")?,
+            secret_ttl: Duration::from_secs(read.number("SECRET_TTL_SECONDS", 1..=86_400)?),
+            delivery_budget: Duration::from_millis(read.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
+            klaviyo_base_url: read.url("KLAVIYO_BASE_URL")?,
+            rules: Rules {
+                confirm_optin: read.boolean("CONFIRM_OPTIN")?,
+                enforce_email: read.boolean("ENFORCE_EMAIL")?,
+                fallback_on_anonymous_id: read.boolean("FALLBACK_ON_ANONYMOUS_ID")?,
+                send_placed_order_as_order_completed: read.boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
+                list_id: read.list_id("LIST_ID")?,
+                consent_channels: read.channels("CONSENT_CHANNELS")?,
+            },
+        })
+    }
+}

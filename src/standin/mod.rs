@@ -1,0 +1,197 @@
+//! Klaviyo and Secrets Manager on loopback: what the local tool and the tests deliver to.
+//!
+//! The function cannot tell it from the real ones: it is reached over HTTP by the same clients.
+
+mod account;
+mod faults;
+mod secrets_manager;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use account::{Account, Consent, Event};
+pub use faults::{Fault, Symptom};
+
+/// The key that the stand-in's Klaviyo accepts, unless the secret names another.
+pub const API_KEY: &str = "pk_local_not_a_real_key";
+/// The shared secret that samples are signed with.
+pub const SHARED_SECRET: &str = "local-shared-secret";
+
+/// A request to Klaviyo and its answer.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Such as `POST`.
+    pub method: String,
+    /// Such as `/api/events`.
+    pub path: String,
+    /// The body as JSON; `Null` when there was none.
+    pub body: Value,
+    /// The status that was answered; 0 for a connection that was closed instead.
+    pub status: u16,
+    /// The body that was answered.
+    pub answer: Value,
+}
+
+/// What the stand-in holds. Everything can be read and set while it runs.
+#[derive(Debug)]
+pub struct Held {
+    /// `SecretString` of every secret, `None` for one that does not exist.
+    pub secret: Option<String>,
+    /// How often the secret was fetched.
+    pub fetches: usize,
+    /// Every request to Klaviyo, in the order of arrival.
+    pub calls: Vec<Recorded>,
+    /// What Klaviyo knows.
+    pub account: Account,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// Requests to Klaviyo go on to this base URL instead of the account here.
+    pub forward_to: Option<String>,
+}
+
+/// A running stand-in. It stops when it is dropped.
+pub struct StandIn {
+    url: String,
+    held: Arc<Mutex<Held>>,
+    server: JoinHandle<()>,
+}
+
+impl StandIn {
+    /// Serves on a free port of the loopback interface.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let held = Arc::new(Mutex::new(Held {
+            secret: Some(secret(API_KEY)),
+            fetches: 0,
+            calls: Vec::new(),
+            account: Account::default(),
+            faults: Vec::new(),
+            forward_to: None,
+        }));
+        let service = Router::new().fallback(serve).with_state(held.clone());
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, service).await;
+        });
+        Ok(StandIn { url, held, server })
+    }
+
+    /// Where it serves, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it holds, to be read or changed.
+    pub fn held(&self) -> MutexGuard<'_, Held> {
+        lock(&self.held)
+    }
+
+    /// The variables that make a function deliver here.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("SECRET_ID", "local".to_owned()),
+            ("KLAVIYO_BASE_URL", self.url.clone()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.url.clone()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ]
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The secret's text with this key and the samples' shared secret.
+pub fn secret(klaviyo_api_key: &str) -> String {
+    json!({"klaviyo_api_key": klaviyo_api_key, "segment_shared_secret": SHARED_SECRET}).to_string()
+}
+
+/// What one party saw of the state is never half done, so a poisoned lock is as good as any.
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A status and a body.
+type Reply = (u16, Value);
+
+async fn serve(
+    State(held): State<Arc<Mutex<Held>>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    if headers.contains_key("x-amz-target") {
+        let mut held = lock(&held);
+        held.fetches += 1;
+        return response(&secrets_manager::get_secret_value(held.secret.as_deref()), None);
+    }
+    let path = uri.path().to_owned();
+    let fault = faults::next(&mut lock(&held).faults, &path);
+    if let Some(Fault { delay, .. }) = &fault {
+        tokio::time::sleep(*delay).await;
+    }
+    let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let reply = match &fault {
+        Some(Fault { applied: false, symptom, .. }) => symptom.reply(),
+        other => {
+            let forward_to = lock(&held).forward_to.clone();
+            let reply = match forward_to {
+                Some(base) => forward(&base, &method, &uri, &headers, body).await,
+                None => lock(&held).account.answer(&method, &path, &headers, &json),
+            };
+            other.as_ref().map_or(reply, |fault| fault.symptom.reply())
+        }
+    };
+    let (status, answer) = reply.clone();
+    lock(&held).calls.push(Recorded { method: method.to_string(), path, body: json, status, answer });
+    if status == 0 {
+        return faults::broken_connection();
+    }
+    response(&reply, fault.and_then(|fault| fault.symptom.retry_after()))
+}
+
+/// Passes a request on and its answer back, so that calls to another Klaviyo can be shown too.
+async fn forward(base: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Reply {
+    let failed = |error: &dyn std::error::Error| (502, json!({"forwarding failed": crate::telemetry::chain(error)}));
+    let client = match crate::http::client() {
+        Ok(client) => client,
+        Err(error) => return failed(error.as_ref()),
+    };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut headers = headers.clone();
+    for of_this_hop in ["host", "content-length", "connection"] {
+        headers.remove(of_this_hop);
+    }
+    let url = format!("{}{path}", base.trim_end_matches('/'));
+    match client.request(method.clone(), url).headers(headers).body(body).send().await {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            let body = response.bytes().await.unwrap_or_default();
+            (status, serde_json::from_slice(&body).unwrap_or_default())
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn response((status, body): &Reply, retry_after: Option<u64>) -> Response<Body> {
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert("retry-after", seconds.into());
+    }
+    response
+}

@@ -1,0 +1,138 @@
+//! The log: one JSON object a line, one line a delivery. Never an email, phone, key or body.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::Write;
+use std::sync::Arc;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::segment::timestamp;
+
+/// The levels of Lambda's own JSON log format, by which it filters.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Serialize)]
+struct Line<'l, T: Serialize> {
+    timestamp: Option<String>,
+    level: Level,
+    message: &'l str,
+    #[serde(flatten)]
+    fields: T,
+}
+
+/// What one delivery came to.
+#[derive(Debug, Default, Serialize)]
+pub struct Delivery {
+    /// The status that Segment is told.
+    pub status: u16,
+    /// The id of the Lambda invocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Messages received.
+    pub received: usize,
+    /// Messages by how they ended.
+    pub delivered: usize,
+    /// Messages that a rule does not send.
+    pub ignored: usize,
+    /// Messages that can never succeed.
+    pub rejected: usize,
+    /// Messages for Segment to resend.
+    pub retry: usize,
+    /// How many messages there are for each reason or note.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<&'static str, usize>,
+    /// Requests to Klaviyo.
+    pub klaviyo_calls: u32,
+    /// Of these, how many were throttled.
+    pub klaviyo_throttled: u32,
+    /// Time spent on Klaviyo from first to last call, in milliseconds.
+    pub klaviyo_ms: u64,
+    /// Time spent on all of it, in milliseconds.
+    pub duration_ms: u64,
+    /// Whether the function had just started.
+    pub cold_start: bool,
+}
+
+/// A message that can never succeed: the only trace of it when Segment is told 200.
+#[derive(Debug, Serialize)]
+pub struct Rejection<'r> {
+    /// Its place in the delivery, from 0.
+    pub index: usize,
+    /// Segment's id of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<&'r str>,
+    /// The stable name of the reason.
+    pub reason: &'static str,
+    /// What is wrong and what is accepted.
+    pub detail: String,
+}
+
+/// Where lines go. `Clone` shares it.
+#[derive(Clone)]
+pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Log {
+    /// Lambda takes every line of standard output into the function's log group.
+    pub fn stdout() -> Self {
+        Log::new(|line| {
+            // A log that cannot be written must not cost a message.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        })
+    }
+
+    /// A log of one's own: each line is a JSON object.
+    pub fn new(sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Log(Arc::new(sink))
+    }
+
+    /// Logs one delivery.
+    pub fn delivery(&self, delivery: &Delivery) {
+        let level = if delivery.status < 400 { Level::Info } else { Level::Warn };
+        self.write(level, "delivery", delivery);
+    }
+
+    /// Logs one rejected message.
+    pub fn rejection(&self, rejection: &Rejection) {
+        self.write(Level::Warn, "message rejected", rejection);
+    }
+
+    /// Logs something that works but should not be so.
+    pub fn warn(&self, message: &str, error: &dyn Error) {
+        self.write(Level::Warn, message, cause(error));
+    }
+
+    /// Logs something that does not work.
+    pub fn error(&self, message: &str, error: &dyn Error) {
+        self.write(Level::Error, message, cause(error));
+    }
+
+    fn write(&self, level: Level, message: &str, fields: impl Serialize) {
+        let line = Line { timestamp: timestamp::write(OffsetDateTime::now_utc()), level, message, fields };
+        if let Ok(json) = serde_json::to_string(&line) {
+            (self.0)(&json);
+        }
+    }
+}
+
+fn cause(error: &dyn Error) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([("error", chain(error))])
+}
+
+/// An error and its sources, in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
