@@ -93,16 +93,28 @@ impl Answer {
     /// The answer to a request that is not let in or holds nothing.
     pub fn refused(refused: &Refused) -> Self {
         let status = match refused {
-            Refused::Unverified(Unverified::Missing | Unverified::Mismatch | Unverified::Token) => 401,
+            Refused::Unverified(Unverified::Missing | Unverified::Mismatch | Unverified::Token) => {
+                401
+            }
             Refused::Body(BodyError::NotJson { .. } | BodyError::NotAMessage) => 400,
             Refused::NotARequest(NotARequest) => 400,
         };
-        Answer { status, retry_after: None, report: Report { message: refused.to_string(), ..Report::default() } }
+        Answer {
+            status,
+            retry_after: None,
+            report: Report {
+                message: refused.to_string(),
+                ..Report::default()
+            },
+        }
     }
 
     /// The answer to a delivery whose messages ended so.
     pub fn ended(messages: &[Ended]) -> Self {
-        let mut report = Report { received: messages.len(), ..Report::default() };
+        let mut report = Report {
+            received: messages.len(),
+            ..Report::default()
+        };
         let mut unfinished = Vec::new();
         for Ended { outcome, .. } in messages {
             match outcome {
@@ -126,9 +138,18 @@ impl Answer {
             });
             wishes.max().unwrap_or(RETRY_AFTER_SECONDS)
         });
-        report.results = messages.iter().enumerate().flat_map(items).take(MOST_RESULTS).collect();
+        report.results = messages
+            .iter()
+            .enumerate()
+            .flat_map(items)
+            .take(MOST_RESULTS)
+            .collect();
         report.message = message(&report, unfinished.len());
-        Answer { status, retry_after, report }
+        Answer {
+            status,
+            retry_after,
+            report,
+        }
     }
 
     /// How many messages there are for each reason or note, the unlisted ones too.
@@ -142,7 +163,8 @@ impl Answer {
 
     /// The answer as API Gateway and Function URLs take it, in either payload version.
     pub fn into_response(self) -> ApiGatewayProxyResponse {
-        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let mut headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
@@ -156,8 +178,13 @@ impl Answer {
 
 /// 429 when all that is in the way is throttling; it makes Segment slow down.
 fn status_of_unfinished(causes: &[Unfinished]) -> u16 {
-    let throttling = |cause: &Unfinished| matches!(cause, Unfinished::Throttled(_) | Unfinished::HeldBack);
-    if causes.iter().all(throttling) { 429 } else { 503 }
+    let throttling =
+        |cause: &Unfinished| matches!(cause, Unfinished::Throttled(_) | Unfinished::HeldBack);
+    if causes.iter().all(throttling) {
+        429
+    } else {
+        503
+    }
 }
 
 fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
@@ -169,9 +196,11 @@ fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
         detail,
     };
     match &ended.outcome {
-        Outcome::Delivered => {
-            ended.notes.iter().map(|note| item("delivered", note.reason(), note.to_string())).collect()
-        }
+        Outcome::Delivered => ended
+            .notes
+            .iter()
+            .map(|note| item("delivered", note.reason(), note.to_string()))
+            .collect(),
         Outcome::Ignored(why) => vec![item("ignored", Ignored::reason(why), why.to_string())],
         Outcome::Rejected(why) => vec![item("rejected", Rejected::reason(why), why.to_string())],
         Outcome::Retry(why) => vec![item("retry", Unfinished::reason(why), why.to_string())],
@@ -190,7 +219,14 @@ fn message(report: &Report, retry: usize) -> String {
         (report.queued, "queued"),
         (retry, "to be sent again"),
     ];
-    let counts: Vec<_> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    if counts.is_empty() { "no messages".to_owned() } else { counts.join(", ") }
+    let counts: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if counts.is_empty() {
+        "no messages".to_owned()
+    } else {
+        counts.join(", ")
+    }
 }

@@ -48,7 +48,13 @@ pub struct Delivery<'d> {
 impl<'d> Delivery<'d> {
     /// A delivery that ends at `deadline`, whatever Klaviyo does.
     pub fn new(klaviyo: &'d Klaviyo, secrets: &'d Secrets, deadline: Instant) -> Self {
-        Delivery { klaviyo, secrets, deadline, calls: Cell::new(0), throttled: Cell::new(0) }
+        Delivery {
+            klaviyo,
+            secrets,
+            deadline,
+            calls: Cell::new(0),
+            throttled: Cell::new(0),
+        }
     }
 
     /// Requests sent so far, and how many of them were throttled.
@@ -70,12 +76,17 @@ impl<'d> Delivery<'d> {
                 Operation::Subscribe(_) => subscriptions.push(index),
             }
         }
-        self.run(work, by_profile(work, imports), &mut results).await;
+        self.run(work, by_profile(work, imports), &mut results)
+            .await;
         self.run(work, each(records), &mut results).await;
 
-        let unfinished = results.iter().any(|result| matches!(result, Err(Unmet::Later(_))));
+        let unfinished = results
+            .iter()
+            .any(|result| matches!(result, Err(Unmet::Later(_))));
         if unfinished {
-            set(&mut results, &subscriptions, |_| Err(Unmet::Later(Unfinished::HeldBack)));
+            set(&mut results, &subscriptions, |_| {
+                Err(Unmet::Later(Unfinished::HeldBack))
+            });
             return results;
         }
         // A message whose profile Klaviyo refuses is not subscribed either.
@@ -84,16 +95,27 @@ impl<'d> Delivery<'d> {
             .zip(&results)
             .filter_map(|(work, result)| Some((work.message, result.as_ref().err()?.clone())))
             .collect();
-        let of_refused = |index: &usize| work.get(*index).and_then(|work| refused.get(&work.message));
-        let (without_profile, subscriptions): (Vec<_>, Vec<_>) =
-            subscriptions.into_iter().partition(|index| of_refused(index).is_some());
-        set(&mut results, &without_profile, |index| Err(of_refused(&index).cloned().unwrap_or(Unmet::Later(Unfinished::HeldBack))));
+        let of_refused =
+            |index: &usize| work.get(*index).and_then(|work| refused.get(&work.message));
+        let (without_profile, subscriptions): (Vec<_>, Vec<_>) = subscriptions
+            .into_iter()
+            .partition(|index| of_refused(index).is_some());
+        set(&mut results, &without_profile, |index| {
+            Err(of_refused(&index)
+                .cloned()
+                .unwrap_or(Unmet::Later(Unfinished::HeldBack)))
+        });
         self.run(work, each(subscriptions), &mut results).await;
         results
     }
 
     /// Runs chains side by side, the links of each one after another.
-    async fn run(&self, work: &[Work<'_>], chains: Vec<Vec<usize>>, results: &mut [Result<(), Unmet>]) {
+    async fn run(
+        &self,
+        work: &[Work<'_>],
+        chains: Vec<Vec<usize>>,
+        results: &mut [Result<(), Unmet>],
+    ) {
         let run = |chain: Vec<usize>| async move {
             let mut done = Vec::with_capacity(chain.len());
             for index in chain {
@@ -124,7 +146,13 @@ impl<'d> Delivery<'d> {
                 break;
             }
             self.calls.set(self.calls.get() + 1);
-            let Err(error) = self.klaviyo.send(secret.klaviyo_api_key(), &call, left).await else { return Ok(()) };
+            let Err(error) = self
+                .klaviyo
+                .send(secret.klaviyo_api_key(), &call, left)
+                .await
+            else {
+                return Ok(());
+            };
             match error.verdict() {
                 Verdict::Again { after, cause } => {
                     if matches!(cause, Unfinished::Throttled(_)) {
@@ -144,7 +172,10 @@ impl<'d> Delivery<'d> {
                     secret = fresh;
                 }
                 Verdict::Never(refusal) => {
-                    let smaller = lesser.as_ref().unwrap_or(operation).without_what_is_refused(refusal);
+                    let smaller = lesser
+                        .as_ref()
+                        .unwrap_or(operation)
+                        .without_what_is_refused(refusal);
                     let smaller = smaller.ok_or_else(|| Unmet::Never(refusal.rejected()))?;
                     call = single(&smaller)?;
                     lesser = Some(smaller);
@@ -182,7 +213,13 @@ fn by_profile(work: &[Work<'_>], indexes: Vec<usize>) -> Vec<Vec<usize>> {
     let mut chains: Vec<Vec<usize>> = Vec::new();
     let mut chain_of: HashMap<&Identity, usize> = HashMap::new();
     for index in indexes {
-        let Some(Work { operation: Operation::Import(profile), .. }) = work.get(index) else { continue };
+        let Some(Work {
+            operation: Operation::Import(profile),
+            ..
+        }) = work.get(index)
+        else {
+            continue;
+        };
         let place = *chain_of.entry(&profile.identity).or_insert(chains.len());
         match chains.get_mut(place) {
             Some(chain) => chain.push(index),
@@ -195,6 +232,8 @@ fn by_profile(work: &[Work<'_>], indexes: Vec<usize>) -> Vec<Vec<usize>> {
 /// Full jitter: anything up to a ceiling that doubles.
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 fn jitter(attempt: u32) -> Duration {
-    let ceiling = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt)).min(LONGEST_PAUSE);
+    let ceiling = FIRST_PAUSE
+        .saturating_mul(2_u32.saturating_pow(attempt))
+        .min(LONGEST_PAUSE);
     ceiling.mul_f64(fastrand::f64())
 }

@@ -27,17 +27,17 @@ const LAMBDA_MARGIN: Duration = Duration::from_millis(300);
 #[derive(Debug, Error)]
 pub enum StartError {
     /// A setting.
-    #[error("setting {0}")]
+    #[error("settings")]
     Settings(#[from] SettingsError),
     /// A variable that Lambda sets.
-    #[error("environment variable {0}")]
+    #[error("environment")]
     Environment(#[from] aws::NotSet),
     /// The secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// TLS.
-    #[error("HTTP client: {0}")]
-    Http(Box<dyn std::error::Error + Send + Sync>),
+    #[error("HTTP client")]
+    Http(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// What an invocation knows of itself.
@@ -64,10 +64,21 @@ impl Destination {
         let settings = Settings::read(&get)?;
         let http = crate::http::client().map_err(StartError::Http)?;
         let secrets_manager = aws::secrets_manager(&get, &http)?;
-        let secrets =
-            Secrets::load(secrets_manager, &settings.secret_id, settings.secret_ttl, log.clone()).await?;
+        let secrets = Secrets::load(
+            secrets_manager,
+            &settings.secret_id,
+            settings.secret_ttl,
+            log.clone(),
+        )
+        .await?;
         let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
-        Ok(Destination { settings, secrets, klaviyo, log, cold: AtomicBool::new(true) })
+        Ok(Destination {
+            settings,
+            secrets,
+            klaviyo,
+            log,
+            cold: AtomicBool::new(true),
+        })
     }
 
     /// Answers one event and writes its log line.
@@ -79,7 +90,9 @@ impl Destination {
             ..telemetry::Delivery::default()
         };
         let budget = self.settings.delivery_budget;
-        let lambda = invocation.time_left.map(|left| left.saturating_sub(LAMBDA_MARGIN));
+        let lambda = invocation
+            .time_left
+            .map(|left| left.saturating_sub(LAMBDA_MARGIN));
         let deadline = started + lambda.map_or(budget, |lambda| lambda.min(budget));
 
         let answer = match self.receive(event, deadline, &mut line).await {
@@ -139,14 +152,24 @@ impl Destination {
             };
             let (outcome, notes) = match decision {
                 Decision::Send { operations, notes } => {
-                    work.extend(operations.into_iter().map(|operation| Work { message: index, operation }));
+                    work.extend(operations.into_iter().map(|operation| Work {
+                        message: index,
+                        operation,
+                    }));
                     (Outcome::Delivered, notes)
                 }
                 Decision::Ignore(reason) => (Outcome::Ignored(reason), Vec::new()),
                 Decision::Reject(reason) => (Outcome::Rejected(reason), Vec::new()),
             };
-            let message_id = message.as_ref().ok().and_then(|message| message.message_id.as_deref());
-            ended.push(Ended { message_id: message_id.map(str::to_owned), outcome, notes });
+            let message_id = message
+                .as_ref()
+                .ok()
+                .and_then(|message| message.message_id.as_deref());
+            ended.push(Ended {
+                message_id: message_id.map(str::to_owned),
+                outcome,
+                notes,
+            });
         }
 
         let calling = Instant::now();
@@ -167,13 +190,19 @@ impl Destination {
             if let Outcome::Rejected(why) = &message.outcome {
                 let message_id = message.message_id.as_deref();
                 let (reason, detail) = (why.reason(), why.to_string());
-                self.log.rejection(&telemetry::Rejection { index, message_id, reason, detail });
+                self.log.rejection(&telemetry::Rejection {
+                    index,
+                    message_id,
+                    reason,
+                    detail,
+                });
             }
         }
         let report = &answer.report;
         (line.received, line.delivered) = (report.received, report.delivered);
         (line.ignored, line.rejected) = (report.ignored, report.rejected);
-        line.retry = report.received - report.delivered - report.ignored - report.rejected - report.queued;
+        line.retry =
+            report.received - report.delivered - report.ignored - report.rejected - report.queued;
         line.reasons = Answer::reasons(ended);
     }
 }

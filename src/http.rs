@@ -20,11 +20,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The client, or why TLS cannot be set up.
 pub fn client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()?
+    .with_root_certificates(roots)
+    .with_no_client_auth();
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
@@ -39,7 +43,11 @@ pub fn client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sy
 pub struct SdkHttp(pub reqwest::Client);
 
 impl HttpClient for SdkHttp {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -48,20 +56,29 @@ impl HttpConnector for SdkHttp {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let request = request
+                .try_into_http1x()
+                .map_err(|error| ConnectorError::user(error.into()))?;
             let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
-            let request = request.try_into().map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;
+            let request = request
+                .try_into()
+                .map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;
             let response = client.execute(request).await.map_err(connector_error)?;
             let (status, headers) = (response.status(), response.headers().clone());
             let body = response.bytes().await.map_err(connector_error)?;
             let mut response = http::Response::new(SdkBody::from(body));
             *response.status_mut() = status;
             *response.headers_mut() = headers;
-            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+            HttpResponse::try_from(response)
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
 fn connector_error(error: reqwest::Error) -> ConnectorError {
-    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+    if error.is_timeout() {
+        ConnectorError::timeout(error.into())
+    } else {
+        ConnectorError::io(error.into())
+    }
 }

@@ -22,7 +22,9 @@ pub enum Ignored {
     #[error("integrations says that the message is not for Klaviyo")]
     IntegrationOff,
     /// `ENFORCE_EMAIL` and no valid address.
-    #[error("no valid email in traits.email, properties.email, context.traits.email or userId (ENFORCE_EMAIL is on)")]
+    #[error(
+        "no valid email in traits.email, properties.email, context.traits.email or userId (ENFORCE_EMAIL is on)"
+    )]
     NoEmail,
     /// Nothing to know the person by.
     #[error("no email and no userId (an anonymousId counts with FALLBACK_ON_ANONYMOUS_ID)")]
@@ -98,7 +100,9 @@ pub enum Unfinished {
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
     /// A list is named, but no identifier for any of the channels.
-    #[error("profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS")]
+    #[error(
+        "profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS"
+    )]
     NoConsentChannel,
     /// `@example.com` or `@test.com`.
     #[error("Klaviyo drops events of @example.com and @test.com addresses silently")]

@@ -68,10 +68,26 @@ struct State {
 
 impl Secrets {
     /// Fetches the secret for the first time; without it the function must not start.
-    pub async fn load(client: Client, id: &str, ttl: Duration, log: Log) -> Result<Self, SecretError> {
+    pub async fn load(
+        client: Client,
+        id: &str,
+        ttl: Duration,
+        log: Log,
+    ) -> Result<Self, SecretError> {
         let secret = Arc::new(fetch(&client, id).await?);
-        let state = State { secret, stale_at: Instant::now() + ttl, signature_refreshed: None, key_refreshed: None };
-        Ok(Secrets { client, id: id.to_owned(), ttl, log, state: Mutex::new(state) })
+        let state = State {
+            secret,
+            stale_at: Instant::now() + ttl,
+            signature_refreshed: None,
+            key_refreshed: None,
+        };
+        Ok(Secrets {
+            client,
+            id: id.to_owned(),
+            ttl,
+            log,
+            state: Mutex::new(state),
+        })
     }
 
     /// The secret, fetched anew when it is older than its time to live. When that fails, the copy in
@@ -111,7 +127,8 @@ impl Secrets {
                 }
             }
             Err(error) => {
-                self.log.warn("secret not refreshed, the copy in hand serves", &error);
+                self.log
+                    .warn("secret not refreshed, the copy in hand serves", &error);
                 state.stale_at = state.stale_at.max(Instant::now() + REFRESH_PAUSE);
             }
         }
@@ -119,7 +136,10 @@ impl Secrets {
 }
 
 async fn fetch(client: &Client, id: &str) -> Result<Secret, SecretError> {
-    let content = |problem: String| SecretError::Content { id: id.to_owned(), problem };
+    let content = |problem: String| SecretError::Content {
+        id: id.to_owned(),
+        problem,
+    };
     let answer = client.get_secret_value().secret_id(id).send().await;
     // The SDK's Debug could show an answer's body, so only codes, messages and causes are taken.
     let answer = answer.map_err(|error| SecretError::Fetch {
@@ -130,6 +150,8 @@ async fn fetch(client: &Client, id: &str) -> Result<Secret, SecretError> {
             _ => telemetry::chain(&error),
         },
     })?;
-    let text = answer.secret_string().ok_or_else(|| content("it is binary".to_owned()))?;
+    let text = answer
+        .secret_string()
+        .ok_or_else(|| content("it is binary".to_owned()))?;
     Secret::parse(text).map_err(content)
 }

@@ -87,13 +87,16 @@ impl Settings {
         Ok(Settings {
             secret_id: read.required("SECRET_ID")?,
             secret_ttl: Duration::from_secs(read.number("SECRET_TTL_SECONDS", 1..=86_400)?),
-            delivery_budget: Duration::from_millis(read.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
+            delivery_budget: Duration::from_millis(
+                read.number("DELIVERY_BUDGET_MS", 500..=60_000)?,
+            ),
             klaviyo_base_url: read.url("KLAVIYO_BASE_URL")?,
             rules: Rules {
                 confirm_optin: read.boolean("CONFIRM_OPTIN")?,
                 enforce_email: read.boolean("ENFORCE_EMAIL")?,
                 fallback_on_anonymous_id: read.boolean("FALLBACK_ON_ANONYMOUS_ID")?,
-                send_placed_order_as_order_completed: read.boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
+                send_placed_order_as_order_completed: read
+                    .boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
                 list_id: read.list_id("LIST_ID")?,
                 consent_channels: read.channels("CONSENT_CHANNELS")?,
             },

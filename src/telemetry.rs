@@ -95,7 +95,11 @@ impl Log {
 
     /// Logs one delivery.
     pub fn delivery(&self, delivery: &Delivery) {
-        let level = if delivery.status < 400 { Level::Info } else { Level::Warn };
+        let level = if delivery.status < 400 {
+            Level::Info
+        } else {
+            Level::Warn
+        };
         self.write(level, "delivery", delivery);
     }
 
@@ -115,7 +119,12 @@ impl Log {
     }
 
     fn write(&self, level: Level, message: &str, fields: impl Serialize) {
-        let line = Line { timestamp: timestamp::write(OffsetDateTime::now_utc()), level, message, fields };
+        let line = Line {
+            timestamp: timestamp::write(OffsetDateTime::now_utc()),
+            level,
+            message,
+            fields,
+        };
         if let Ok(json) = serde_json::to_string(&line) {
             (self.0)(&json);
         }

@@ -31,7 +31,10 @@ impl Call {
             Operation::Record(_) => "/api/events",
             Operation::Subscribe(_) => "/api/profile-subscription-bulk-create-jobs",
         };
-        Ok(Call { path, body: serde_json::to_vec(operation)?.into() })
+        Ok(Call {
+            path,
+            body: serde_json::to_vec(operation)?.into(),
+        })
     }
 }
 
@@ -52,8 +55,13 @@ impl Klaviyo {
     /// longer matters.
     pub async fn send(&self, key: &str, call: &Call, timeout: Duration) -> Result<(), CallError> {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), call.path));
-        let mut authorization = HeaderValue::try_from(format!("Klaviyo-API-Key {key}")).map_err(|_| CallError::Key)?;
+        url.set_path(&format!(
+            "{}{}",
+            self.base.path().trim_end_matches('/'),
+            call.path
+        ));
+        let mut authorization =
+            HeaderValue::try_from(format!("Klaviyo-API-Key {key}")).map_err(|_| CallError::Key)?;
         authorization.set_sensitive(true);
         let request = self
             .http
@@ -65,12 +73,17 @@ impl Klaviyo {
             .body(call.body.clone());
         let response = request.send().await.map_err(fault)?;
         let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let body = response.bytes().await;
         match status.as_u16() {
             200..=299 => Ok(()),
             401 | 403 => Err(CallError::Key),
-            429 => Err(CallError::Throttled { retry_after: retry_after.map(Duration::from_secs) }),
+            429 => Err(CallError::Throttled {
+                retry_after: retry_after.map(Duration::from_secs),
+            }),
             status @ 400..=499 => Err(refusal(status, &body.map_err(fault)?)),
             status => Err(CallError::Unavailable { status }),
         }
@@ -78,7 +91,11 @@ impl Klaviyo {
 }
 
 fn fault(error: reqwest::Error) -> CallError {
-    if error.is_timeout() { CallError::TimedOut } else { CallError::Unreachable }
+    if error.is_timeout() {
+        CallError::TimedOut
+    } else {
+        CallError::Unreachable
+    }
 }
 
 /// A 4xx is a refusal only in Klaviyo's own words (a JSON:API error document). Anything else comes
@@ -102,8 +119,14 @@ fn refusal(status: u16, body: &[u8]) -> CallError {
     }
     match serde_json::from_slice::<Document>(body) {
         Ok(Document { errors }) if !errors.is_empty() => {
-            let problem = |error: ErrorObject| Problem { code: error.code, pointer: error.source.pointer };
-            CallError::Refused(Refusal { status, problems: errors.into_iter().map(problem).collect() })
+            let problem = |error: ErrorObject| Problem {
+                code: error.code,
+                pointer: error.source.pointer,
+            };
+            CallError::Refused(Refusal {
+                status,
+                problems: errors.into_iter().map(problem).collect(),
+            })
         }
         _ => CallError::Unavailable { status },
     }

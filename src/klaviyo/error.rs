@@ -78,13 +78,18 @@ impl CallError {
         match self {
             CallError::Throttled { retry_after } => {
                 let cause = Unfinished::Throttled(retry_after.map(|after| after.as_secs()));
-                Verdict::Again { after: *retry_after, cause }
+                Verdict::Again {
+                    after: *retry_after,
+                    cause,
+                }
             }
             CallError::Unavailable { .. } => again(Unfinished::Unavailable),
             CallError::Unreachable => again(Unfinished::Unreachable),
             CallError::TimedOut => again(Unfinished::OutOfTime),
             CallError::Key => Verdict::NewKey,
-            CallError::Refused(Refusal { status: 408 | 425, .. }) => again(Unfinished::Unavailable),
+            CallError::Refused(Refusal {
+                status: 408 | 425, ..
+            }) => again(Unfinished::Unavailable),
             CallError::Refused(refusal) => Verdict::Never(refusal),
         }
     }
@@ -96,13 +101,19 @@ impl Refusal {
         let first = self.problems.first();
         Rejected::Klaviyo {
             status: self.status,
-            code: first.map(|problem| problem.code.clone()).unwrap_or_default(),
-            pointer: first.map(|problem| problem.pointer.clone()).unwrap_or_default(),
+            code: first
+                .map(|problem| problem.code.clone())
+                .unwrap_or_default(),
+            pointer: first
+                .map(|problem| problem.pointer.clone())
+                .unwrap_or_default(),
         }
     }
 
     fn is_about_the_phone(&self) -> bool {
-        self.problems.iter().all(|problem| problem.pointer.ends_with("/phone_number"))
+        self.problems
+            .iter()
+            .all(|problem| problem.pointer.ends_with("/phone_number"))
     }
 }
 
@@ -125,7 +136,10 @@ impl<'a> Operation<'a> {
         }
         let had_both = profile.identity.email.is_some() && profile.identity.external_id.is_some();
         if had_both {
-            profile.identity = Identity { external_id: None, ..std::mem::take(&mut profile.identity) };
+            profile.identity = Identity {
+                external_id: None,
+                ..std::mem::take(&mut profile.identity)
+            };
         }
         (had_phone || had_both).then_some(lesser)
     }
@@ -136,19 +150,40 @@ mod tests {
     use super::*;
 
     fn refused(status: u16) -> CallError {
-        let problem = Problem { code: "invalid".into(), pointer: "/data".into() };
-        CallError::Refused(Refusal { status, problems: vec![problem] })
+        let problem = Problem {
+            code: "invalid".into(),
+            pointer: "/data".into(),
+        };
+        CallError::Refused(Refusal {
+            status,
+            problems: vec![problem],
+        })
     }
 
     #[test]
     fn only_what_passes_by_itself_is_sent_again() {
         let after = Some(Duration::from_secs(7));
         for (error, cause) in [
-            (CallError::Throttled { retry_after: after }, Some(Unfinished::Throttled(Some(7)))),
-            (CallError::Throttled { retry_after: None }, Some(Unfinished::Throttled(None))),
-            (CallError::Unavailable { status: 500 }, Some(Unfinished::Unavailable)),
-            (CallError::Unavailable { status: 524 }, Some(Unfinished::Unavailable)),
-            (CallError::Unavailable { status: 404 }, Some(Unfinished::Unavailable)),
+            (
+                CallError::Throttled { retry_after: after },
+                Some(Unfinished::Throttled(Some(7))),
+            ),
+            (
+                CallError::Throttled { retry_after: None },
+                Some(Unfinished::Throttled(None)),
+            ),
+            (
+                CallError::Unavailable { status: 500 },
+                Some(Unfinished::Unavailable),
+            ),
+            (
+                CallError::Unavailable { status: 524 },
+                Some(Unfinished::Unavailable),
+            ),
+            (
+                CallError::Unavailable { status: 404 },
+                Some(Unfinished::Unavailable),
+            ),
             (CallError::Unreachable, Some(Unfinished::Unreachable)),
             (CallError::TimedOut, Some(Unfinished::OutOfTime)),
             (refused(408), Some(Unfinished::Unavailable)),
@@ -158,7 +193,9 @@ mod tests {
             (refused(413), None),
         ] {
             match (error.verdict(), cause) {
-                (Verdict::Again { cause, .. }, Some(expected)) => assert_eq!(cause, expected, "{error:?}"),
+                (Verdict::Again { cause, .. }, Some(expected)) => {
+                    assert_eq!(cause, expected, "{error:?}")
+                }
                 (Verdict::Never(_), None) => {}
                 (verdict, _) => panic!("{error:?}: {verdict:?}"),
             }

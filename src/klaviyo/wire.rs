@@ -19,16 +19,24 @@ struct Resource<A> {
 }
 
 fn data<A>(r#type: &'static str, attributes: A) -> Data<Resource<A>> {
-    Data { data: Resource { r#type, attributes } }
+    Data {
+        data: Resource { r#type, attributes },
+    }
 }
 
 impl Serialize for Operation<'_> {
     /// The body of the single call that does it.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Operation::Import(profile) => Data { data: Import(profile) }.serialize(serializer),
+            Operation::Import(profile) => Data {
+                data: Import(profile),
+            }
+            .serialize(serializer),
             Operation::Record(event) => data("event", EventAttributes(event)).serialize(serializer),
-            Operation::Subscribe(subscription) => Data { data: SubscribeJob(subscription) }.serialize(serializer),
+            Operation::Subscribe(subscription) => Data {
+                data: SubscribeJob(subscription),
+            }
+            .serialize(serializer),
         }
     }
 }
@@ -42,7 +50,12 @@ impl Serialize for Import<'_> {
         resource.serialize_field("type", "profile")?;
         resource.serialize_field("attributes", &ProfileAttributes(self.0))?;
         if !self.0.patch.is_empty() {
-            resource.serialize_field("meta", &PatchProperties { patch_properties: &self.0.patch })?;
+            resource.serialize_field(
+                "meta",
+                &PatchProperties {
+                    patch_properties: &self.0.patch,
+                },
+            )?;
         }
         resource.end()
     }
@@ -52,7 +65,14 @@ struct ProfileAttributes<'o>(&'o Profile<'o>);
 
 impl Serialize for ProfileAttributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Profile { identity, phone_number, attributes, location, properties, patch: _ } = self.0;
+        let Profile {
+            identity,
+            phone_number,
+            attributes,
+            location,
+            properties,
+            patch: _,
+        } = self.0;
         let mut map = serializer.serialize_map(None)?;
         if let Some(email) = &identity.email {
             map.serialize_entry("email", email)?;
@@ -106,8 +126,19 @@ impl Serialize for EventAttributes<'_> {
         }
         let event = self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("metric", &data("metric", Metric { name: &event.metric }))?;
-        map.serialize_entry("profile", &data("profile", ProfileAttributes(&event.profile)))?;
+        map.serialize_entry(
+            "metric",
+            &data(
+                "metric",
+                Metric {
+                    name: &event.metric,
+                },
+            ),
+        )?;
+        map.serialize_entry(
+            "profile",
+            &data("profile", ProfileAttributes(&event.profile)),
+        )?;
         map.serialize_entry("unique_id", &event.unique_id)?;
         if let Some(time) = &event.time {
             map.serialize_entry("time", time)?;
@@ -154,13 +185,21 @@ impl Serialize for SubscribeJob<'_> {
             id: &'o str,
         }
         let subscription = self.0;
-        let subscriber = Resource { r#type: "profile", attributes: Subscriber(subscription) };
+        let subscriber = Resource {
+            r#type: "profile",
+            attributes: Subscriber(subscription),
+        };
         let attributes = Attributes {
             custom_source: "Segment",
             historical_import: subscription.consented_at.is_some(),
             profiles: Data { data: [subscriber] },
         };
-        let list = Data { data: ListReference { r#type: "list", id: &subscription.list_id } };
+        let list = Data {
+            data: ListReference {
+                r#type: "list",
+                id: &subscription.list_id,
+            },
+        };
         let mut resource = serializer.serialize_struct("job", 3)?;
         resource.serialize_field("type", "profile-subscription-bulk-create-job")?;
         resource.serialize_field("attributes", &attributes)?;
@@ -190,11 +229,22 @@ impl Serialize for Subscriber<'_> {
             #[serde(skip_serializing_if = "Option::is_none")]
             consented_at: Option<&'o str>,
         }
-        let Subscription { email, phone_number, consented_at, .. } = self.0;
-        let marketing =
-            Marketing { marketing: Consent { consent: "SUBSCRIBED", consented_at: consented_at.as_deref() } };
-        let subscriptions =
-            Subscriptions { email: email.as_ref().map(|_| marketing), sms: phone_number.as_ref().map(|_| marketing) };
+        let Subscription {
+            email,
+            phone_number,
+            consented_at,
+            ..
+        } = self.0;
+        let marketing = Marketing {
+            marketing: Consent {
+                consent: "SUBSCRIBED",
+                consented_at: consented_at.as_deref(),
+            },
+        };
+        let subscriptions = Subscriptions {
+            email: email.as_ref().map(|_| marketing),
+            sms: phone_number.as_ref().map(|_| marketing),
+        };
         let mut map = serializer.serialize_map(None)?;
         for (name, value) in [("email", email), ("phone_number", phone_number)] {
             if let Some(value) = value {

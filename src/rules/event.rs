@@ -26,9 +26,10 @@ pub(super) fn record<'a>(
     rules: &Rules,
     now: OffsetDateTime,
 ) -> Result<Event<'a>, Stop> {
-    let name = message.event.clone().filter(|name| {
-        !name.trim().is_empty() && name.chars().count() < METRIC_CHARACTERS
-    });
+    let name = message
+        .event
+        .clone()
+        .filter(|name| !name.trim().is_empty() && name.chars().count() < METRIC_CHARACTERS);
     let name = name.ok_or(Stop::Reject(Rejected::EventName))?;
     let properties = match message.raw_properties {
         Some(raw) => {
@@ -41,28 +42,41 @@ pub(super) fn record<'a>(
     let order = Order::of(message);
     Ok(Event {
         metric: match order {
-            Some(Order::Completed) if !rules.send_placed_order_as_order_completed => "Placed Order".into(),
+            Some(Order::Completed) if !rules.send_placed_order_as_order_completed => {
+                "Placed Order".into()
+            }
             _ => name,
         },
         profile: profile::of_event(message, person, !rules.enforce_email),
         properties,
-        time: message.timestamp.filter(|moment| plausible(*moment, now)).and_then(timestamp::write),
+        time: message
+            .timestamp
+            .filter(|moment| plausible(*moment, now))
+            .and_then(timestamp::write),
         value: value(&message.properties, order.is_some()),
         value_currency: currency(&message.properties),
-        unique_id: order.and_then(|order| order.unique_id(&message.properties)).unwrap_or_else(|| message_id(message)),
+        unique_id: order
+            .and_then(|order| order.unique_id(&message.properties))
+            .unwrap_or_else(|| message_id(message)),
     })
 }
 
 /// `revenue`, else `value`, else the `total` of an order.
 fn value(properties: &Fields, is_order: bool) -> Option<f64> {
-    let keys: &[&str] = if is_order { &["revenue", "value", "total"] } else { &["revenue", "value"] };
-    keys.iter().find_map(|key| properties.raw(key).and_then(json::number))
+    let keys: &[&str] = if is_order {
+        &["revenue", "value", "total"]
+    } else {
+        &["revenue", "value"]
+    };
+    keys.iter()
+        .find_map(|key| properties.raw(key).and_then(json::number))
 }
 
 /// The code under `currency`, when it has the form of one.
 pub(super) fn currency(properties: &Fields) -> Option<String> {
     let code = properties.text(&["currency"])?;
-    (code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic())).then(|| code.to_ascii_uppercase())
+    (code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()))
+        .then(|| code.to_ascii_uppercase())
 }
 
 fn plausible(moment: OffsetDateTime, now: OffsetDateTime) -> bool {
@@ -79,7 +93,11 @@ fn message_id(message: &Message) -> String {
 
 /// `id` as far as Klaviyo takes it: a longer one becomes its hash, which is as unique.
 pub(super) fn unique_id(id: &str) -> String {
-    if id.chars().count() < UNIQUE_ID_CHARACTERS { id.to_owned() } else { hash(id) }
+    if id.chars().count() < UNIQUE_ID_CHARACTERS {
+        id.to_owned()
+    } else {
+        hash(id)
+    }
 }
 
 fn hash(text: &str) -> String {

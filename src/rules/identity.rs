@@ -31,7 +31,10 @@ impl<'a> Person<'a> {
             Kind::Identify => phone::read(&message.traits),
             _ => phone::read(&message.context_traits).or_else(|| phone::read(&message.properties)),
         };
-        Ok(Person { identity: identity(message, rules)?, phone })
+        Ok(Person {
+            identity: identity(message, rules)?,
+            phone,
+        })
     }
 }
 
@@ -39,12 +42,33 @@ fn identity<'a>(message: &Message<'a>, rules: &Rules) -> Result<Identity<'a>, St
     let email = email_of(message);
     if rules.enforce_email {
         let email = Some(email.ok_or(Stop::Ignore(Ignored::NoEmail))?);
-        return Ok(Identity { email, external_id: None });
+        return Ok(Identity {
+            email,
+            external_id: None,
+        });
     }
-    let user_id = message.user_id.clone().filter(|id| email.as_ref().is_none_or(|email| !id.eq_ignore_ascii_case(email)));
-    let anonymous_id = || message.anonymous_id.clone().filter(|_| rules.fallback_on_anonymous_id);
-    let external_id = user_id.or_else(|| if email.is_none() { anonymous_id() } else { None });
-    if external_id.as_ref().is_some_and(|id| id.chars().count() > EXTERNAL_ID_CHARACTERS) {
+    let user_id = message.user_id.clone().filter(|id| {
+        email
+            .as_ref()
+            .is_none_or(|email| !id.eq_ignore_ascii_case(email))
+    });
+    let anonymous_id = || {
+        message
+            .anonymous_id
+            .clone()
+            .filter(|_| rules.fallback_on_anonymous_id)
+    };
+    let external_id = user_id.or_else(|| {
+        if email.is_none() {
+            anonymous_id()
+        } else {
+            None
+        }
+    });
+    if external_id
+        .as_ref()
+        .is_some_and(|id| id.chars().count() > EXTERNAL_ID_CHARACTERS)
+    {
         return Err(Stop::Reject(Rejected::ExternalIdTooLong));
     }
     if email.is_none() && external_id.is_none() {
@@ -64,8 +88,13 @@ fn email_of(message: &Message) -> Option<String> {
 
 /// An address that Klaviyo takes, lower-cased: a local part and a domain with a dot in it.
 fn email(text: &str) -> Option<String> {
-    let strict = Options::default().with_required_tld().without_display_text().without_domain_literal();
-    EmailAddress::parse_with_options(text, strict).ok().map(|email| email.to_string().to_lowercase())
+    let strict = Options::default()
+        .with_required_tld()
+        .without_display_text()
+        .without_domain_literal();
+    EmailAddress::parse_with_options(text, strict)
+        .ok()
+        .map(|email| email.to_string().to_lowercase())
 }
 
 #[cfg(test)]
@@ -75,7 +104,10 @@ mod tests {
     #[test]
     fn addresses_are_lower_cased_and_must_have_a_domain() {
         for (text, expected) in [
-            ("Sarah.Mason@Klaviyo-Demo.com", Some("sarah.mason@klaviyo-demo.com")),
+            (
+                "Sarah.Mason@Klaviyo-Demo.com",
+                Some("sarah.mason@klaviyo-demo.com"),
+            ),
             ("a+b@klaviyo-demo.co.uk", Some("a+b@klaviyo-demo.co.uk")),
             ("sarah", None),
             ("sarah@localhost", None),

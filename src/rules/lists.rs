@@ -24,23 +24,46 @@ pub(super) fn subscription<'a>(
     now: OffsetDateTime,
 ) -> Result<Option<Subscription<'a>>, Note> {
     let options = integration.options();
-    let Some(list_id) = options.text(&["listId"]).or_else(|| rules.list_id.clone().map(Into::into)) else {
+    let Some(list_id) = options
+        .text(&["listId"])
+        .or_else(|| rules.list_id.clone().map(Into::into))
+    else {
         return Ok(None);
     };
     let consents_to = |channel| rules.consent_channels.contains(&channel);
-    let email = person.identity.email.clone().filter(|_| consents_to(Channel::Email));
-    let phone_number = person.phone.as_ref().and_then(Phone::number).filter(|_| consents_to(Channel::Sms));
+    let email = person
+        .identity
+        .email
+        .clone()
+        .filter(|_| consents_to(Channel::Email));
+    let phone_number = person
+        .phone
+        .as_ref()
+        .and_then(Phone::number)
+        .filter(|_| consents_to(Channel::Sms));
     if email.is_none() && phone_number.is_none() {
         return Err(Note::NoConsentChannel);
     }
-    let consented_at = if confirm(options, rules) { None } else { consent_time(message, now) };
-    Ok(Some(Subscription { list_id, email, phone_number: phone_number.map(str::to_owned), consented_at }))
+    let consented_at = if confirm(options, rules) {
+        None
+    } else {
+        consent_time(message, now)
+    };
+    Ok(Some(Subscription {
+        list_id,
+        email,
+        phone_number: phone_number.map(str::to_owned),
+        consented_at,
+    }))
 }
 
 /// Whether Klaviyo is to ask for confirmation. An override that cannot be read asks: to subscribe
 /// somebody without consent cannot be undone.
 fn confirm(options: &Fields, rules: &Rules) -> bool {
-    match options.raw("confirmOptin").filter(|raw| !json::is_null(raw)) {
+    match options
+        .raw("confirmOptin")
+        .filter(|raw| !json::is_null(raw))
+    {
         Some(raw) => json::boolean(raw).unwrap_or(true),
         None => rules.confirm_optin,
     }

@@ -49,7 +49,11 @@ enum Stop {
     Reject(Rejected),
 }
 
-fn apply<'a>(message: &Message<'a>, rules: &Rules, now: OffsetDateTime) -> Result<Decision<'a>, Stop> {
+fn apply<'a>(
+    message: &Message<'a>,
+    rules: &Rules,
+    now: OffsetDateTime,
+) -> Result<Decision<'a>, Stop> {
     let integration = Integration::read(&message.integrations)?;
     let mut notes = Vec::new();
     let operations = match message.kind {
@@ -63,7 +67,9 @@ fn apply<'a>(message: &Message<'a>, rules: &Rules, now: OffsetDateTime) -> Resul
                 None
             });
             let subscribe = subscription.map(Operation::Subscribe);
-            std::iter::once(Operation::Import(profile)).chain(subscribe).collect()
+            std::iter::once(Operation::Import(profile))
+                .chain(subscribe)
+                .collect()
         }
         Kind::Track => {
             let person = Person::read(message, rules)?;
@@ -79,7 +85,12 @@ fn apply<'a>(message: &Message<'a>, rules: &Rules, now: OffsetDateTime) -> Resul
 /// Klaviyo answers 202 to events of these two domains and drops them.
 /// <https://developers.klaviyo.com/en/reference/events_api_overview>
 fn note_dropped_domain(person: &Person, notes: &mut Vec<Note>) {
-    let domain = person.identity.email.as_deref().and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain);
+    let domain = person
+        .identity
+        .email
+        .as_deref()
+        .and_then(|email| email.rsplit_once('@'))
+        .map(|(_, domain)| domain);
     if matches!(domain, Some("example.com" | "test.com")) {
         notes.push(Note::DroppedDomain);
     }

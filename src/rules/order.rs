@@ -69,8 +69,14 @@ pub(super) fn events<'a>(order: Event<'a>, message: &Message<'a>) -> Vec<Event<'
 
 fn lines<'a>(properties: &Fields<'a>) -> Vec<(usize, Fields<'a>)> {
     let products = properties.raw("products").map(RawValue::get);
-    let elements: Vec<&RawValue> = products.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default();
-    elements.into_iter().enumerate().filter_map(|(index, raw)| Some((index, Fields::parse(raw)?))).collect()
+    let elements: Vec<&RawValue> = products
+        .and_then(|raw| serde_json::from_str(raw).ok())
+        .unwrap_or_default();
+    elements
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, raw)| Some((index, Fields::parse(raw)?)))
+        .collect()
 }
 
 /// `<order>_<product>`, or the line's index for a product without an id. Whatever is taken already
@@ -86,7 +92,12 @@ fn line_id(order: &str, index: usize, line: &Fields, taken: &mut HashSet<String>
     id
 }
 
-fn ordered_product<'a>(order: &Event<'a>, unique_id: String, line: &Fields<'a>, of_order: &Fields<'a>) -> Event<'a> {
+fn ordered_product<'a>(
+    order: &Event<'a>,
+    unique_id: String,
+    line: &Fields<'a>,
+    of_order: &Fields<'a>,
+) -> Event<'a> {
     let price = line.raw("price").and_then(json::number);
     let quantity = line.raw("quantity").and_then(json::number).unwrap_or(1.0);
     Event {
@@ -94,7 +105,9 @@ fn ordered_product<'a>(order: &Event<'a>, unique_id: String, line: &Fields<'a>, 
         profile: order.profile.clone(),
         properties: Properties::Merged(properties(line, of_order)),
         time: order.time.clone(),
-        value: price.map(|price| rounded(price * quantity)).filter(|value| value.is_finite()),
+        value: price
+            .map(|price| rounded(price * quantity))
+            .filter(|value| value.is_finite()),
         value_currency: currency(line).or_else(|| order.value_currency.clone()),
         unique_id,
     }
@@ -104,13 +117,18 @@ fn ordered_product<'a>(order: &Event<'a>, unique_id: String, line: &Fields<'a>, 
 /// The other lines are not repeated in each.
 fn properties<'a>(line: &Fields<'a>, of_order: &Fields<'a>) -> Fields<'a> {
     let mut merged = line.clone();
-    for (name, keys) in [("Product URL", PRODUCT_URL.as_slice()), ("Image URL", IMAGE_URL.as_slice())] {
+    for (name, keys) in [
+        ("Product URL", PRODUCT_URL.as_slice()),
+        ("Image URL", IMAGE_URL.as_slice()),
+    ] {
         if let Some(url) = line.text(keys).filter(|_| !line.has(name)) {
             merged.push(name, Json::Text(url));
         }
     }
     let room = limits::PROPERTIES.saturating_sub(merged.len());
-    let inherited = of_order.iter().filter(|(name, _)| name != "products" && !line.has(name));
+    let inherited = of_order
+        .iter()
+        .filter(|(name, _)| name != "products" && !line.has(name));
     for (name, value) in inherited.take(room) {
         merged.push(name.clone(), value.clone());
     }

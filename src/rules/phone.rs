@@ -40,13 +40,20 @@ pub(super) fn read<'a>(fields: &Fields<'a>) -> Option<Phone<'a>> {
     if json::is_null(raw) {
         return Some(Phone::Cleared);
     }
-    Some(json::text(raw).and_then(|text| e164(&text)).map_or(Phone::Unreadable(raw), Phone::Number))
+    Some(
+        json::text(raw)
+            .and_then(|text| e164(&text))
+            .map_or(Phone::Unreadable(raw), Phone::Number),
+    )
 }
 
 /// An international number without the punctuation people put into it.
 fn e164(text: &str) -> Option<String> {
     let digits = text.strip_prefix('+')?;
-    if digits.chars().any(|c| !c.is_ascii_digit() && !" -.()/\u{a0}".contains(c)) {
+    if digits
+        .chars()
+        .any(|c| !c.is_ascii_digit() && !" -.()/\u{a0}".contains(c))
+    {
         return None;
     }
     let digits: String = digits.chars().filter(char::is_ascii_digit).collect();

@@ -17,7 +17,11 @@ type Source = (&'static str, &'static [&'static str]);
 const FIRST_NAME: Source = ("first_name", &["firstName", "first_name"]);
 const LAST_NAME: Source = ("last_name", &["lastName", "last_name"]);
 const ORGANIZATION: Source = ("organization", &["organization", "company"]);
-const TEXTS: [Source; 3] = [("title", &["title"]), ("image", &["avatar"]), ("locale", &["locale"])];
+const TEXTS: [Source; 3] = [
+    ("title", &["title"]),
+    ("image", &["avatar"]),
+    ("locale", &["locale"]),
+];
 const TIMEZONE: Source = ("timezone", &["timezone"]);
 const PLACE: [Source; 6] = [
     ("address1", &["street"]),
@@ -29,8 +33,15 @@ const PLACE: [Source; 6] = [
 ];
 
 /// The profile that an identify tells of, custom properties and all.
-pub(super) fn import<'a>(message: &Message<'a>, person: &Person<'a>, integration: &Integration<'a>) -> Profile<'a> {
-    let mut traits = Traits { fields: &message.traits, read: vec!["email"] };
+pub(super) fn import<'a>(
+    message: &Message<'a>,
+    person: &Person<'a>,
+    integration: &Integration<'a>,
+) -> Profile<'a> {
+    let mut traits = Traits {
+        fields: &message.traits,
+        read: vec!["email"],
+    };
     let mut attributes = Fields::default();
     let mut location = Fields::default();
 
@@ -63,15 +74,26 @@ pub(super) fn import<'a>(message: &Message<'a>, person: &Person<'a>, integration
 }
 
 /// The little that an event tells of its profile: identifiers, first and last name.
-pub(super) fn of_event<'a>(message: &Message<'a>, person: &Person<'a>, with_phone: bool) -> Profile<'a> {
+pub(super) fn of_event<'a>(
+    message: &Message<'a>,
+    person: &Person<'a>,
+    with_phone: bool,
+) -> Profile<'a> {
     let mut attributes = Fields::default();
     for (field, keys) in [FIRST_NAME, LAST_NAME] {
-        let name = message.context_traits.text(keys).or_else(|| message.properties.text(keys));
+        let name = message
+            .context_traits
+            .text(keys)
+            .or_else(|| message.properties.text(keys));
         if let Some(name) = name {
             attributes.push(field, Json::Text(name));
         }
     }
-    let number = person.phone.as_ref().and_then(Phone::number).filter(|_| with_phone);
+    let number = person
+        .phone
+        .as_ref()
+        .and_then(Phone::number)
+        .filter(|_| with_phone);
     Profile {
         identity: person.identity.clone(),
         phone_number: number.map(|number| Json::Text(number.to_owned().into())),
@@ -105,7 +127,9 @@ impl<'a> Traits<'_, 'a> {
         if !attributes.is_empty() {
             return;
         }
-        let Some(name) = self.fields.text(&["name"]) else { return };
+        let Some(name) = self.fields.text(&["name"]) else {
+            return;
+        };
         let (first, last) = match name.split_once(char::is_whitespace) {
             Some((first, last)) => (first.to_owned(), Some(last.trim().to_owned())),
             None => (name.into_owned(), None),
@@ -121,7 +145,11 @@ impl<'a> Traits<'_, 'a> {
     fn company(&mut self, attributes: &mut Fields<'a>) {
         self.take(ORGANIZATION, attributes);
         let company = self.fields.object("company");
-        if let Some(name) = company.raw("name").and_then(text_or_null).filter(|_| !attributes.has(ORGANIZATION.0)) {
+        if let Some(name) = company
+            .raw("name")
+            .and_then(text_or_null)
+            .filter(|_| !attributes.has(ORGANIZATION.0))
+        {
             attributes.push(ORGANIZATION.0, name);
             self.settle("company", &company, &["name"]);
         }
@@ -130,7 +158,10 @@ impl<'a> Traits<'_, 'a> {
     /// The parts of `address`.
     fn address(&mut self, location: &mut Fields<'a>) {
         let address = self.fields.object("address");
-        let mut parts = Traits { fields: &address, read: Vec::new() };
+        let mut parts = Traits {
+            fields: &address,
+            read: Vec::new(),
+        };
         for source in PLACE {
             parts.take(source, location);
         }
@@ -147,8 +178,12 @@ impl<'a> Traits<'_, 'a> {
 
     /// Everything that has found no place: custom properties, with the types they have.
     fn rest(&self) -> Fields<'a> {
-        let rest = self.fields.iter().filter(|(key, _)| !self.read.contains(&key.as_ref()));
-        rest.map(|(key, value)| (key.clone(), value.clone())).collect()
+        let rest = self
+            .fields
+            .iter()
+            .filter(|(key, _)| !self.read.contains(&key.as_ref()));
+        rest.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 }
 
@@ -172,5 +207,9 @@ fn patch<'a>(integration: &Integration<'a>) -> Patch<'a> {
 
 /// Text as it reads, `null` as Klaviyo's way to clear a field, nothing for any other type.
 fn text_or_null(raw: &RawValue) -> Option<Json<'_>> {
-    if json::is_null(raw) { Some(Json::Null) } else { json::text(raw).map(Json::Text) }
+    if json::is_null(raw) {
+        Some(Json::Null)
+    } else {
+        json::text(raw).map(Json::Text)
+    }
 }

@@ -30,15 +30,23 @@ pub struct Fields<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 impl<'a> Fields<'a> {
     /// The object in `raw`, or `None` when it is something else.
     pub fn parse(raw: &'a RawValue) -> Option<Self> {
-        if raw.get().starts_with('{') { serde_json::from_str(raw.get()).ok() } else { None }
+        if raw.get().starts_with('{') {
+            serde_json::from_str(raw.get()).ok()
+        } else {
+            None
+        }
     }
 
     /// The bytes under `key` as Segment sent them; the last one wins when a key is repeated, as in JavaScript.
     pub fn raw(&self, key: &str) -> Option<&'a RawValue> {
-        self.0.iter().rev().find(|(name, _)| name == key).and_then(|(_, value)| match value {
-            Json::Raw(raw) => Some(*raw),
-            _ => None,
-        })
+        self.0
+            .iter()
+            .rev()
+            .find(|(name, _)| name == key)
+            .and_then(|(_, value)| match value {
+                Json::Raw(raw) => Some(*raw),
+                _ => None,
+            })
     }
 
     /// The first of `keys` that reads as text (see [`text`]).
@@ -79,7 +87,12 @@ impl<'a> Fields<'a> {
 
 impl<'a, K: Into<Cow<'a, str>>> FromIterator<(K, Json<'a>)> for Fields<'a> {
     fn from_iter<I: IntoIterator<Item = (K, Json<'a>)>>(pairs: I) -> Self {
-        Fields(pairs.into_iter().map(|(key, value)| (key.into(), value)).collect())
+        Fields(
+            pairs
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect(),
+        )
     }
 }
 
@@ -130,7 +143,9 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 /// A JSON string as it stands, neither trimmed nor made from a number.
 pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Str>(raw.get()).ok().map(|Str(text)| text)
+    serde_json::from_str::<Str>(raw.get())
+        .ok()
+        .map(|Str(text)| text)
 }
 
 /// A finite number, or text that is nothing but one ("39.95", "1e3"). "$1,234.50" and "12,50" are
@@ -138,7 +153,9 @@ pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 pub fn number(raw: &RawValue) -> Option<f64> {
     let text = text(raw)?;
     // Rust also reads "inf" and "nan", which are no amounts.
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     text.parse::<f64>().ok().filter(|n| plain && n.is_finite())
 }
 

@@ -54,7 +54,9 @@ impl<'a> Message<'a> {
     /// is refused.
     pub fn read(raw: &'a RawValue) -> Result<Self, NotAMessage> {
         let fields = Fields::parse(raw).ok_or(NotAMessage)?;
-        let raw_properties = fields.raw("properties").filter(|raw| raw.get().starts_with('{'));
+        let raw_properties = fields
+            .raw("properties")
+            .filter(|raw| raw.get().starts_with('{'));
         Ok(Message {
             raw,
             kind: match fields.text(&["type"]).as_deref() {

@@ -54,14 +54,31 @@ type No = (u16, &'static str, String);
 
 impl Account {
     /// Klaviyo's answer to one request.
-    pub(super) fn answer(&mut self, method: &Method, path: &str, headers: &HeaderMap, body: &Value) -> Reply {
+    pub(super) fn answer(
+        &mut self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &Value,
+    ) -> Reply {
         self.perform(method, path, headers, body).unwrap_or_else(|(status, code, pointer)| {
             (status, json!({"errors": [{"status": status, "code": code, "source": {"pointer": pointer}}]}))
         })
     }
 
-    fn perform(&mut self, method: &Method, path: &str, headers: &HeaderMap, body: &Value) -> Result<Reply, No> {
-        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    fn perform(
+        &mut self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &Value,
+    ) -> Result<Reply, No> {
+        let header = |name| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
         let key = self.api_key.as_deref().unwrap_or(API_KEY);
         if header("authorization") != format!("Klaviyo-API-Key {key}") {
             return Err((401, "authentication_failed", "/data".into()));
@@ -88,23 +105,43 @@ impl Account {
         }
         let status = if found.is_empty() { 201 } else { 200 };
         let profile = self.update(found.first().copied(), object(body, "/data/attributes")?);
-        Ok((status, json!({"data": {"type": "profile", "id": profile.to_string()}})))
+        Ok((
+            status,
+            json!({"data": {"type": "profile", "id": profile.to_string()}}),
+        ))
     }
 
     fn record(&mut self, body: &Value) -> Result<Reply, No> {
         expect_type(body, "/data", "event")?;
         let metric = text(body, "/data/attributes/metric/data/attributes/name")?;
         if metric.is_empty() || metric.chars().count() > 127 {
-            return Err((400, "invalid", "/data/attributes/metric/data/attributes/name".into()));
+            return Err((
+                400,
+                "invalid",
+                "/data/attributes/metric/data/attributes/name".into(),
+            ));
         }
         let unique_id = text(body, "/data/attributes/unique_id")?;
         let properties = object(body, "/data/attributes/properties")?.clone();
         let person = "/data/attributes/profile/data/attributes";
         let found = self.matching(body, person)?;
         let profile = self.update(found.first().copied(), object(body, person)?);
-        let value = body.pointer("/data/attributes/value").cloned().unwrap_or_default();
-        let event = Event { metric, unique_id, profile, value, properties: properties.into() };
-        let known: HashSet<_> = self.events.iter().map(|e| (e.profile, &e.metric, &e.unique_id)).collect();
+        let value = body
+            .pointer("/data/attributes/value")
+            .cloned()
+            .unwrap_or_default();
+        let event = Event {
+            metric,
+            unique_id,
+            profile,
+            value,
+            properties: properties.into(),
+        };
+        let known: HashSet<_> = self
+            .events
+            .iter()
+            .map(|e| (e.profile, &e.metric, &e.unique_id))
+            .collect();
         if !known.contains(&(profile, &event.metric, &event.unique_id)) {
             self.events.push(event);
         }
@@ -114,23 +151,46 @@ impl Account {
     fn subscribe(&mut self, body: &Value) -> Result<Reply, No> {
         expect_type(body, "/data", "profile-subscription-bulk-create-job")?;
         let list_id = text(body, "/data/relationships/list/data/id")?;
-        let historical = body.pointer("/data/attributes/historical_import") == Some(&Value::Bool(true));
-        let profiles = body.pointer("/data/attributes/profiles/data").and_then(Value::as_array);
+        let historical =
+            body.pointer("/data/attributes/historical_import") == Some(&Value::Bool(true));
+        let profiles = body
+            .pointer("/data/attributes/profiles/data")
+            .and_then(Value::as_array);
         let mut consents = Vec::new();
         for (index, profile) in profiles.into_iter().flatten().enumerate() {
             let pointer = format!("/data/attributes/profiles/data/{index}/attributes");
-            let attribute = |name: &str| profile.pointer(&format!("/attributes/{name}")).and_then(Value::as_str);
-            let channel = |name: &str| {
-                profile.pointer(&format!("/attributes/subscriptions/{name}/marketing/consented_at")).cloned().or_else(
-                    || profile.pointer(&format!("/attributes/subscriptions/{name}")).map(|_| Value::Null),
-                )
+            let attribute = |name: &str| {
+                profile
+                    .pointer(&format!("/attributes/{name}"))
+                    .and_then(Value::as_str)
             };
-            for (channel, identifier) in [(channel("email"), "email"), (channel("sms"), "phone_number")] {
-                let Some(consented_at) = channel else { continue };
+            let channel = |name: &str| {
+                profile
+                    .pointer(&format!(
+                        "/attributes/subscriptions/{name}/marketing/consented_at"
+                    ))
+                    .cloned()
+                    .or_else(|| {
+                        profile
+                            .pointer(&format!("/attributes/subscriptions/{name}"))
+                            .map(|_| Value::Null)
+                    })
+            };
+            for (channel, identifier) in [
+                (channel("email"), "email"),
+                (channel("sms"), "phone_number"),
+            ] {
+                let Some(consented_at) = channel else {
+                    continue;
+                };
                 if attribute(identifier).is_none() || consented_at.is_null() == historical {
                     return Err((400, "invalid", format!("{pointer}/{identifier}")));
                 }
-                let for_channel = |name| attribute(name).filter(|_| name == identifier).map(str::to_owned);
+                let for_channel = |name| {
+                    attribute(name)
+                        .filter(|_| name == identifier)
+                        .map(str::to_owned)
+                };
                 consents.push(Consent {
                     email: for_channel("email"),
                     phone_number: for_channel("phone_number"),
@@ -157,8 +217,16 @@ impl Account {
         if given.is_empty() {
             return Err((400, "invalid", pointer.to_owned()));
         }
-        let has_any = |profile: &Map<String, Value>| given.iter().any(|(name, value)| profile.get(*name) == Some(value));
-        Ok((0..).zip(&self.profiles).filter(|(_, profile)| has_any(profile)).map(|(index, _)| index).collect())
+        let has_any = |profile: &Map<String, Value>| {
+            given
+                .iter()
+                .any(|(name, value)| profile.get(*name) == Some(value))
+        };
+        Ok((0..)
+            .zip(&self.profiles)
+            .filter(|(_, profile)| has_any(profile))
+            .map(|(index, _)| index)
+            .collect())
     }
 
     /// Creates or updates a profile: what is not given stays, `null` clears. Its index.
@@ -183,14 +251,21 @@ impl Account {
 
 fn expect_type(body: &Value, pointer: &str, expected: &str) -> Result<(), No> {
     let pointer = format!("{pointer}/type");
-    if body.pointer(&pointer).and_then(Value::as_str) == Some(expected) { Ok(()) } else { Err((400, "invalid", pointer)) }
+    if body.pointer(&pointer).and_then(Value::as_str) == Some(expected) {
+        Ok(())
+    } else {
+        Err((400, "invalid", pointer))
+    }
 }
 
 fn text(body: &Value, pointer: &str) -> Result<String, No> {
     let text = body.pointer(pointer).and_then(Value::as_str);
-    text.map(str::to_owned).ok_or_else(|| (400, "required", pointer.to_owned()))
+    text.map(str::to_owned)
+        .ok_or_else(|| (400, "required", pointer.to_owned()))
 }
 
 fn object<'v>(body: &'v Value, pointer: &str) -> Result<&'v Map<String, Value>, No> {
-    body.pointer(pointer).and_then(Value::as_object).ok_or_else(|| (400, "required", pointer.to_owned()))
+    body.pointer(pointer)
+        .and_then(Value::as_object)
+        .ok_or_else(|| (400, "required", pointer.to_owned()))
 }

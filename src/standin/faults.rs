@@ -44,8 +44,18 @@ impl Fault {
     /// Answers `status` to the next `times` requests for `path`.
     pub fn status(path: &'static str, status: u16, times: usize) -> Self {
         let error = json!({"errors": [{"status": status, "code": "fault", "source": {"pointer": "/data"}}]});
-        let symptom = Symptom::Answer { status, retry_after: None, body: error };
-        Fault { path, times, delay: Duration::ZERO, applied: false, symptom }
+        let symptom = Symptom::Answer {
+            status,
+            retry_after: None,
+            body: error,
+        };
+        Fault {
+            path,
+            times,
+            delay: Duration::ZERO,
+            applied: false,
+            symptom,
+        }
     }
 }
 
@@ -67,7 +77,9 @@ impl Symptom {
 
 /// The fault that the next request for `path` meets.
 pub(super) fn next(faults: &mut [Fault], path: &str) -> Option<Fault> {
-    let fault = faults.iter_mut().find(|fault| fault.path == path && fault.times > 0)?;
+    let fault = faults
+        .iter_mut()
+        .find(|fault| fault.path == path && fault.times > 0)?;
     fault.times -= 1;
     Some(fault.clone())
 }

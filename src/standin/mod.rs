@@ -136,7 +136,10 @@ async fn serve(
     if headers.contains_key("x-amz-target") {
         let mut held = lock(&held);
         held.fetches += 1;
-        return response(&secrets_manager::get_secret_value(held.secret.as_deref()), None);
+        return response(
+            &secrets_manager::get_secret_value(held.secret.as_deref()),
+            None,
+        );
     }
     let path = uri.path().to_owned();
     let fault = faults::next(&mut lock(&held).faults, &path);
@@ -145,7 +148,11 @@ async fn serve(
     }
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
     let reply = match &fault {
-        Some(Fault { applied: false, symptom, .. }) => symptom.reply(),
+        Some(Fault {
+            applied: false,
+            symptom,
+            ..
+        }) => symptom.reply(),
         other => {
             let forward_to = lock(&held).forward_to.clone();
             let reply = match forward_to {
@@ -156,7 +163,13 @@ async fn serve(
         }
     };
     let (status, answer) = reply.clone();
-    lock(&held).calls.push(Recorded { method: method.to_string(), path, body: json, status, answer });
+    lock(&held).calls.push(Recorded {
+        method: method.to_string(),
+        path,
+        body: json,
+        status,
+        answer,
+    });
     if status == 0 {
         return faults::broken_connection();
     }
@@ -164,8 +177,19 @@ async fn serve(
 }
 
 /// Passes a request on and its answer back, so that calls to another Klaviyo can be shown too.
-async fn forward(base: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Reply {
-    let failed = |error: &dyn std::error::Error| (502, json!({"forwarding failed": crate::telemetry::chain(error)}));
+async fn forward(
+    base: &str,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Reply {
+    let failed = |error: &dyn std::error::Error| {
+        (
+            502,
+            json!({"forwarding failed": crate::telemetry::chain(error)}),
+        )
+    };
     let client = match crate::http::client() {
         Ok(client) => client,
         Err(error) => return failed(error.as_ref()),
@@ -176,7 +200,13 @@ async fn forward(base: &str, method: &Method, uri: &Uri, headers: &HeaderMap, bo
         headers.remove(of_this_hop);
     }
     let url = format!("{}{path}", base.trim_end_matches('/'));
-    match client.request(method.clone(), url).headers(headers).body(body).send().await {
+    match client
+        .request(method.clone(), url)
+        .headers(headers)
+        .body(body)
+        .send()
+        .await
+    {
         Ok(response) => {
             let status = response.status().as_u16();
             let body = response.bytes().await.unwrap_or_default();
@@ -187,9 +217,14 @@ async fn forward(base: &str, method: &Method, uri: &Uri, headers: &HeaderMap, bo
 }
 
 fn response((status, body): &Reply, retry_after: Option<u64>) -> Response<Body> {
-    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let body = if body.is_null() {
+        Body::empty()
+    } else {
+        Body::from(body.to_string())
+    };
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(seconds) = retry_after {
         response.headers_mut().insert("retry-after", seconds.into());
     }

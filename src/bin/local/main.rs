@@ -16,7 +16,11 @@ use segment_klaviyo::telemetry::{Log, chain};
 /// Without --klaviyo-url nothing leaves this machine: Secrets Manager and Klaviyo are played by a
 /// stand-in. Samples are signed with the shared secret `local-shared-secret`.
 #[derive(Parser)]
-#[command(name = "local", version, after_help = "Example: local --settings ENFORCE_EMAIL=false events/order-completed.json")]
+#[command(
+    name = "local",
+    version,
+    after_help = "Example: local --settings ENFORCE_EMAIL=false events/order-completed.json"
+)]
 struct Arguments {
     /// Lambda events (JSON): API Gateway HTTP API, REST API or Function URL requests.
     #[arg(required = true, value_name = "EVENT")]
@@ -43,20 +47,35 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), String> {
-    let standin = StandIn::start().await.map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
+    let standin = StandIn::start()
+        .await
+        .map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
     if let Some(url) = arguments.klaviyo_url {
-        let key = std::env::var("KLAVIYO_API_KEY").map_err(|_| "--klaviyo-url needs KLAVIYO_API_KEY in the environment")?;
+        let key = std::env::var("KLAVIYO_API_KEY")
+            .map_err(|_| "--klaviyo-url needs KLAVIYO_API_KEY in the environment")?;
         let mut held = standin.held();
         held.secret = Some(standin::secret(&key));
         held.forward_to = Some(url);
     }
     let environment = standin.environment();
     let get = |name: &str| {
-        let chosen = arguments.settings.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        chosen.or_else(|| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))
+        let chosen = arguments
+            .settings
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone());
+        chosen.or_else(|| {
+            environment
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.clone())
+        })
     };
     let log = Log::new(|_| {});
-    let destination = Destination::start(get, log).await.map_err(|error| chain(&error))?;
+    let destination = Destination::start(get, log)
+        .await
+        .map_err(|error| chain(&error))?;
     for path in &arguments.events {
         let event = read(path)?;
         standin.held().calls.clear();
@@ -67,8 +86,10 @@ async fn run(arguments: Arguments) -> Result<(), String> {
 }
 
 fn read(path: &Path) -> Result<segment_klaviyo::ingress::LambdaEvent, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: not a Lambda event: {error}", path.display()))
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_str(&text)
+        .map_err(|error| format!("{}: not a Lambda event: {error}", path.display()))
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

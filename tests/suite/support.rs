@@ -1,0 +1,137 @@
+//! A shop: a function that runs against a stand-in for AWS and Klaviyo.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use segment_klaviyo::answer::Answer;
+use segment_klaviyo::handler::{Destination, Invocation, StartError};
+use segment_klaviyo::ingress::LambdaEvent;
+use segment_klaviyo::signature;
+use segment_klaviyo::standin::{SHARED_SECRET, StandIn};
+use segment_klaviyo::telemetry::Log;
+use serde_json::{Value, json};
+
+pub(crate) struct Shop {
+    pub(crate) standin: StandIn,
+    destination: Destination,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Shop {
+    pub(crate) async fn open(settings: &[(&str, &str)]) -> Self {
+        let standin = StandIn::start().await.unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let destination = start(&standin, settings, log.clone()).await.unwrap();
+        Shop {
+            standin,
+            destination,
+            log,
+        }
+    }
+
+    /// Sends messages as Segment would: signed, through the HTTP API.
+    pub(crate) async fn send(&self, body: &Value) -> Answer {
+        self.send_raw(&body.to_string()).await
+    }
+
+    pub(crate) async fn send_raw(&self, body: &str) -> Answer {
+        let signature = signature::sign(body.as_bytes(), SHARED_SECRET).unwrap();
+        self.handle(&http_event(body, &json!({"x-signature": signature})))
+            .await
+    }
+
+    pub(crate) async fn handle(&self, event: &Value) -> Answer {
+        let event: LambdaEvent = serde_json::from_str(&event.to_string()).unwrap();
+        self.destination.handle(&event, Invocation::default()).await
+    }
+
+    /// The paths that were called, in order.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.standin
+            .held()
+            .calls
+            .iter()
+            .map(|call| call.path.clone())
+            .collect()
+    }
+
+    pub(crate) fn log(&self) -> Vec<Value> {
+        self.log
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+/// Starts a function that delivers to `standin`.
+pub(crate) async fn start(
+    standin: &StandIn,
+    settings: &[(&str, &str)],
+    log: Arc<Mutex<Vec<String>>>,
+) -> Result<Destination, StartError> {
+    let environment = standin.environment();
+    let get = |name: &str| {
+        let chosen = settings
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned());
+        chosen.or_else(|| {
+            environment
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.clone())
+        })
+    };
+    Destination::start(
+        get,
+        Log::new(move |line| log.lock().unwrap().push(line.to_owned())),
+    )
+    .await
+}
+
+pub(crate) fn http_event(body: &str, headers: &Value) -> Value {
+    json!({"version": "2.0", "requestContext": {"http": {"method": "POST"}}, "headers": headers, "body": body})
+}
+
+pub(crate) fn track(message_id: &str, properties: &Value) -> Value {
+    json!({
+        "type": "track",
+        "event": "Product Viewed",
+        "messageId": message_id,
+        "timestamp": "2026-11-20T10:00:00Z",
+        "userId": "usr_1",
+        "context": {"traits": {"email": "sarah@klaviyo-demo.com"}},
+        "properties": properties,
+    })
+}
+
+pub(crate) fn identify(traits: &Value, integrations: &Value) -> Value {
+    json!({
+        "type": "identify",
+        "messageId": "m-identify",
+        "timestamp": "2026-11-20T10:00:00Z",
+        "userId": "usr_1",
+        "traits": traits,
+        "integrations": integrations,
+    })
+}
+
+/// An order of `lines` lines.
+pub(crate) fn order(id: &str, lines: usize) -> Value {
+    let products: Vec<_> = (0..lines)
+        .map(|n| json!({"product_id": format!("p{n}"), "price": 19.99, "quantity": 3}))
+        .collect();
+    json!({
+        "type": "track",
+        "event": "Order Completed",
+        "messageId": format!("m-{id}"),
+        "timestamp": "2026-11-20T10:00:00Z",
+        "properties": {"email": "sarah@klaviyo-demo.com", "order_id": id, "total": 59.97, "products": products},
+    })
+}
+
+pub(crate) fn root(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
