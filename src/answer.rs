@@ -8,7 +8,6 @@ use aws_lambda_events::encodings::Body;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::ingress::NotARequest;
 use crate::outcome::{Ignored, Note, Outcome, Rejected, Unfinished};
 use crate::segment::BodyError;
 use crate::signature::Unverified;
@@ -18,6 +17,9 @@ const MOST_RESULTS: usize = 100;
 
 /// Seconds after which Segment may try again, when Klaviyo does not say.
 const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// Segment gives a message up after four hours.
+const LONGEST_RETRY_AFTER_SECONDS: u64 = 3_600;
 
 /// One message's end.
 #[derive(Debug, Clone)]
@@ -73,9 +75,6 @@ pub enum Refused {
     /// From Segment, and nothing to deliver.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// Not a request at all.
-    #[error(transparent)]
-    NotARequest(#[from] NotARequest),
 }
 
 /// A status with its report.
@@ -85,6 +84,8 @@ pub struct Answer {
     pub status: u16,
     /// Seconds after which to try again.
     pub retry_after: Option<u64>,
+    /// Messages that Segment should resend; the report leaves them to be counted from the rest.
+    pub retry: usize,
     /// The body.
     pub report: Report,
 }
@@ -93,28 +94,20 @@ impl Answer {
     /// The answer to a request that is not let in or holds nothing.
     pub fn refused(refused: &Refused) -> Self {
         let status = match refused {
-            Refused::Unverified(Unverified::Missing | Unverified::Mismatch | Unverified::Token) => {
-                401
-            }
+            Refused::Unverified(Unverified::Missing | Unverified::Mismatch | Unverified::Token) => 401,
             Refused::Body(BodyError::NotJson { .. } | BodyError::NotAMessage) => 400,
-            Refused::NotARequest(NotARequest) => 400,
         };
         Answer {
             status,
             retry_after: None,
-            report: Report {
-                message: refused.to_string(),
-                ..Report::default()
-            },
+            retry: 0,
+            report: Report { message: refused.to_string(), ..Report::default() },
         }
     }
 
     /// The answer to a delivery whose messages ended so.
     pub fn ended(messages: &[Ended]) -> Self {
-        let mut report = Report {
-            received: messages.len(),
-            ..Report::default()
-        };
+        let mut report = Report { received: messages.len(), ..Report::default() };
         let mut unfinished = Vec::new();
         for Ended { outcome, .. } in messages {
             match outcome {
@@ -136,20 +129,14 @@ impl Answer {
                 Unfinished::Throttled(seconds) => *seconds,
                 _ => None,
             });
-            wishes.max().unwrap_or(RETRY_AFTER_SECONDS)
+            wishes.max().unwrap_or(RETRY_AFTER_SECONDS).clamp(1, LONGEST_RETRY_AFTER_SECONDS)
         });
-        report.results = messages
-            .iter()
-            .enumerate()
-            .flat_map(items)
-            .take(MOST_RESULTS)
-            .collect();
+        let is_delivered = |ended: &Ended| ended.outcome == Outcome::Delivered;
+        let (delivered, others): (Vec<_>, Vec<_>) = (0..).zip(messages).partition(|(_, ended)| is_delivered(ended));
+        // What is only noted must not take the place of what is lost.
+        report.results = others.into_iter().chain(delivered).flat_map(items).take(MOST_RESULTS).collect();
         report.message = message(&report, unfinished.len());
-        Answer {
-            status,
-            retry_after,
-            report,
-        }
+        Answer { status, retry_after, retry: unfinished.len(), report }
     }
 
     /// How many messages there are for each reason or note, the unlisted ones too.
@@ -163,8 +150,7 @@ impl Answer {
 
     /// The answer as API Gateway and Function URLs take it, in either payload version.
     pub fn into_response(self) -> ApiGatewayProxyResponse {
-        let mut headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
@@ -178,33 +164,32 @@ impl Answer {
 
 /// 429 when all that is in the way is throttling; it makes Segment slow down.
 fn status_of_unfinished(causes: &[Unfinished]) -> u16 {
-    let throttling =
-        |cause: &Unfinished| matches!(cause, Unfinished::Throttled(_) | Unfinished::HeldBack);
-    if causes.iter().all(throttling) {
-        429
-    } else {
-        503
-    }
+    let throttling = |cause: &Unfinished| matches!(cause, Unfinished::Throttled(_) | Unfinished::HeldBack);
+    if causes.iter().all(throttling) { 429 } else { 503 }
 }
 
 fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
     let item = |outcome, reason, detail: String| Item {
         index,
-        message_id: ended.message_id.clone(),
+        message_id: ended.message_id.as_deref().and_then(shown),
         outcome,
         reason,
         detail,
     };
     match &ended.outcome {
-        Outcome::Delivered => ended
-            .notes
-            .iter()
-            .map(|note| item("delivered", note.reason(), note.to_string()))
-            .collect(),
+        Outcome::Delivered => {
+            ended.notes.iter().map(|note| item("delivered", note.reason(), note.to_string())).collect()
+        }
         Outcome::Ignored(why) => vec![item("ignored", Ignored::reason(why), why.to_string())],
         Outcome::Rejected(why) => vec![item("rejected", Rejected::reason(why), why.to_string())],
         Outcome::Retry(why) => vec![item("retry", Unfinished::reason(why), why.to_string())],
     }
+}
+
+/// Segment's ids are UUIDs; one that a merchant made of an address is not repeated.
+pub fn shown(message_id: &str) -> Option<String> {
+    let fits = message_id.len() <= 100 && !message_id.contains('@');
+    fits.then(|| message_id.to_owned())
 }
 
 /// One line for a person: the reason itself when there is a single message, else the counts.
@@ -219,14 +204,7 @@ fn message(report: &Report, retry: usize) -> String {
         (report.queued, "queued"),
         (retry, "to be sent again"),
     ];
-    let counts: Vec<_> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    if counts.is_empty() {
-        "no messages".to_owned()
-    } else {
-        counts.join(", ")
-    }
+    let counts: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if counts.is_empty() { "no messages".to_owned() } else { counts.join(", ") }
 }

@@ -24,10 +24,7 @@ pub struct NotSet(&'static str);
 /// A Secrets Manager client with the function's own role. `AWS_ENDPOINT_URL_SECRETS_MANAGER` or
 /// `AWS_ENDPOINT_URL` names another endpoint:
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
-pub fn secrets_manager(
-    get: impl Fn(&str) -> Option<String>,
-    http: &reqwest::Client,
-) -> Result<Client, NotSet> {
+pub fn secrets_manager(get: impl Fn(&str) -> Option<String>, http: &reqwest::Client) -> Result<Client, NotSet> {
     let get = |name: &str| get(name).filter(|value| !value.is_empty());
     let required = |name: &'static str| get(name).ok_or(NotSet(name));
     let credentials = Credentials::new(
@@ -37,21 +34,15 @@ pub fn secrets_manager(
         None,
         "environment",
     );
-    let region = get("AWS_REGION")
-        .or_else(|| get("AWS_DEFAULT_REGION"))
-        .ok_or(NotSet("AWS_REGION"))?;
-    let timeouts = TimeoutConfig::builder()
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
+    let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")).ok_or(NotSet("AWS_REGION"))?;
+    let timeouts = TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).build();
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(SdkHttp(http.clone()))
         .credentials_provider(credentials)
         .region(Region::new(region))
         .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(ATTEMPTS)
-                .with_initial_backoff(Duration::from_millis(50)),
+            RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50)),
         )
         .timeout_config(timeouts);
     if let Some(url) = get("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| get("AWS_ENDPOINT_URL")) {

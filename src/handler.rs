@@ -7,12 +7,12 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::answer::{Answer, Ended, Refused};
+use crate::answer::{self, Answer, Ended, Refused};
 use crate::aws;
 use crate::delivery::{Delivery, Unmet, Work};
-use crate::ingress::{LambdaEvent, Request};
-use crate::klaviyo::Klaviyo;
-use crate::outcome::{Outcome, Rejected};
+use crate::ingress::{LambdaEvent, NotARequest, Request};
+use crate::klaviyo::{Klaviyo, revision};
+use crate::outcome::{Outcome, Rejected, Unfinished};
 use crate::rules::{self, Decision};
 use crate::secrets::{Doubt, SecretError, Secrets};
 use crate::segment::{self, Message, NotAMessage};
@@ -64,25 +64,18 @@ impl Destination {
         let settings = Settings::read(&get)?;
         let http = crate::http::client().map_err(StartError::Http)?;
         let secrets_manager = aws::secrets_manager(&get, &http)?;
-        let secrets = Secrets::load(
-            secrets_manager,
-            &settings.secret_id,
-            settings.secret_ttl,
-            log.clone(),
-        )
-        .await?;
+        let secrets = Secrets::load(secrets_manager, &settings.secret_id, settings.secret_ttl, log.clone()).await?;
         let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
-        Ok(Destination {
-            settings,
-            secrets,
-            klaviyo,
-            log,
-            cold: AtomicBool::new(true),
-        })
+        if let Some(ageing) = revision::ageing(OffsetDateTime::now_utc().date()) {
+            log.warn("Klaviyo's API revision", &ageing);
+        }
+        Ok(Destination { settings, secrets, klaviyo, log, cold: AtomicBool::new(true) })
     }
 
-    /// Answers one event and writes its log line.
-    pub async fn handle(&self, event: &LambdaEvent, invocation: Invocation) -> Answer {
+    /// Answers one request and writes its log line. An event that is no request is an error of the
+    /// invocation: whoever sent it must not take it for delivered.
+    pub async fn handle(&self, event: &LambdaEvent, invocation: Invocation) -> Result<Answer, NotARequest> {
+        let request = event.request().inspect_err(|error| self.log.error("event not handled", error))?;
         let started = Instant::now();
         let mut line = telemetry::Delivery {
             request_id: invocation.request_id,
@@ -90,12 +83,10 @@ impl Destination {
             ..telemetry::Delivery::default()
         };
         let budget = self.settings.delivery_budget;
-        let lambda = invocation
-            .time_left
-            .map(|left| left.saturating_sub(LAMBDA_MARGIN));
+        let lambda = invocation.time_left.map(|left| left.saturating_sub(LAMBDA_MARGIN));
         let deadline = started + lambda.map_or(budget, |lambda| lambda.min(budget));
 
-        let answer = match self.receive(event, deadline, &mut line).await {
+        let answer = match self.receive(&request, deadline, &mut line).await {
             Ok(answer) => answer,
             Err(refused) => {
                 line.reasons.insert(reason(&refused), 1);
@@ -105,17 +96,16 @@ impl Destination {
         line.status = answer.status;
         line.duration_ms = milliseconds(started);
         self.log.delivery(&line);
-        answer
+        Ok(answer)
     }
 
     async fn receive(
         &self,
-        event: &LambdaEvent,
+        request: &Request<'_>,
         deadline: Instant,
         line: &mut telemetry::Delivery,
     ) -> Result<Answer, Refused> {
-        let request = event.request()?;
-        let body = self.verify(&request).await?;
+        let body = self.verify(request, deadline).await?;
         let messages = segment::messages(&body)?;
         let ended = self.deliver(&messages, deadline, line).await;
         let answer = Answer::ended(&ended);
@@ -124,12 +114,12 @@ impl Destination {
     }
 
     /// Lets the request in, with a fresh secret if the one in hand does not fit: it may have been rotated.
-    async fn verify<'r>(&self, request: &'r Request<'_>) -> Result<Verified<'r>, Unverified> {
+    async fn verify<'r>(&self, request: &'r Request<'_>, deadline: Instant) -> Result<Verified<'r>, Unverified> {
         let (body, credentials) = (request.body.as_ref(), request.credentials());
-        let secret = self.secrets.current().await;
+        let secret = self.secrets.current(deadline).await;
         match signature::verify(body, credentials, &secret) {
             Err(Unverified::Mismatch | Unverified::Token) => {
-                let fresh = self.secrets.refreshed(Doubt::Signature, &secret).await;
+                let fresh = self.secrets.refreshed(Doubt::Signature, &secret, deadline).await;
                 signature::verify(body, credentials, &fresh)
             }
             verified => verified,
@@ -152,33 +142,24 @@ impl Destination {
             };
             let (outcome, notes) = match decision {
                 Decision::Send { operations, notes } => {
-                    work.extend(operations.into_iter().map(|operation| Work {
-                        message: index,
-                        operation,
-                    }));
+                    work.extend(operations.into_iter().map(|operation| Work { message: index, operation }));
                     (Outcome::Delivered, notes)
                 }
                 Decision::Ignore(reason) => (Outcome::Ignored(reason), Vec::new()),
                 Decision::Reject(reason) => (Outcome::Rejected(reason), Vec::new()),
             };
-            let message_id = message
-                .as_ref()
-                .ok()
-                .and_then(|message| message.message_id.as_deref());
-            ended.push(Ended {
-                message_id: message_id.map(str::to_owned),
-                outcome,
-                notes,
-            });
+            let message_id = message.as_ref().ok().and_then(|message| message.message_id.as_deref());
+            ended.push(Ended { message_id: message_id.map(str::to_owned), outcome, notes });
         }
 
         let calling = Instant::now();
         let delivery = Delivery::new(&self.klaviyo, &self.secrets, deadline);
-        let results = delivery.deliver(&work).await;
+        let of: Vec<usize> = work.iter().map(|work| work.message).collect();
+        let results = delivery.deliver(work).await;
         line.klaviyo_ms = milliseconds(calling);
         (line.klaviyo_calls, line.klaviyo_throttled) = delivery.counts();
-        for (Work { message, .. }, result) in work.iter().zip(results) {
-            if let (Some(ended), Err(unmet)) = (ended.get_mut(*message), result) {
+        for (message, result) in of.into_iter().zip(results) {
+            if let (Some(ended), Err(unmet)) = (ended.get_mut(message), result) {
                 ended.outcome = worse(&ended.outcome, unmet);
             }
         }
@@ -188,28 +169,31 @@ impl Destination {
     fn log_ended(&self, ended: &[Ended], answer: &Answer, line: &mut telemetry::Delivery) {
         for (index, message) in ended.iter().enumerate() {
             if let Outcome::Rejected(why) = &message.outcome {
-                let message_id = message.message_id.as_deref();
+                let message_id = message.message_id.as_deref().and_then(answer::shown);
                 let (reason, detail) = (why.reason(), why.to_string());
-                self.log.rejection(&telemetry::Rejection {
-                    index,
-                    message_id,
-                    reason,
-                    detail,
-                });
+                self.log.rejection(&telemetry::Rejection { index, message_id, reason, detail });
             }
         }
         let report = &answer.report;
         (line.received, line.delivered) = (report.received, report.delivered);
         (line.ignored, line.rejected) = (report.ignored, report.rejected);
-        line.retry =
-            report.received - report.delivered - report.ignored - report.rejected - report.queued;
+        line.retry = answer.retry;
         line.reasons = Answer::reasons(ended);
     }
 }
 
-/// A message is as far as the least of its operations: one that can still succeed keeps it alive.
+/// A message is as far as the least of its operations: one that can still succeed keeps it alive. Of
+/// several causes the one that is not throttling counts, else the longest wait.
 fn worse(so_far: &Outcome, unmet: Unmet) -> Outcome {
     match (so_far, unmet) {
+        (Outcome::Retry(Unfinished::Throttled(one)), Unmet::Later(Unfinished::Throttled(other))) => {
+            Outcome::Retry(Unfinished::Throttled(*one.max(&other)))
+        }
+        (Outcome::Retry(Unfinished::Throttled(_) | Unfinished::HeldBack), Unmet::Later(cause))
+            if cause != Unfinished::HeldBack =>
+        {
+            Outcome::Retry(cause)
+        }
         (Outcome::Retry(cause), _) => Outcome::Retry(*cause),
         (_, Unmet::Later(cause)) => Outcome::Retry(cause),
         (Outcome::Rejected(first), Unmet::Never(_)) => Outcome::Rejected(first.clone()),
@@ -221,7 +205,6 @@ fn reason(refused: &Refused) -> &'static str {
     match refused {
         Refused::Unverified(_) => "unverified",
         Refused::Body(_) => "unreadable_body",
-        Refused::NotARequest(_) => "not_a_request",
     }
 }
 

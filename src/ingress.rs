@@ -33,9 +33,7 @@ struct RequestContext {
 
 /// An event that is none of those this function is for.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error(
-    "not an event this function is for: expected an API Gateway (REST or HTTP API) or Function URL request"
-)]
+#[error("not an event this function is for: expected an API Gateway (REST or HTTP API) or Function URL request")]
 pub struct NotARequest;
 
 /// An HTTP request, whichever way it came.
@@ -50,11 +48,7 @@ impl LambdaEvent {
     /// The HTTP request in the event. A body that is not the base64 it is said to be counts as empty:
     /// no signature fits it.
     pub fn request(&self) -> Result<Request<'_>, NotARequest> {
-        let is_http = self.http_method.is_some()
-            || self
-                .request_context
-                .as_ref()
-                .is_some_and(|it| it.http.is_some());
+        let is_http = self.http_method.is_some() || self.request_context.as_ref().is_some_and(|it| it.http.is_some());
         if !is_http {
             return Err(NotARequest);
         }
@@ -63,10 +57,7 @@ impl LambdaEvent {
             Some(true) => Cow::Owned(STANDARD.decode(body).unwrap_or_default()),
             _ => Cow::Borrowed(body.as_bytes()),
         };
-        Ok(Request {
-            body,
-            headers: self.headers.as_ref().unwrap_or(&NO_HEADERS),
-        })
+        Ok(Request { body, headers: self.headers.as_ref().unwrap_or(&NO_HEADERS) })
     }
 }
 
@@ -87,10 +78,7 @@ struct Headers {
     authorization: Option<String>,
 }
 
-static NO_HEADERS: Headers = Headers {
-    signature: None,
-    authorization: None,
-};
+static NO_HEADERS: Headers = Headers { signature: None, authorization: None };
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -158,21 +146,13 @@ mod tests {
         ] {
             let event = event(json);
             let request = event.request().unwrap();
-            assert_eq!(
-                (request.body.as_ref(), request.credentials().signature),
-                (b"".as_slice(), None),
-                "{json}"
-            );
+            assert_eq!((request.body.as_ref(), request.credentials().signature), (b"".as_slice(), None), "{json}");
         }
     }
 
     #[test]
     fn other_events_are_none_of_ours() {
-        for json in [
-            "{}",
-            r#"{"key1": "value1"}"#,
-            r#"{"source": "aws.events", "detail": {}}"#,
-        ] {
+        for json in ["{}", r#"{"key1": "value1"}"#, r#"{"source": "aws.events", "detail": {}}"#] {
             assert_eq!(event(json).request(), Err(NotARequest), "{json}");
         }
     }

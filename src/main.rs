@@ -23,18 +23,10 @@ async fn main() -> ExitCode {
         let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
         let invocation = Invocation {
             request_id: Some(event.context.request_id),
-            time_left: Some(
-                deadline
-                    .duration_since(SystemTime::now())
-                    .unwrap_or_default(),
-            ),
+            time_left: Some(deadline.duration_since(SystemTime::now()).unwrap_or_default()),
         };
-        Ok::<_, Error>(
-            destination
-                .handle(&event.payload, invocation)
-                .await
-                .into_response(),
-        )
+        let answer = destination.handle(&event.payload, invocation).await?;
+        Ok::<_, Error>(answer.into_response())
     };
     match run(service_fn(handle)).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -22,15 +22,25 @@ pub enum Ignored {
     #[error("integrations says that the message is not for Klaviyo")]
     IntegrationOff,
     /// `ENFORCE_EMAIL` and no valid address.
-    #[error(
-        "no valid email in traits.email, properties.email, context.traits.email or userId (ENFORCE_EMAIL is on)"
-    )]
+    #[error("no valid email in traits.email, properties.email, context.traits.email or userId (ENFORCE_EMAIL is on)")]
     NoEmail,
     /// Nothing to know the person by.
     #[error("no email and no userId (an anonymousId counts with FALLBACK_ON_ANONYMOUS_ID)")]
     NoIdentifier,
-    /// A type without a rule.
-    #[error("only identify and track messages are sent")]
+    /// `EVENTS_ALLOWED` or `EVENTS_BLOCKED`.
+    #[error("EVENTS_ALLOWED or EVENTS_BLOCKED does not let the event through")]
+    EventFiltered,
+    /// A group that asks for nothing.
+    #[error("a group needs traits.subscribe, true or false")]
+    NoSubscribeTrait,
+    /// A group of somebody who cannot be written to.
+    #[error("no identifier for any channel of CONSENT_CHANNELS")]
+    NoConsentChannel,
+    /// An audience that is connected to no list.
+    #[error("context.personas.external_audience_id names no Klaviyo list (AUDIENCE_LISTS is on)")]
+    NoAudienceList,
+    /// A type without a rule, or whose rule is off.
+    #[error("this type of message is not sent (SEND_PAGES, SEND_SCREENS, GROUP_LISTS, HONOR_DELETIONS)")]
     UnsupportedType,
 }
 
@@ -61,6 +71,15 @@ pub enum Rejected {
     /// An event over 5 MB.
     #[error("properties must not be over 5 MB")]
     EventTooLarge,
+    /// A profile over 100 KB.
+    #[error("a profile must not be over 100 KB")]
+    ProfileTooLarge,
+    /// A group whose id is no list.
+    #[error("groupId must be a Klaviyo list id: letters and digits, such as Y6nRLr")]
+    ListId,
+    /// Nobody to forget: a person has to look.
+    #[error("no Klaviyo profile has this userId as its email or external_id: delete it by hand")]
+    DeletionUnresolved,
     /// Klaviyo's own refusal. Its words could quote the message, so only what they are about is kept.
     #[error("Klaviyo answered {status}: {code} at {pointer}")]
     Klaviyo {
@@ -100,10 +119,11 @@ pub enum Unfinished {
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
     /// A list is named, but no identifier for any of the channels.
-    #[error(
-        "profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS"
-    )]
+    #[error("profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS")]
     NoConsentChannel,
+    /// A list is named by something that is no list id.
+    #[error("profile updated but not subscribed: listId is not a Klaviyo list id")]
+    ListIdUnreadable,
     /// `@example.com` or `@test.com`.
     #[error("Klaviyo drops events of @example.com and @test.com addresses silently")]
     DroppedDomain,
@@ -116,6 +136,10 @@ impl Ignored {
             Ignored::IntegrationOff => "integration_off",
             Ignored::NoEmail => "no_email",
             Ignored::NoIdentifier => "no_identifier",
+            Ignored::EventFiltered => "event_filtered",
+            Ignored::NoSubscribeTrait => "no_subscribe_trait",
+            Ignored::NoConsentChannel => "no_consent_channel",
+            Ignored::NoAudienceList => "no_audience_list",
             Ignored::UnsupportedType => "unsupported_type",
         }
     }
@@ -133,6 +157,9 @@ impl Rejected {
             Rejected::StringTooLong => "string_too_long",
             Rejected::ArrayTooLong => "array_too_long",
             Rejected::EventTooLarge => "event_too_large",
+            Rejected::ProfileTooLarge => "profile_too_large",
+            Rejected::ListId => "invalid_list_id",
+            Rejected::DeletionUnresolved => "deletion_unresolved",
             Rejected::Klaviyo { .. } => "refused_by_klaviyo",
         }
     }
@@ -157,6 +184,7 @@ impl Note {
     pub fn reason(&self) -> &'static str {
         match self {
             Note::NoConsentChannel => "not_subscribed",
+            Note::ListIdUnreadable => "invalid_list_id",
             Note::DroppedDomain => "dropped_by_klaviyo",
         }
     }

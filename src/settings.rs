@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use reqwest::Url;
+use rlibphonenumber::Region;
 use thiserror::Error;
+
+use crate::klaviyo::ListId;
 
 /// A setting that cannot be read; the function does not start.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -45,9 +48,38 @@ pub struct Rules {
     /// `SEND_PLACED_ORDER_AS_ORDER_COMPLETED`: the metric of an order is `Order Completed`, else `Placed Order`.
     pub send_placed_order_as_order_completed: bool,
     /// `LIST_ID`: the list that identify subscribes to.
-    pub list_id: Option<String>,
+    pub list_id: Option<ListId>,
     /// `CONSENT_CHANNELS`: the channels a subscription is for.
     pub consent_channels: Vec<Channel>,
+    /// `DEFAULT_COUNTRY`: national phone numbers are read as this country's (ISO 3166-1 alpha-2).
+    pub default_country: Option<Region>,
+    /// `KLAVIYO_PROPERTY_NAMES`: Klaviyo's own e-commerce names are added beside Segment's.
+    pub klaviyo_property_names: bool,
+    /// `METRIC_NAMES` is `klaviyo`: metrics have Klaviyo's own e-commerce names.
+    pub klaviyo_metric_names: bool,
+    /// `EVENTS_ALLOWED` and `EVENTS_BLOCKED`.
+    pub events: EventFilter,
+    /// `SEND_PAGES`: page messages are events.
+    pub send_pages: bool,
+    /// `SEND_SCREENS`: screen messages are events.
+    pub send_screens: bool,
+    /// `GROUP_LISTS`: group messages subscribe and unsubscribe.
+    pub group_lists: bool,
+    /// `AUDIENCE_LISTS`: entering and leaving an Engage audience adds to and removes from a list.
+    pub audience_lists: bool,
+    /// `HONOR_DELETIONS`: delete messages delete profiles.
+    pub honor_deletions: bool,
+    /// `BACKFILL_AFTER_HOURS`: events older than this fire no flows.
+    pub backfill_after: Option<Duration>,
+}
+
+/// Which events are sent, by Segment's names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only these, unless it is empty.
+    pub allowed: Vec<String>,
+    /// Never these.
+    pub blocked: Vec<String>,
 }
 
 /// Everything that the environment says.
@@ -75,6 +107,17 @@ pub const VARIABLES: &[(&str, Option<&str>)] = &[
     ("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", Some("true")),
     ("LIST_ID", None),
     ("CONSENT_CHANNELS", Some("email")),
+    ("DEFAULT_COUNTRY", None),
+    ("KLAVIYO_PROPERTY_NAMES", Some("true")),
+    ("METRIC_NAMES", Some("segment")),
+    ("EVENTS_ALLOWED", None),
+    ("EVENTS_BLOCKED", None),
+    ("SEND_PAGES", Some("false")),
+    ("SEND_SCREENS", Some("false")),
+    ("GROUP_LISTS", Some("false")),
+    ("AUDIENCE_LISTS", Some("false")),
+    ("HONOR_DELETIONS", Some("false")),
+    ("BACKFILL_AFTER_HOURS", None),
     ("DELIVERY_BUDGET_MS", Some("4500")),
     ("KLAVIYO_BASE_URL", Some("https://a.klaviyo.com")),
 ];
@@ -87,18 +130,25 @@ impl Settings {
         Ok(Settings {
             secret_id: read.required("SECRET_ID")?,
             secret_ttl: Duration::from_secs(read.number("SECRET_TTL_SECONDS", 1..=86_400)?),
-            delivery_budget: Duration::from_millis(
-                read.number("DELIVERY_BUDGET_MS", 500..=60_000)?,
-            ),
+            delivery_budget: Duration::from_millis(read.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
             klaviyo_base_url: read.url("KLAVIYO_BASE_URL")?,
             rules: Rules {
                 confirm_optin: read.boolean("CONFIRM_OPTIN")?,
                 enforce_email: read.boolean("ENFORCE_EMAIL")?,
                 fallback_on_anonymous_id: read.boolean("FALLBACK_ON_ANONYMOUS_ID")?,
-                send_placed_order_as_order_completed: read
-                    .boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
+                send_placed_order_as_order_completed: read.boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
                 list_id: read.list_id("LIST_ID")?,
                 consent_channels: read.channels("CONSENT_CHANNELS")?,
+                default_country: read.country("DEFAULT_COUNTRY")?,
+                klaviyo_property_names: read.boolean("KLAVIYO_PROPERTY_NAMES")?,
+                klaviyo_metric_names: read.metric_names("METRIC_NAMES")?,
+                events: EventFilter { allowed: read.names("EVENTS_ALLOWED"), blocked: read.names("EVENTS_BLOCKED") },
+                send_pages: read.boolean("SEND_PAGES")?,
+                send_screens: read.boolean("SEND_SCREENS")?,
+                group_lists: read.boolean("GROUP_LISTS")?,
+                audience_lists: read.boolean("AUDIENCE_LISTS")?,
+                honor_deletions: read.boolean("HONOR_DELETIONS")?,
+                backfill_after: read.hours("BACKFILL_AFTER_HOURS", 1..=87_600)?,
             },
         })
     }

@@ -63,12 +63,12 @@ pub struct Delivery {
 
 /// A message that can never succeed: the only trace of it when Segment is told 200.
 #[derive(Debug, Serialize)]
-pub struct Rejection<'r> {
+pub struct Rejection {
     /// Its place in the delivery, from 0.
     pub index: usize,
     /// Segment's id of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<&'r str>,
+    pub message_id: Option<String>,
     /// The stable name of the reason.
     pub reason: &'static str,
     /// What is wrong and what is accepted.
@@ -95,11 +95,7 @@ impl Log {
 
     /// Logs one delivery.
     pub fn delivery(&self, delivery: &Delivery) {
-        let level = if delivery.status < 400 {
-            Level::Info
-        } else {
-            Level::Warn
-        };
+        let level = if delivery.status < 400 { Level::Info } else { Level::Warn };
         self.write(level, "delivery", delivery);
     }
 
@@ -119,12 +115,7 @@ impl Log {
     }
 
     fn write(&self, level: Level, message: &str, fields: impl Serialize) {
-        let line = Line {
-            timestamp: timestamp::write(OffsetDateTime::now_utc()),
-            level,
-            message,
-            fields,
-        };
+        let line = Line { timestamp: timestamp::write(OffsetDateTime::now_utc()), level, message, fields };
         if let Ok(json) = serde_json::to_string(&line) {
             (self.0)(&json);
         }

@@ -7,36 +7,10 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Deserialize;
 
+use super::call::Call;
 use super::error::{CallError, Problem, Refusal};
-use super::operation::Operation;
-
-/// The revision of the API that bodies are written for:
-/// <https://developers.klaviyo.com/en/docs/api_versioning_and_deprecation_policy>
-pub const REVISION: &str = "2026-10-15";
-
-/// A request to Klaviyo, ready to be sent, and sent again.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// The path below the base URL.
-    pub path: &'static str,
-    /// JSON:API.
-    pub body: Bytes,
-}
-
-impl Call {
-    /// The call that does one operation.
-    pub fn single(operation: &Operation) -> Result<Self, serde_json::Error> {
-        let path = match operation {
-            Operation::Import(_) => "/api/profile-import",
-            Operation::Record(_) => "/api/events",
-            Operation::Subscribe(_) => "/api/profile-subscription-bulk-create-jobs",
-        };
-        Ok(Call {
-            path,
-            body: serde_json::to_vec(operation)?.into(),
-        })
-    }
-}
+use super::operation::IdentityKey;
+use super::revision::REVISION;
 
 /// Klaviyo, as the settings say where it is.
 #[derive(Debug, Clone)]
@@ -51,51 +25,82 @@ impl Klaviyo {
         Klaviyo { http, base }
     }
 
-    /// Sends `call` once. `Ok` is Klaviyo's acknowledgement; what follows the status line of one no
-    /// longer matters.
-    pub async fn send(&self, key: &str, call: &Call, timeout: Duration) -> Result<(), CallError> {
+    /// Sends `call` once. `Ok` is Klaviyo's acknowledgement, with the answer's body as far as it came:
+    /// what follows the status line of an acknowledgement no longer changes what was done.
+    pub async fn send(&self, key: &str, call: &Call, timeout: Duration) -> Result<Bytes, CallError> {
         let mut url = self.base.clone();
-        url.set_path(&format!(
-            "{}{}",
-            self.base.path().trim_end_matches('/'),
-            call.path
-        ));
-        let mut authorization =
-            HeaderValue::try_from(format!("Klaviyo-API-Key {key}")).map_err(|_| CallError::Key)?;
+        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), call.path));
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        let mut authorization = HeaderValue::try_from(format!("Klaviyo-API-Key {key}")).map_err(|_| CallError::Key)?;
         authorization.set_sensitive(true);
-        let request = self
+        let mut request = self
             .http
-            .post(url)
+            .request(call.method.clone(), url)
             .timeout(timeout)
             .header(AUTHORIZATION, authorization)
-            .header("revision", REVISION)
-            .header(CONTENT_TYPE, "application/vnd.api+json")
-            .body(call.body.clone());
+            .header("revision", REVISION);
+        if !call.body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/vnd.api+json").body(call.body.clone());
+        }
         let response = request.send().await.map_err(fault)?;
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let body = response.bytes().await;
         match status.as_u16() {
-            200..=299 => Ok(()),
+            200..=299 => Ok(body.unwrap_or_default()),
             401 | 403 => Err(CallError::Key),
-            429 => Err(CallError::Throttled {
-                retry_after: retry_after.map(Duration::from_secs),
-            }),
+            429 => Err(CallError::Throttled { retry_after: retry_after.map(Duration::from_secs) }),
             status @ 400..=499 => Err(refusal(status, &body.map_err(fault)?)),
             status => Err(CallError::Unavailable { status }),
         }
     }
 }
 
-fn fault(error: reqwest::Error) -> CallError {
-    if error.is_timeout() {
-        CallError::TimedOut
-    } else {
-        CallError::Unreachable
+/// The ids of the profiles in the answer to [`Call::find`], with the values of their keys. `None` when it
+/// is not such an answer.
+pub fn found(body: &[u8]) -> Option<Vec<Found>> {
+    #[derive(Deserialize)]
+    struct Document {
+        data: Vec<Found>,
     }
+    serde_json::from_slice::<Document>(body).ok().map(|document| document.data)
+}
+
+/// A profile that Klaviyo knows.
+#[derive(Debug, Deserialize)]
+pub struct Found {
+    /// Klaviyo's own id.
+    pub id: String,
+    /// What it is known by.
+    pub attributes: FoundAttributes,
+}
+
+/// The identifiers of a profile that Klaviyo knows.
+#[derive(Debug, Deserialize)]
+pub struct FoundAttributes {
+    /// The address.
+    pub email: Option<String>,
+    /// The merchant's id.
+    pub external_id: Option<String>,
+}
+
+impl Found {
+    /// Whether `key` is this profile's.
+    pub fn is(&self, key: IdentityKey) -> bool {
+        match key {
+            IdentityKey::Email(email) => {
+                self.attributes.email.as_deref().is_some_and(|held| held.eq_ignore_ascii_case(email))
+            }
+            IdentityKey::ExternalId(id) => self.attributes.external_id.as_deref() == Some(id),
+        }
+    }
+}
+
+fn fault(error: reqwest::Error) -> CallError {
+    if error.is_timeout() { CallError::TimedOut } else { CallError::Unreachable }
 }
 
 /// A 4xx is a refusal only in Klaviyo's own words (a JSON:API error document). Anything else comes
@@ -119,15 +124,11 @@ fn refusal(status: u16, body: &[u8]) -> CallError {
     }
     match serde_json::from_slice::<Document>(body) {
         Ok(Document { errors }) if !errors.is_empty() => {
-            let problem = |error: ErrorObject| Problem {
-                code: error.code,
-                pointer: error.source.pointer,
-            };
-            CallError::Refused(Refusal {
-                status,
-                problems: errors.into_iter().map(problem).collect(),
-            })
+            let problem = |error: ErrorObject| Problem { code: error.code, pointer: error.source.pointer };
+            CallError::Refused(Refusal { status, problems: errors.into_iter().map(problem).collect() })
         }
+        // Too large is too large, whoever says so.
+        _ if status == 413 => CallError::Refused(Refusal { status, problems: Vec::new() }),
         _ => CallError::Unavailable { status },
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::operation::{Identity, Operation};
+use super::operation::Operation;
 use crate::outcome::{Rejected, Unfinished};
 
 /// Why a call was not acknowledged. Never holds any part of what was sent or answered but Klaviyo's
@@ -78,18 +78,13 @@ impl CallError {
         match self {
             CallError::Throttled { retry_after } => {
                 let cause = Unfinished::Throttled(retry_after.map(|after| after.as_secs()));
-                Verdict::Again {
-                    after: *retry_after,
-                    cause,
-                }
+                Verdict::Again { after: *retry_after, cause }
             }
             CallError::Unavailable { .. } => again(Unfinished::Unavailable),
             CallError::Unreachable => again(Unfinished::Unreachable),
             CallError::TimedOut => again(Unfinished::OutOfTime),
             CallError::Key => Verdict::NewKey,
-            CallError::Refused(Refusal {
-                status: 408 | 425, ..
-            }) => again(Unfinished::Unavailable),
+            CallError::Refused(Refusal { status: 408 | 425, .. }) => again(Unfinished::Unavailable),
             CallError::Refused(refusal) => Verdict::Never(refusal),
         }
     }
@@ -101,20 +96,28 @@ impl Refusal {
         let first = self.problems.first();
         Rejected::Klaviyo {
             status: self.status,
-            code: first
-                .map(|problem| problem.code.clone())
-                .unwrap_or_default(),
-            pointer: first
-                .map(|problem| problem.pointer.clone())
-                .unwrap_or_default(),
+            code: first.map(|problem| problem.code.chars().take(64).collect()).unwrap_or_default(),
+            pointer: first.map(|problem| without_names(&problem.pointer)).unwrap_or_default(),
         }
     }
 
-    fn is_about_the_phone(&self) -> bool {
-        self.problems
-            .iter()
-            .all(|problem| problem.pointer.ends_with("/phone_number"))
+    /// Whether it leaves open which part of the request it is about.
+    pub fn is_vague(&self) -> bool {
+        let about_all = |problem: &Problem| matches!(problem.pointer.trim_end_matches('/'), "" | "/data");
+        self.problems.iter().all(about_all)
     }
+
+    /// Whether it is about the second of two identifiers: the phone number, or a profile found twice.
+    fn is_about_an_identifier(&self) -> bool {
+        let about_phone = |problem: &Problem| problem.pointer.ends_with("/phone_number");
+        self.status == 409 || self.problems.iter().all(about_phone)
+    }
+}
+
+/// A pointer as far as it is Klaviyo's: the names of properties are the merchant's, and could be anything.
+fn without_names(pointer: &str) -> String {
+    let end = pointer.find("/properties/").map_or(pointer.len(), |at| at + "/properties".len());
+    pointer.chars().take(end.min(200)).collect()
 }
 
 impl<'a> Operation<'a> {
@@ -125,22 +128,20 @@ impl<'a> Operation<'a> {
         let profile = match &mut lesser {
             Operation::Import(profile) => profile,
             Operation::Record(event) => &mut event.profile,
-            Operation::Subscribe(_) => return None,
+            Operation::Subscribe(it) => {
+                let had_both = it.email.is_some() && it.phone_number.take().is_some();
+                return (had_both && refusal.is_about_an_identifier()).then_some(lesser);
+            }
+            Operation::Unsubscribe(_)
+            | Operation::AddToList(_)
+            | Operation::RemoveFromList(_)
+            | Operation::Delete(_) => return None,
         };
         let had_phone = profile.phone_number.take().is_some();
-        if refusal.is_about_the_phone() {
-            return had_phone.then_some(lesser);
-        }
         if refusal.status != 409 {
-            return None;
+            return (had_phone && refusal.is_about_an_identifier()).then_some(lesser);
         }
-        let had_both = profile.identity.email.is_some() && profile.identity.external_id.is_some();
-        if had_both {
-            profile.identity = Identity {
-                external_id: None,
-                ..std::mem::take(&mut profile.identity)
-            };
-        }
+        let had_both = profile.identity.email.is_some() && profile.identity.external_id.take().is_some();
         (had_phone || had_both).then_some(lesser)
     }
 }
@@ -150,40 +151,19 @@ mod tests {
     use super::*;
 
     fn refused(status: u16) -> CallError {
-        let problem = Problem {
-            code: "invalid".into(),
-            pointer: "/data".into(),
-        };
-        CallError::Refused(Refusal {
-            status,
-            problems: vec![problem],
-        })
+        let problem = Problem { code: "invalid".into(), pointer: "/data".into() };
+        CallError::Refused(Refusal { status, problems: vec![problem] })
     }
 
     #[test]
     fn only_what_passes_by_itself_is_sent_again() {
         let after = Some(Duration::from_secs(7));
         for (error, cause) in [
-            (
-                CallError::Throttled { retry_after: after },
-                Some(Unfinished::Throttled(Some(7))),
-            ),
-            (
-                CallError::Throttled { retry_after: None },
-                Some(Unfinished::Throttled(None)),
-            ),
-            (
-                CallError::Unavailable { status: 500 },
-                Some(Unfinished::Unavailable),
-            ),
-            (
-                CallError::Unavailable { status: 524 },
-                Some(Unfinished::Unavailable),
-            ),
-            (
-                CallError::Unavailable { status: 404 },
-                Some(Unfinished::Unavailable),
-            ),
+            (CallError::Throttled { retry_after: after }, Some(Unfinished::Throttled(Some(7)))),
+            (CallError::Throttled { retry_after: None }, Some(Unfinished::Throttled(None))),
+            (CallError::Unavailable { status: 500 }, Some(Unfinished::Unavailable)),
+            (CallError::Unavailable { status: 524 }, Some(Unfinished::Unavailable)),
+            (CallError::Unavailable { status: 404 }, Some(Unfinished::Unavailable)),
             (CallError::Unreachable, Some(Unfinished::Unreachable)),
             (CallError::TimedOut, Some(Unfinished::OutOfTime)),
             (refused(408), Some(Unfinished::Unavailable)),

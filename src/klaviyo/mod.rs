@@ -1,10 +1,18 @@
 //! Klaviyo's API: what can be done there, how it is written, how it is sent, what its answers mean.
 
+mod call;
 mod client;
 mod error;
 mod operation;
+mod pack;
+pub mod revision;
 mod wire;
 
-pub use client::{Call, Klaviyo, REVISION};
+pub use call::{Call, PAGE};
+pub use client::{Found, Klaviyo, found};
 pub use error::{CallError, Problem, Refusal, Verdict};
-pub use operation::{Event, Identity, Operation, Patch, Profile, Properties, Subscription};
+pub use operation::{
+    Event, Identity, IdentityKey, ListId, Membership, Operation, Patch, Profile, Properties, Subscription,
+    Unsubscription,
+};
+pub use pack::{Packed, pack, resolved};

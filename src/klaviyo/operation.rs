@@ -13,8 +13,16 @@ pub enum Operation<'a> {
     Import(Profile<'a>),
     /// Record an event.
     Record(Event<'a>),
+    /// Add a profile to a list. That is no consent.
+    AddToList(Membership<'a>),
+    /// Take a profile off a list. That takes no consent back.
+    RemoveFromList(Membership<'a>),
+    /// Forget a profile.
+    Delete(Identity<'a>),
     /// Subscribe a profile to a list.
-    Subscribe(Subscription<'a>),
+    Subscribe(Subscription),
+    /// Take a subscription to a list back.
+    Unsubscribe(Unsubscription),
 }
 
 /// Who somebody is in Klaviyo. Only these are ever sent as identifiers.
@@ -24,6 +32,35 @@ pub struct Identity<'a> {
     pub email: Option<String>,
     /// The merchant's own id, at most 255 characters.
     pub external_id: Option<Cow<'a, str>>,
+}
+
+impl Identity<'_> {
+    /// What tells this profile from others: the address, else the merchant's id.
+    pub fn key(&self) -> Option<IdentityKey<'_>> {
+        match (&self.email, &self.external_id) {
+            (Some(email), _) => Some(IdentityKey::Email(email)),
+            (None, Some(id)) => Some(IdentityKey::ExternalId(id)),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The one identifier that a profile is told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IdentityKey<'i> {
+    /// An address.
+    Email(&'i str),
+    /// A merchant's own id.
+    ExternalId(&'i str),
+}
+
+impl<'i> IdentityKey<'i> {
+    /// The address or id itself.
+    pub fn value(self) -> &'i str {
+        match self {
+            IdentityKey::Email(value) | IdentityKey::ExternalId(value) => value,
+        }
+    }
 }
 
 /// A profile as far as one message tells it.
@@ -78,6 +115,8 @@ pub struct Event<'a> {
     pub value_currency: Option<String>,
     /// Klaviyo keeps one event for each of (profile, metric, unique_id). 1–255 characters.
     pub unique_id: String,
+    /// Recorded without firing flows.
+    pub backfill: bool,
 }
 
 /// Properties of an event.
@@ -91,9 +130,9 @@ pub enum Properties<'a> {
 
 /// Somebody's consent to be written to.
 #[derive(Debug, Clone)]
-pub struct Subscription<'a> {
+pub struct Subscription {
     /// The list that is subscribed to.
-    pub list_id: Cow<'a, str>,
+    pub list_id: ListId,
     /// The address, when the email channel is consented to.
     pub email: Option<String>,
     /// The number in E.164, when the SMS channel is consented to.
@@ -101,4 +140,42 @@ pub struct Subscription<'a> {
     /// When consent was given, for somebody who is subscribed without being asked again (RFC 3339).
     /// `None`: Klaviyo asks as the list's double opt-in says.
     pub consented_at: Option<String>,
+}
+
+/// Somebody's consent taken back.
+#[derive(Debug, Clone)]
+pub struct Unsubscription {
+    /// The list that is unsubscribed from. Klaviyo unsubscribes somebody who is not on it from everything:
+    /// <https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles>
+    pub list_id: ListId,
+    /// The address, for the email channel.
+    pub email: Option<String>,
+    /// The number in E.164, for the SMS channel.
+    pub phone_number: Option<String>,
+}
+
+/// Somebody's place on a list.
+#[derive(Debug, Clone)]
+pub struct Membership<'a> {
+    /// The list.
+    pub list_id: ListId,
+    /// Whose place it is.
+    pub identity: Identity<'a>,
+}
+
+/// The id of a list, such as `Y6nRLr`: it goes into paths, so it can be nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListId(String);
+
+impl ListId {
+    /// Takes letters, digits, `-` and `_`, at most 64 of them.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        (plain && (1..=64).contains(&text.len())).then(|| ListId(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }

@@ -1,12 +1,17 @@
 //! The rules: what one message means for Klaviyo. Pure functions of (message, settings, now).
 
+mod audience;
+mod consent;
+mod deletion;
 mod event;
+mod filter;
 mod identity;
 mod integrations;
+mod klaviyo_names;
 mod limits;
-mod lists;
 mod order;
 mod phone;
+mod product;
 mod profile;
 
 use time::OffsetDateTime;
@@ -36,10 +41,12 @@ pub enum Decision<'a> {
 
 /// Applies the rules to one message. `now` bounds what a timestamp may say.
 pub fn decide<'a>(message: &Message<'a>, rules: &Rules, now: OffsetDateTime) -> Decision<'a> {
-    apply(message, rules, now).unwrap_or_else(|stop| match stop {
-        Stop::Ignore(reason) => Decision::Ignore(reason),
-        Stop::Reject(reason) => Decision::Reject(reason),
-    })
+    let mut notes = Vec::new();
+    match apply(message, rules, now, &mut notes) {
+        Ok(operations) => Decision::Send { operations, notes },
+        Err(Stop::Ignore(reason)) => Decision::Ignore(reason),
+        Err(Stop::Reject(reason)) => Decision::Reject(reason),
+    }
 }
 
 /// How a rule ends a message early.
@@ -53,45 +60,45 @@ fn apply<'a>(
     message: &Message<'a>,
     rules: &Rules,
     now: OffsetDateTime,
-) -> Result<Decision<'a>, Stop> {
+    notes: &mut Vec<Note>,
+) -> Result<Vec<Operation<'a>>, Stop> {
     let integration = Integration::read(&message.integrations)?;
-    let mut notes = Vec::new();
-    let operations = match message.kind {
+    match message.kind {
         Kind::Identify => {
             let person = Person::read(message, rules)?;
-            note_dropped_domain(&person, &mut notes);
-            let profile = profile::import(message, &person, &integration);
-            let subscription = lists::subscription(message, &person, &integration, rules, now);
-            let subscription = subscription.unwrap_or_else(|note| {
-                notes.push(note);
-                None
-            });
-            let subscribe = subscription.map(Operation::Subscribe);
-            std::iter::once(Operation::Import(profile))
-                .chain(subscribe)
-                .collect()
+            let import = Operation::Import(profile::import(message, &person, &integration)?);
+            let subscribe = consent::of_identify(message, &person, &integration, rules, now, notes);
+            Ok(std::iter::once(import).chain(subscribe.map(Operation::Subscribe)).collect())
         }
-        Kind::Track => {
+        Kind::Track if rules.audience_lists && audience::is_about_one(message) => {
             let person = Person::read(message, rules)?;
-            note_dropped_domain(&person, &mut notes);
-            let events = order::events(event::record(message, &person, rules, now)?, message);
-            events.into_iter().map(Operation::Record).collect()
+            Ok(vec![audience::membership(message, &person)?])
         }
-        Kind::Other => return Err(Stop::Ignore(Ignored::UnsupportedType)),
-    };
-    Ok(Decision::Send { operations, notes })
+        Kind::Track => events(message, rules, now, notes),
+        Kind::Page if rules.send_pages => events(message, rules, now, notes),
+        Kind::Screen if rules.send_screens => events(message, rules, now, notes),
+        Kind::Group if rules.group_lists => {
+            let person = Person::read(message, rules)?;
+            Ok(vec![consent::of_group(message, &person, &integration, rules, now)?])
+        }
+        Kind::Delete if rules.honor_deletions => Ok(vec![deletion::of(message)?]),
+        Kind::Page | Kind::Screen | Kind::Group | Kind::Delete | Kind::Other => {
+            Err(Stop::Ignore(Ignored::UnsupportedType))
+        }
+    }
 }
 
-/// Klaviyo answers 202 to events of these two domains and drops them.
-/// <https://developers.klaviyo.com/en/reference/events_api_overview>
-fn note_dropped_domain(person: &Person, notes: &mut Vec<Note>) {
-    let domain = person
-        .identity
-        .email
-        .as_deref()
-        .and_then(|email| email.rsplit_once('@'))
-        .map(|(_, domain)| domain);
-    if matches!(domain, Some("example.com" | "test.com")) {
+fn events<'a>(
+    message: &Message<'a>,
+    rules: &Rules,
+    now: OffsetDateTime,
+    notes: &mut Vec<Note>,
+) -> Result<Vec<Operation<'a>>, Stop> {
+    let person = Person::read(message, rules)?;
+    let metric = filter::metric(message, rules)?;
+    if person.identity.is_dropped_by_klaviyo() {
         notes.push(Note::DroppedDomain);
     }
+    let event = event::record(message, metric, &person, rules, now)?;
+    Ok(order::events(event, message, rules).into_iter().map(Operation::Record).collect())
 }

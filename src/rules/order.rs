@@ -5,19 +5,20 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde_json::value::RawValue;
-
 use super::event::{currency, unique_id};
-use super::limits;
+use super::product::{Product, lines};
+use super::{klaviyo_names, limits};
 use crate::klaviyo::{Event, Properties};
 use crate::segment::Message;
-use crate::segment::json::{self, Fields, Json};
+use crate::segment::json::Fields;
+use crate::settings::Rules;
 
-const ORDER_ID: [&str; 4] = ["order_id", "orderId", "event_id", "eventId"];
+/// The metric of an order's lines.
+const ORDERED_PRODUCT: &str = "Ordered Product";
+
+/// Where an order's id stands.
+pub(super) const ORDER_ID: [&str; 4] = ["order_id", "orderId", "event_id", "eventId"];
 const REFUND_ID: [&str; 2] = ["refund_id", "refundId"];
-const LINE_ID: [&str; 4] = ["product_id", "productId", "id", "sku"];
-const PRODUCT_URL: [&str; 3] = ["productUrl", "product_url", "url"];
-const IMAGE_URL: [&str; 2] = ["imageUrl", "image_url"];
 
 /// An event about an order as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,40 +50,28 @@ impl Order {
     }
 }
 
-/// The order's event and, of a completed order, one more for each line of `products`. A line that is
-/// no object is left out.
-pub(super) fn events<'a>(order: Event<'a>, message: &Message<'a>) -> Vec<Event<'a>> {
-    let lines = match Order::of(message) {
-        Some(Order::Completed) => lines(&message.properties),
-        _ => Vec::new(),
-    };
+/// The order's event and, of a completed order, one more for each line of `products`.
+pub(super) fn events<'a>(order: Event<'a>, message: &Message<'a>, rules: &Rules) -> Vec<Event<'a>> {
+    if Order::of(message) != Some(Order::Completed) || rules.events.blocks(ORDERED_PRODUCT) {
+        return vec![order];
+    }
+    let lines = lines(&message.properties);
+    // The other lines are not repeated in each.
+    let shared = message.properties.without("products");
     let mut taken = HashSet::with_capacity(lines.len());
-    let products: Vec<_> = lines
-        .iter()
-        .map(|(index, line)| {
-            let unique_id = line_id(&order.unique_id, *index, line, &mut taken);
-            ordered_product(&order, unique_id, line, &message.properties)
-        })
-        .collect();
-    std::iter::once(order).chain(products).collect()
-}
-
-fn lines<'a>(properties: &Fields<'a>) -> Vec<(usize, Fields<'a>)> {
-    let products = properties.raw("products").map(RawValue::get);
-    let elements: Vec<&RawValue> = products
-        .and_then(|raw| serde_json::from_str(raw).ok())
-        .unwrap_or_default();
-    elements
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, raw)| Some((index, Fields::parse(raw)?)))
-        .collect()
+    let mut events = Vec::with_capacity(lines.len() + 1);
+    for (index, line) in lines {
+        let unique_id = line_id(&order.unique_id, index, &Product(&line), &mut taken);
+        events.push(ordered_product(&order, unique_id, line, &shared, rules));
+    }
+    events.insert(0, order);
+    events
 }
 
 /// `<order>_<product>`, or the line's index for a product without an id. Whatever is taken already
 /// gets the index too, so that no two lines are one event.
-fn line_id(order: &str, index: usize, line: &Fields, taken: &mut HashSet<String>) -> String {
-    let mut id = match line.text(&LINE_ID) {
+fn line_id(order: &str, index: usize, line: &Product, taken: &mut HashSet<String>) -> String {
+    let mut id = match line.line_id() {
         Some(product) => unique_id(&format!("{order}_{product}")),
         None => unique_id(&format!("{order}_{index}")),
     };
@@ -95,47 +84,34 @@ fn line_id(order: &str, index: usize, line: &Fields, taken: &mut HashSet<String>
 fn ordered_product<'a>(
     order: &Event<'a>,
     unique_id: String,
-    line: &Fields<'a>,
+    line: Fields<'a>,
     of_order: &Fields<'a>,
+    rules: &Rules,
 ) -> Event<'a> {
-    let price = line.raw("price").and_then(json::number);
-    let quantity = line.raw("quantity").and_then(json::number).unwrap_or(1.0);
     Event {
-        metric: Cow::Borrowed("Ordered Product"),
+        metric: Cow::Borrowed(ORDERED_PRODUCT),
         profile: order.profile.clone(),
-        properties: Properties::Merged(properties(line, of_order)),
         time: order.time.clone(),
-        value: price
-            .map(|price| rounded(price * quantity))
-            .filter(|value| value.is_finite()),
-        value_currency: currency(line).or_else(|| order.value_currency.clone()),
+        value: Product(&line).total(),
+        value_currency: currency(&line).or_else(|| order.value_currency.clone()),
         unique_id,
+        backfill: order.backfill,
+        properties: Properties::Merged(properties(line, of_order, rules)),
     }
 }
 
 /// The line's own properties, then those of the order that it does not have, as many as Klaviyo takes.
-/// The other lines are not repeated in each.
-fn properties<'a>(line: &Fields<'a>, of_order: &Fields<'a>) -> Fields<'a> {
-    let mut merged = line.clone();
-    for (name, keys) in [
-        ("Product URL", PRODUCT_URL.as_slice()),
-        ("Image URL", IMAGE_URL.as_slice()),
-    ] {
-        if let Some(url) = line.text(keys).filter(|_| !line.has(name)) {
-            merged.push(name, Json::Text(url));
-        }
+fn properties<'a>(line: Fields<'a>, of_order: &Fields<'a>, rules: &Rules) -> Fields<'a> {
+    let mut added: Fields = [("Product URL", Product(&line).url()), ("Image URL", Product(&line).image_url())]
+        .into_iter()
+        .filter_map(|(name, url)| Some((name, url?)))
+        .collect();
+    if rules.klaviyo_property_names {
+        added.add_missing(&klaviyo_names::of_line(&line, of_order), limits::PROPERTIES);
     }
-    let room = limits::PROPERTIES.saturating_sub(merged.len());
-    let inherited = of_order
-        .iter()
-        .filter(|(name, _)| name != "products" && !line.has(name));
-    for (name, value) in inherited.take(room) {
-        merged.push(name.clone(), value.clone());
-    }
+    let mut merged = line;
+    merged.truncate(limits::PROPERTIES);
+    merged.add_missing(&added, limits::PROPERTIES);
+    merged.add_missing(of_order, limits::PROPERTIES);
     merged
-}
-
-/// Money without the dust of binary fractions (3 × 19.99 = 59.97), to a hundredth of a cent.
-fn rounded(value: f64) -> f64 {
-    (value * 10_000.0).round() / 10_000.0
 }

@@ -2,7 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use super::identity::PHONE_KEYS;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
+
 use crate::segment::json::{self, Fields, Json};
 
 /// What a message says of a phone number.
@@ -34,30 +35,42 @@ impl<'a> Phone<'a> {
     }
 }
 
-/// The phone number among these traits or properties.
-pub(super) fn read<'a>(fields: &Fields<'a>) -> Option<Phone<'a>> {
-    let raw = PHONE_KEYS.iter().find_map(|key| fields.raw(key))?;
-    if json::is_null(raw) {
-        return Some(Phone::Cleared);
-    }
-    Some(
-        json::text(raw)
-            .and_then(|text| e164(&text))
-            .map_or(Phone::Unreadable(raw), Phone::Number),
-    )
+/// The spellings of the phone number's trait.
+pub(super) const KEYS: [&str; 3] = ["phone", "phoneNumber", "phone_number"];
+
+/// The phone number among these traits or properties: the first that can be read, else what is there.
+pub(super) fn read<'a>(fields: &Fields<'a>, country: Option<Region>) -> Option<Phone<'a>> {
+    let given = || KEYS.iter().filter_map(|key| fields.raw(key));
+    let number = given().find_map(|raw| e164(&json::text(raw)?, country)).map(Phone::Number);
+    let unreadable = || given().find(|raw| !json::is_blank(raw)).map(Phone::Unreadable);
+    let cleared = || given().find(|raw| json::is_null(raw)).map(|_| Phone::Cleared);
+    number.or_else(unreadable).or_else(cleared)
 }
 
-/// An international number without the punctuation people put into it.
-fn e164(text: &str) -> Option<String> {
+/// The number in E.164: an international one without the punctuation people put into it, a national one
+/// by the rules of the country.
+fn e164(text: &str, country: Option<Region>) -> Option<String> {
+    international(text).or_else(|| national(text, country?))
+}
+
+fn international(text: &str) -> Option<String> {
     let digits = text.strip_prefix('+')?;
-    if digits
-        .chars()
-        .any(|c| !c.is_ascii_digit() && !" -.()/\u{a0}".contains(c))
-    {
+    if digits.chars().any(|c| !c.is_ascii_digit() && !" -.()/\u{a0}".contains(c)) {
         return None;
     }
     let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
     ((7..=15).contains(&digits.len()) && !digits.starts_with('0')).then(|| format!("+{digits}"))
+}
+
+/// Google's libphonenumber knows how each country writes its numbers.
+fn national(text: &str, country: Region) -> Option<String> {
+    // No number is longer (with an extension and punctuation), and the library need not see a novel.
+    if text.len() > 40 {
+        return None;
+    }
+    let number = PHONE_NUMBER_UTIL.parse(text, Some(country)).ok()?;
+    let valid = PHONE_NUMBER_UTIL.is_valid_number(&number);
+    valid.then(|| PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned())
 }
 
 #[cfg(test)]
@@ -78,7 +91,7 @@ mod tests {
             ("+1 500 555 0006 ext 5", None),
             ("+", None),
         ] {
-            assert_eq!(e164(text).as_deref(), expected, "{text}");
+            assert_eq!(e164(text, None).as_deref(), expected, "{text}");
         }
     }
 }

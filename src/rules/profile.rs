@@ -4,12 +4,17 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::identity::{PHONE_KEYS, Person};
+use super::Stop;
+use super::identity::Person;
 use super::integrations::Integration;
-use super::phone::Phone;
-use crate::klaviyo::{Patch, Profile};
+use super::phone::{self, Phone};
+use crate::klaviyo::{Call, Patch, Profile};
+use crate::outcome::Rejected;
 use crate::segment::Message;
 use crate::segment::json::{self, Fields, Json};
+
+/// Klaviyo takes profiles up to 100 KB: <https://developers.klaviyo.com/en/reference/create_or_update_profile>
+const PROFILE_BYTES: usize = 100_000;
 
 /// A Klaviyo field and the trait it comes from, in every spelling that is read.
 type Source = (&'static str, &'static [&'static str]);
@@ -17,11 +22,7 @@ type Source = (&'static str, &'static [&'static str]);
 const FIRST_NAME: Source = ("first_name", &["firstName", "first_name"]);
 const LAST_NAME: Source = ("last_name", &["lastName", "last_name"]);
 const ORGANIZATION: Source = ("organization", &["organization", "company"]);
-const TEXTS: [Source; 3] = [
-    ("title", &["title"]),
-    ("image", &["avatar"]),
-    ("locale", &["locale"]),
-];
+const TEXTS: [Source; 3] = [("title", &["title"]), ("image", &["avatar"]), ("locale", &["locale"])];
 const TIMEZONE: Source = ("timezone", &["timezone"]);
 const PLACE: [Source; 6] = [
     ("address1", &["street"]),
@@ -37,11 +38,8 @@ pub(super) fn import<'a>(
     message: &Message<'a>,
     person: &Person<'a>,
     integration: &Integration<'a>,
-) -> Profile<'a> {
-    let mut traits = Traits {
-        fields: &message.traits,
-        read: vec!["email"],
-    };
+) -> Result<Profile<'a>, Stop> {
+    let mut traits = Traits { fields: &message.traits, read: vec!["email"] };
     let mut attributes = Fields::default();
     let mut location = Fields::default();
 
@@ -58,42 +56,36 @@ pub(super) fn import<'a>(
         }
     }
 
-    traits.read.extend(PHONE_KEYS);
+    traits.read.extend(phone::KEYS);
     let mut properties = traits.rest();
     if let Some(Phone::Unreadable(raw)) = person.phone {
         properties.push("phone", Json::Raw(raw));
     }
-    Profile {
+    let profile = Profile {
         identity: person.identity.clone(),
         phone_number: person.phone.as_ref().and_then(Phone::attribute),
         attributes,
         location,
         properties,
         patch: patch(integration),
+    };
+    let may_be_too_large = message.raw.get().len() > PROFILE_BYTES / 2;
+    if may_be_too_large && Call::import(&profile).body.len() > PROFILE_BYTES {
+        return Err(Stop::Reject(Rejected::ProfileTooLarge));
     }
+    Ok(profile)
 }
 
 /// The little that an event tells of its profile: identifiers, first and last name.
-pub(super) fn of_event<'a>(
-    message: &Message<'a>,
-    person: &Person<'a>,
-    with_phone: bool,
-) -> Profile<'a> {
+pub(super) fn of_event<'a>(message: &Message<'a>, person: &Person<'a>, with_phone: bool) -> Profile<'a> {
     let mut attributes = Fields::default();
     for (field, keys) in [FIRST_NAME, LAST_NAME] {
-        let name = message
-            .context_traits
-            .text(keys)
-            .or_else(|| message.properties.text(keys));
+        let name = message.context_traits.text(keys).or_else(|| message.properties.text(keys));
         if let Some(name) = name {
             attributes.push(field, Json::Text(name));
         }
     }
-    let number = person
-        .phone
-        .as_ref()
-        .and_then(Phone::number)
-        .filter(|_| with_phone);
+    let number = person.phone.as_ref().and_then(Phone::number).filter(|_| with_phone);
     Profile {
         identity: person.identity.clone(),
         phone_number: number.map(|number| Json::Text(number.to_owned().into())),
@@ -109,15 +101,15 @@ struct Traits<'t, 'a> {
 }
 
 impl<'a> Traits<'_, 'a> {
-    /// Moves a trait to its Klaviyo field. One that is no text stays what it is: a custom property.
+    /// Moves a trait to its Klaviyo field: the first spelling with something in it, else a `null`. Empty
+    /// text, as forms send it, says nothing. What is no text at all stays a custom property.
     fn take(&mut self, (field, keys): Source, to: &mut Fields<'a>) {
-        for key in keys {
-            if let Some(value) = self.fields.raw(key).and_then(text_or_null) {
-                to.push(field, value);
-                self.read.push(key);
-                return;
-            }
-        }
+        let given: Vec<_> = keys.iter().filter_map(|key| Some((*key, self.fields.raw(key)?))).collect();
+        let text = given.iter().find_map(|(_, raw)| json::text(raw)).map(Json::Text);
+        let null = || given.iter().any(|(_, raw)| json::is_null(raw)).then_some(Json::Null);
+        to.extend_one(field, text.or_else(null));
+        let readable = |raw: &RawValue| json::is_blank(raw) || json::text(raw).is_some();
+        self.read.extend(given.into_iter().filter(|(_, raw)| readable(raw)).map(|(key, _)| key));
     }
 
     /// First and last name, else `name` split at its first space.
@@ -145,23 +137,18 @@ impl<'a> Traits<'_, 'a> {
     fn company(&mut self, attributes: &mut Fields<'a>) {
         self.take(ORGANIZATION, attributes);
         let company = self.fields.object("company");
-        if let Some(name) = company
-            .raw("name")
-            .and_then(text_or_null)
-            .filter(|_| !attributes.has(ORGANIZATION.0))
-        {
-            attributes.push(ORGANIZATION.0, name);
-            self.settle("company", &company, &["name"]);
+        if !attributes.has(ORGANIZATION.0) {
+            let mut parts = Traits { fields: &company, read: Vec::new() };
+            parts.take((ORGANIZATION.0, &["name"]), attributes);
+            let read = parts.read;
+            self.settle("company", &company, &read);
         }
     }
 
     /// The parts of `address`.
     fn address(&mut self, location: &mut Fields<'a>) {
         let address = self.fields.object("address");
-        let mut parts = Traits {
-            fields: &address,
-            read: Vec::new(),
-        };
+        let mut parts = Traits { fields: &address, read: Vec::new() };
         for source in PLACE {
             parts.take(source, location);
         }
@@ -178,12 +165,8 @@ impl<'a> Traits<'_, 'a> {
 
     /// Everything that has found no place: custom properties, with the types they have.
     fn rest(&self) -> Fields<'a> {
-        let rest = self
-            .fields
-            .iter()
-            .filter(|(key, _)| !self.read.contains(&key.as_ref()));
-        rest.map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+        let rest = self.fields.iter().filter(|(key, _)| !self.read.contains(&key.as_ref()));
+        rest.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 }
 
@@ -202,14 +185,5 @@ fn patch<'a>(integration: &Integration<'a>) -> Patch<'a> {
         unset: options.raw("fieldsToUnset").map(names).unwrap_or_default(),
         append: options.object("fieldsToAppend"),
         unappend: options.object("fieldsToUnappend"),
-    }
-}
-
-/// Text as it reads, `null` as Klaviyo's way to clear a field, nothing for any other type.
-fn text_or_null(raw: &RawValue) -> Option<Json<'_>> {
-    if json::is_null(raw) {
-        Some(Json::Null)
-    } else {
-        json::text(raw).map(Json::Text)
     }
 }

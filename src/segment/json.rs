@@ -19,6 +19,8 @@ pub enum Json<'a> {
     Number(f64),
     /// An object that a rule put together.
     Object(Fields<'a>),
+    /// A list that a rule put together.
+    List(Vec<Json<'a>>),
     /// Klaviyo clears the field.
     Null,
 }
@@ -30,28 +32,25 @@ pub struct Fields<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 impl<'a> Fields<'a> {
     /// The object in `raw`, or `None` when it is something else.
     pub fn parse(raw: &'a RawValue) -> Option<Self> {
-        if raw.get().starts_with('{') {
-            serde_json::from_str(raw.get()).ok()
-        } else {
-            None
-        }
+        if raw.get().starts_with('{') { serde_json::from_str(raw.get()).ok() } else { None }
     }
 
     /// The bytes under `key` as Segment sent them; the last one wins when a key is repeated, as in JavaScript.
     pub fn raw(&self, key: &str) -> Option<&'a RawValue> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(name, _)| name == key)
-            .and_then(|(_, value)| match value {
-                Json::Raw(raw) => Some(*raw),
-                _ => None,
-            })
+        self.0.iter().rev().find(|(name, _)| name == key).and_then(|(_, value)| match value {
+            Json::Raw(raw) => Some(*raw),
+            _ => None,
+        })
     }
 
     /// The first of `keys` that reads as text (see [`text`]).
     pub fn text(&self, keys: &[&str]) -> Option<Cow<'a, str>> {
         keys.iter().find_map(|key| text(self.raw(key)?))
+    }
+
+    /// The number under `key` (see [`number`]).
+    pub fn number(&self, key: &str) -> Option<f64> {
+        self.raw(key).and_then(number)
     }
 
     /// The object under `key`; empty when there is none or when it is something else.
@@ -79,6 +78,38 @@ impl<'a> Fields<'a> {
         self.0.iter().any(|(name, _)| name == key)
     }
 
+    /// Adds the keys of `other` that are not there yet, until there are `most` keys.
+    pub fn add_missing(&mut self, other: &Fields<'a>, most: usize) {
+        for (key, value) in other.iter() {
+            if self.len() < most && !self.has(key) {
+                self.push(key.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Takes the keys of `later`, whose values win.
+    pub fn overwrite(&mut self, later: Fields<'a>) {
+        self.0.retain(|(key, _)| !later.has(key));
+        self.0.extend(later.0);
+    }
+
+    /// The same without `key`.
+    pub fn without(&self, key: &str) -> Fields<'a> {
+        Fields(self.0.iter().filter(|(name, _)| name != key).cloned().collect())
+    }
+
+    /// Keeps the first `most` keys.
+    pub fn truncate(&mut self, most: usize) {
+        self.0.truncate(most);
+    }
+
+    /// Adds a key at the end if there is a value for it.
+    pub fn extend_one(&mut self, key: impl Into<Cow<'a, str>>, value: Option<Json<'a>>) {
+        if let Some(value) = value {
+            self.push(key, value);
+        }
+    }
+
     /// Adds a key at the end.
     pub fn push(&mut self, key: impl Into<Cow<'a, str>>, value: Json<'a>) {
         self.0.push((key.into(), value));
@@ -87,12 +118,7 @@ impl<'a> Fields<'a> {
 
 impl<'a, K: Into<Cow<'a, str>>> FromIterator<(K, Json<'a>)> for Fields<'a> {
     fn from_iter<I: IntoIterator<Item = (K, Json<'a>)>>(pairs: I) -> Self {
-        Fields(
-            pairs
-                .into_iter()
-                .map(|(key, value)| (key.into(), value))
-                .collect(),
-        )
+        Fields(pairs.into_iter().map(|(key, value)| (key.into(), value)).collect())
     }
 }
 
@@ -106,7 +132,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::with_capacity(16);
-                while let Some(Str(key)) = map.next_key()? {
+                while let Some(Key(key)) = map.next_key()? {
                     fields.push((key, Json::Raw(map.next_value()?)));
                 }
                 Ok(Fields(fields))
@@ -119,6 +145,29 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 impl Serialize for Fields<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// A key, of which nothing is lost but what is no text: JavaScript can cut an emoji in half, and that
+/// must not cost the object.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Key(String::from_utf8_lossy(bytes)))
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Key(String::from_utf8_lossy(bytes).into_owned().into()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
     }
 }
 
@@ -143,9 +192,7 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 /// A JSON string as it stands, neither trimmed nor made from a number.
 pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Str>(raw.get())
-        .ok()
-        .map(|Str(text)| text)
+    serde_json::from_str::<Str>(raw.get()).ok().map(|Str(text)| text)
 }
 
 /// A finite number, or text that is nothing but one ("39.95", "1e3"). "$1,234.50" and "12,50" are
@@ -153,9 +200,7 @@ pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 pub fn number(raw: &RawValue) -> Option<f64> {
     let text = text(raw)?;
     // Rust also reads "inf" and "nan", which are no amounts.
-    let plain = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     text.parse::<f64>().ok().filter(|n| plain && n.is_finite())
 }
 
@@ -166,6 +211,11 @@ pub fn boolean(raw: &RawValue) -> Option<bool> {
         text if text.eq_ignore_ascii_case("false") => Some(false),
         _ => None,
     }
+}
+
+/// Whether the value is `null` or text without anything in it.
+pub fn is_blank(raw: &RawValue) -> bool {
+    is_null(raw) || raw.get().trim_matches('"').trim().is_empty()
 }
 
 /// Whether the value is `null`.
@@ -221,6 +271,13 @@ mod tests {
     fn a_repeated_key_reads_as_its_last_value() {
         let fields = Fields::parse(raw(r#"{"a": 1, "b": 2, "a": 3}"#)).unwrap();
         assert_eq!(fields.text(&["a"]).as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn half_an_emoji_in_a_key_costs_nothing_else() {
+        let fields = Fields::parse(raw(r#"{"caf\u00e9": 1, "cut\ud83c": 2, "email": "s@klaviyo-demo.com"}"#)).unwrap();
+        assert_eq!((fields.len(), fields.number("café")), (3, Some(1.0)));
+        assert_eq!(fields.text(&["email"]).as_deref(), Some("s@klaviyo-demo.com"));
     }
 
     #[test]

@@ -16,7 +16,15 @@ pub enum Kind {
     Identify,
     /// What somebody did: an event with properties.
     Track,
-    /// Anything else: page, screen, group, alias, delete or unknown.
+    /// A web page somebody looked at.
+    Page,
+    /// A screen of an app somebody looked at.
+    Screen,
+    /// A group somebody belongs to.
+    Group,
+    /// Somebody who wants to be forgotten.
+    Delete,
+    /// Anything else: alias or unknown.
     Other,
 }
 
@@ -35,16 +43,22 @@ pub struct Message<'a> {
     pub anonymous_id: Option<Cow<'a, str>>,
     /// The event's name, of a track.
     pub event: Option<Cow<'a, str>>,
+    /// The name of a page or screen.
+    pub name: Option<Cow<'a, str>>,
+    /// The id of a group.
+    pub group_id: Option<Cow<'a, str>>,
     /// When it happened, in whatever way that was written.
     pub timestamp: Option<OffsetDateTime>,
-    /// Traits of an identify.
+    /// Traits of an identify or group.
     pub traits: Fields<'a>,
-    /// The raw properties of a track, if they are an object.
+    /// The raw properties of a track, page or screen, if they are an object.
     pub raw_properties: Option<&'a RawValue>,
-    /// The properties of a track, one level of them.
+    /// The same properties, one level of them.
     pub properties: Fields<'a>,
     /// `context.traits`: what is known of the person who did it.
     pub context_traits: Fields<'a>,
+    /// `context.personas.external_audience_id`: the list that an Engage audience is connected to.
+    pub audience_list: Option<Cow<'a, str>>,
     /// Which destinations the message is for, and options for each.
     pub integrations: Fields<'a>,
 }
@@ -54,25 +68,31 @@ impl<'a> Message<'a> {
     /// is refused.
     pub fn read(raw: &'a RawValue) -> Result<Self, NotAMessage> {
         let fields = Fields::parse(raw).ok_or(NotAMessage)?;
-        let raw_properties = fields
-            .raw("properties")
-            .filter(|raw| raw.get().starts_with('{'));
+        let raw_properties = fields.raw("properties").filter(|raw| raw.get().starts_with('{'));
+        let context = fields.object("context");
         Ok(Message {
             raw,
             kind: match fields.text(&["type"]).as_deref() {
                 Some("identify") => Kind::Identify,
                 Some("track") => Kind::Track,
+                Some("page") => Kind::Page,
+                Some("screen") => Kind::Screen,
+                Some("group") => Kind::Group,
+                Some("delete") => Kind::Delete,
                 _ => Kind::Other,
             },
             message_id: fields.text(&["messageId"]),
             user_id: fields.text(&["userId"]),
             anonymous_id: fields.text(&["anonymousId"]),
             event: fields.raw("event").and_then(json::string),
+            name: fields.text(&["name"]),
+            group_id: fields.text(&["groupId"]),
             timestamp: fields.raw("timestamp").and_then(timestamp::read),
             traits: fields.object("traits"),
             properties: raw_properties.and_then(Fields::parse).unwrap_or_default(),
             raw_properties,
-            context_traits: fields.object("context").object("traits"),
+            context_traits: context.object("traits"),
+            audience_list: context.object("personas").text(&["external_audience_id"]),
             integrations: fields.object("integrations"),
         })
     }

@@ -15,9 +15,7 @@ use crate::signature::Verified;
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum BodyError {
     /// Not JSON at all.
-    #[error(
-        "the body is not JSON (line {line}, column {column}): send one Segment message or an array of them"
-    )]
+    #[error("the body is not JSON (line {line}, column {column}): send one Segment message or an array of them")]
     NotJson {
         /// Line of the first byte that is wrong, from 1.
         line: usize,
@@ -31,15 +29,10 @@ pub enum BodyError {
 
 /// The messages of one delivery, in Segment's order. An element that is no message is an error of
 /// its own: it never costs its neighbours.
-pub fn messages<'a>(
-    body: &Verified<'a>,
-) -> Result<Vec<Result<Message<'a>, NotAMessage>>, BodyError> {
+pub fn messages<'a>(body: &Verified<'a>) -> Result<Vec<Result<Message<'a>, NotAMessage>>, BodyError> {
     let bytes = body.bytes().trim_ascii_start();
     match bytes.first() {
-        Some(b'[') => Ok(read::<Vec<&RawValue>>(bytes)?
-            .into_iter()
-            .map(Message::read)
-            .collect()),
+        Some(b'[') => Ok(read::<Vec<&RawValue>>(bytes)?.into_iter().map(Message::read).collect()),
         Some(b'{') => Ok(vec![Message::read(read::<&RawValue>(bytes)?)]),
         _ => {
             read::<&RawValue>(bytes)?;
@@ -54,8 +47,5 @@ pub fn messages<'a>(
 pub struct NotAMessage;
 
 fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, BodyError> {
-    serde_json::from_slice(bytes).map_err(|error| BodyError::NotJson {
-        line: error.line(),
-        column: error.column(),
-    })
+    serde_json::from_slice(bytes).map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })
 }

@@ -44,42 +44,25 @@ impl Fault {
     /// Answers `status` to the next `times` requests for `path`.
     pub fn status(path: &'static str, status: u16, times: usize) -> Self {
         let error = json!({"errors": [{"status": status, "code": "fault", "source": {"pointer": "/data"}}]});
-        let symptom = Symptom::Answer {
-            status,
-            retry_after: None,
-            body: error,
-        };
-        Fault {
-            path,
-            times,
-            delay: Duration::ZERO,
-            applied: false,
-            symptom,
-        }
+        let symptom = Symptom::Answer { status, retry_after: None, body: error };
+        Fault { path, times, delay: Duration::ZERO, applied: false, symptom }
     }
 }
 
 impl Symptom {
     pub(super) fn reply(&self) -> Reply {
         match self {
-            Symptom::Answer { status, body, .. } => (*status, body.clone()),
-            Symptom::Drop => (0, Value::Null),
-        }
-    }
-
-    pub(super) fn retry_after(&self) -> Option<u64> {
-        match self {
-            Symptom::Answer { retry_after, .. } => *retry_after,
-            Symptom::Drop => None,
+            Symptom::Answer { status, body, retry_after } => {
+                Reply { status: *status, body: body.clone(), retry_after: *retry_after }
+            }
+            Symptom::Drop => Reply::new(0, Value::Null),
         }
     }
 }
 
 /// The fault that the next request for `path` meets.
 pub(super) fn next(faults: &mut [Fault], path: &str) -> Option<Fault> {
-    let fault = faults
-        .iter_mut()
-        .find(|fault| fault.path == path && fault.times > 0)?;
+    let fault = faults.iter_mut().find(|fault| fault.path == path && fault.times > 0)?;
     fault.times -= 1;
     Some(fault.clone())
 }

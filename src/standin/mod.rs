@@ -123,8 +123,19 @@ fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A status and a body.
-type Reply = (u16, Value);
+/// What Klaviyo answers.
+#[derive(Debug, Clone)]
+struct Reply {
+    status: u16,
+    body: Value,
+    retry_after: Option<u64>,
+}
+
+impl Reply {
+    fn new(status: u16, body: Value) -> Self {
+        Reply { status, body, retry_after: None }
+    }
+}
 
 async fn serve(
     State(held): State<Arc<Mutex<Held>>>,
@@ -136,60 +147,35 @@ async fn serve(
     if headers.contains_key("x-amz-target") {
         let mut held = lock(&held);
         held.fetches += 1;
-        return response(
-            &secrets_manager::get_secret_value(held.secret.as_deref()),
-            None,
-        );
+        return response(secrets_manager::get_secret_value(held.secret.as_deref()));
     }
-    let path = uri.path().to_owned();
-    let fault = faults::next(&mut lock(&held).faults, &path);
+    let fault = faults::next(&mut lock(&held).faults, uri.path());
     if let Some(Fault { delay, .. }) = &fault {
         tokio::time::sleep(*delay).await;
     }
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let reply = match &fault {
-        Some(Fault {
-            applied: false,
-            symptom,
-            ..
-        }) => symptom.reply(),
-        other => {
-            let forward_to = lock(&held).forward_to.clone();
-            let reply = match forward_to {
-                Some(base) => forward(&base, &method, &uri, &headers, body).await,
-                None => lock(&held).account.answer(&method, &path, &headers, &json),
-            };
-            other.as_ref().map_or(reply, |fault| fault.symptom.reply())
-        }
-    };
-    let (status, answer) = reply.clone();
-    lock(&held).calls.push(Recorded {
-        method: method.to_string(),
-        path,
-        body: json,
-        status,
-        answer,
-    });
-    if status == 0 {
-        return faults::broken_connection();
+    let is_reached = fault.as_ref().is_none_or(|fault| fault.applied);
+    let mut reply = Reply::new(0, Value::Null);
+    if is_reached {
+        let forward_to = lock(&held).forward_to.clone();
+        reply = match forward_to {
+            Some(base) => forward(&base, &method, &uri, &headers, body).await,
+            None => lock(&held).account.answer(&method, &uri, &headers, &json),
+        };
     }
-    response(&reply, fault.and_then(|fault| fault.symptom.retry_after()))
+    if let Some(fault) = fault {
+        reply = fault.symptom.reply();
+    }
+    let (method, path) = (method.to_string(), uri.to_string());
+    let recorded = Recorded { method, path, body: json, status: reply.status, answer: reply.body.clone() };
+    lock(&held).calls.push(recorded);
+    if reply.status == 0 { faults::broken_connection() } else { response(reply) }
 }
 
 /// Passes a request on and its answer back, so that calls to another Klaviyo can be shown too.
-async fn forward(
-    base: &str,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Bytes,
-) -> Reply {
-    let failed = |error: &dyn std::error::Error| {
-        (
-            502,
-            json!({"forwarding failed": crate::telemetry::chain(error)}),
-        )
-    };
+async fn forward(base: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Reply {
+    let failed =
+        |error: &dyn std::error::Error| Reply::new(502, json!({"forwarding failed": crate::telemetry::chain(error)}));
     let client = match crate::http::client() {
         Ok(client) => client,
         Err(error) => return failed(error.as_ref()),
@@ -200,31 +186,21 @@ async fn forward(
         headers.remove(of_this_hop);
     }
     let url = format!("{}{path}", base.trim_end_matches('/'));
-    match client
-        .request(method.clone(), url)
-        .headers(headers)
-        .body(body)
-        .send()
-        .await
-    {
+    match client.request(method.clone(), url).headers(headers).body(body).send().await {
         Ok(response) => {
             let status = response.status().as_u16();
+            let retry_after = response.headers().get("retry-after").and_then(|it| it.to_str().ok()?.parse().ok());
             let body = response.bytes().await.unwrap_or_default();
-            (status, serde_json::from_slice(&body).unwrap_or_default())
+            Reply { status, body: serde_json::from_slice(&body).unwrap_or_default(), retry_after }
         }
         Err(error) => failed(&error),
     }
 }
 
-fn response((status, body): &Reply, retry_after: Option<u64>) -> Response<Body> {
-    let body = if body.is_null() {
-        Body::empty()
-    } else {
-        Body::from(body.to_string())
-    };
+fn response(Reply { status, body, retry_after }: Reply) -> Response<Body> {
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
     let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Some(seconds) = retry_after {
         response.headers_mut().insert("retry-after", seconds.into());
     }

@@ -7,7 +7,7 @@ use super::Reply;
 
 pub(super) fn get_secret_value(secret: Option<&str>) -> Reply {
     match secret {
-        Some(text) => (
+        Some(text) => Reply::new(
             200,
             json!({
                 "ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:local",
@@ -16,7 +16,7 @@ pub(super) fn get_secret_value(secret: Option<&str>) -> Reply {
                 "VersionStages": ["AWSCURRENT"],
             }),
         ),
-        None => (
+        None => Reply::new(
             400,
             json!({
                 "__type": "ResourceNotFoundException",

@@ -17,55 +17,65 @@ fn names() -> BTreeSet<&'static str> {
 /// The cells of each row of the README's table of settings: name and default.
 fn readme_table() -> BTreeMap<String, Option<String>> {
     let readme = read("README.md");
-    let settings = readme
-        .split("\n## Settings")
-        .nth(1)
-        .expect("a section")
-        .split("\n## ")
-        .next()
-        .unwrap();
+    let settings = readme.split("\n## Settings").nth(1).expect("a section").split("\n## ").next().unwrap();
     settings
         .lines()
         .filter(|line| line.starts_with("| `"))
         .map(|line| {
             let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            let default = Some(cells[1].trim_matches('`').to_owned())
-                .filter(|cell| cell != "none" && cell != "required");
+            let default =
+                Some(cells[1].trim_matches('`').to_owned()).filter(|cell| cell != "none" && cell != "required");
             (cells[0].trim_matches('`').to_owned(), default)
         })
         .collect()
 }
 
-/// The variables that the template gives to the function.
-fn template_variables() -> BTreeSet<String> {
-    let template = read("template.yaml");
-    let variables = template
-        .split("Variables:\n")
-        .nth(1)
-        .expect("Environment.Variables");
-    let indent = variables.len() - variables.trim_start().len();
-    variables
-        .lines()
-        .take_while(|line| line.len() - line.trim_start().len() >= indent)
-        .filter(|line| line.len() - line.trim_start().len() == indent)
-        .filter_map(|line| Some(line.trim().split_once(':')?.0.to_owned()))
-        .collect()
+/// The lines of a block of YAML that begins after `head`, with its own indentation taken off.
+fn block<'t>(text: &'t str, head: &str) -> Vec<&'t str> {
+    let block = text.split(head).nth(1).unwrap_or_else(|| panic!("no {head:?} in the template"));
+    let indent = block.len() - block.trim_start_matches(['\n', ' ']).len();
+    let indent = indent - usize::from(block.starts_with('\n'));
+    let inside = |line: &&str| line.trim().is_empty() || line.len() - line.trim_start().len() >= indent;
+    block.trim_start_matches('\n').lines().take_while(inside).filter_map(|line| line.get(indent..)).collect()
+}
+
+/// The variables that the template gives to the function, and the parameter behind each.
+fn template_variables() -> BTreeMap<String, String> {
+    let lines = block(&template(), "Variables:\n").join("\n");
+    let pairs = lines.lines().map(|line| line.split_once(": !Ref ").expect("NAME: !Ref Parameter"));
+    pairs.map(|(name, parameter)| (name.to_owned(), parameter.to_owned())).collect()
+}
+
+/// The default of a parameter.
+fn parameter_default(parameter: &str) -> Option<String> {
+    let template = template();
+    let lines = block(&template, &format!("\n  {parameter}:\n")).join("\n");
+    let default = lines.lines().find_map(|line| line.strip_prefix("Default: "));
+    default.map(|text| text.trim_matches('"').to_owned()).filter(|text| !text.is_empty())
+}
+
+fn template() -> String {
+    read("template.yaml")
 }
 
 #[test]
 fn the_readme_lists_every_setting_with_its_default() {
     let table = readme_table();
-    let expected = VARIABLES
-        .iter()
-        .map(|(name, default)| ((*name).to_owned(), default.map(str::to_owned)))
-        .collect();
+    let expected = VARIABLES.iter().map(|(name, default)| ((*name).to_owned(), default.map(str::to_owned))).collect();
     assert_eq!(table, expected);
 }
 
 #[test]
-fn the_template_sets_every_setting() {
-    let expected: BTreeSet<_> = names().into_iter().map(str::to_owned).collect();
-    assert_eq!(template_variables(), expected);
+fn the_template_sets_every_setting_and_has_the_same_defaults() {
+    let variables = template_variables();
+    for (name, default) in VARIABLES {
+        let parameter = variables.get(*name).unwrap_or_else(|| panic!("{name} is not in the template"));
+        assert_eq!(parameter_default(parameter).as_deref(), *default, "{name}");
+        let same = |text: &str| text.replace('_', "").to_lowercase();
+        let expected = if *name == "SECRET_ID" { "secretarn".to_owned() } else { same(name) };
+        assert_eq!(same(parameter), expected, "{name} is set by the parameter of its name");
+    }
+    assert_eq!(variables.len(), VARIABLES.len());
 }
 
 #[test]
@@ -79,26 +89,20 @@ fn each_setting_is_read_and_named_when_it_cannot_be() {
     };
     for name in names() {
         match Settings::read(nonsense(name)) {
-            Ok(_) => assert_eq!(name, "SECRET_ID", "any text is an id of a secret"),
+            // Any text is an id of a secret, or the name of an event.
+            Ok(_) => assert!(["SECRET_ID", "EVENTS_ALLOWED", "EVENTS_BLOCKED"].contains(&name), "{name}"),
             Err(SettingsError::Invalid { name: named, .. }) => assert_eq!(named, name),
             Err(other) => panic!("{name}: {other}"),
         }
     }
-    assert_eq!(
-        Settings::read(|_| None),
-        Err(SettingsError::Missing("SECRET_ID"))
-    );
+    assert_eq!(Settings::read(|_| None), Err(SettingsError::Missing("SECRET_ID")));
 }
 
 #[test]
 fn unset_and_empty_are_the_same() {
     let with = |value: Option<&'static str>| {
         move |name: &str| {
-            if name == "SECRET_ID" {
-                Some("test".to_owned())
-            } else {
-                value.map(str::to_owned)
-            }
+            if name == "SECRET_ID" { Some("test".to_owned()) } else { value.map(str::to_owned) }
         }
     };
     assert_eq!(Settings::read(with(None)), Settings::read(with(Some(""))));
@@ -123,6 +127,12 @@ fn bounds_of_numbers_hold() {
         ("KLAVIYO_BASE_URL", "ftp://a.klaviyo.com", false),
         ("KLAVIYO_BASE_URL", "http://127.0.0.1:8025/", true),
         ("LIST_ID", "Y6nRLr", true),
+        ("DEFAULT_COUNTRY", "us", true),
+        ("DEFAULT_COUNTRY", "UK", false),
+        ("METRIC_NAMES", "Klaviyo", true),
+        ("BACKFILL_AFTER_HOURS", "0", false),
+        ("BACKFILL_AFTER_HOURS", "24", true),
+        ("EVENTS_BLOCKED", "Product Viewed, Cart Viewed", true),
         ("LIST_ID", "https://www.klaviyo.com/list/Y6nRLr", false),
         ("CONSENT_CHANNELS", "sms, Email", true),
         ("CONSENT_CHANNELS", "email;sms", false),

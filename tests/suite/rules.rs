@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use segment_klaviyo::klaviyo::Call;
+use segment_klaviyo::klaviyo::{Call, Operation, pack, resolved};
 use segment_klaviyo::rules::{Decision, decide};
 use segment_klaviyo::segment::Message;
 use segment_klaviyo::settings::Settings;
@@ -20,10 +20,8 @@ type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], Value);
 
 /// Compares what the rules make of each case, the requests or why there are none, with the snapshot.
 fn approve(rule: &str, cases: &[Case]) {
-    let table: BTreeMap<_, _> = cases
-        .iter()
-        .map(|(name, settings, message)| (*name, outcome(settings, message)))
-        .collect();
+    let table: BTreeMap<_, _> =
+        cases.iter().map(|(name, settings, message)| (*name, outcome(settings, message))).collect();
     assert_eq!(table.len(), cases.len(), "each case has a name of its own");
     insta::with_settings!({omit_expression => true}, { insta::assert_json_snapshot!(rule, table) });
 }
@@ -31,10 +29,7 @@ fn approve(rule: &str, cases: &[Case]) {
 fn outcome(settings: &[(&str, &str)], message: &Value) -> Value {
     let get = |name: &str| match name {
         "SECRET_ID" => Some("test".to_owned()),
-        _ => settings
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned()),
+        _ => settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
     };
     let rules = Settings::read(get).unwrap().rules;
     let json = message.to_string();
@@ -43,22 +38,22 @@ fn outcome(settings: &[(&str, &str)], message: &Value) -> Value {
         Decision::Ignore(why) => json!({"ignored": why.reason()}),
         Decision::Reject(why) => json!({"rejected": why.reason()}),
         Decision::Send { operations, notes } => {
-            let calls: Vec<Value> = operations
-                .iter()
-                .map(|operation| {
-                    let call = Call::single(operation).unwrap();
-                    let body: Value = serde_json::from_slice(&call.body).unwrap();
-                    json!({ format!("POST {}", call.path): body["data"] })
-                })
-                .collect();
+            let calls: Vec<Value> = operations.iter().map(|operation| shown(&call(operation))).collect();
             let notes: Vec<_> = notes.iter().map(|note| note.reason()).collect();
-            if notes.is_empty() {
-                calls.into()
-            } else {
-                json!({"calls": calls, "notes": notes})
-            }
+            if notes.is_empty() { calls.into() } else { json!({"calls": calls, "notes": notes}) }
         }
     }
+}
+
+/// The one request of an operation; where a profile's id has to be looked up, that of profile `42`.
+fn call(operation: &Operation) -> Call {
+    let packed = pack(&[operation]).into_iter().chain(resolved(&[operation], |_| Some("42")));
+    packed.map(|packed| packed.call).next().unwrap()
+}
+
+fn shown(call: &Call) -> Value {
+    let body: Value = serde_json::from_slice(&call.body).unwrap();
+    json!({ format!("{} {}", call.method, call.path): body["data"] })
 }
 
 /// The requests of a message that is sent.
@@ -82,43 +77,24 @@ fn with(mut message: Value, changes: Value) -> Value {
 }
 
 const OPEN: &[(&str, &str)] = &[("ENFORCE_EMAIL", "false")];
-const FALLBACK: &[(&str, &str)] = &[
-    ("ENFORCE_EMAIL", "false"),
-    ("FALLBACK_ON_ANONYMOUS_ID", "true"),
-];
+const FALLBACK: &[(&str, &str)] = &[("ENFORCE_EMAIL", "false"), ("FALLBACK_ON_ANONYMOUS_ID", "true")];
 
 #[test]
 fn identity() {
-    let person = |fields: Value| {
-        with(
-            json!({"type": "track", "event": "Seen", "messageId": "m"}),
-            fields,
-        )
-    };
-    let known = json!({"userId": "usr_1", "anonymousId": "anon_1", "properties": {"email": " Sarah@Klaviyo-Demo.com "}});
+    let person = |fields: Value| with(json!({"type": "track", "event": "Seen", "messageId": "m"}), fields);
+    let known =
+        json!({"userId": "usr_1", "anonymousId": "anon_1", "properties": {"email": " Sarah@Klaviyo-Demo.com "}});
     approve(
         "identity",
         &[
-            (
-                "enforced: the email is the only identifier",
-                &[],
-                person(known.clone()),
-            ),
-            (
-                "enforced: no email",
-                &[],
-                person(json!({"userId": "usr_1", "anonymousId": "anon_1"})),
-            ),
+            ("enforced: the email is the only identifier", &[], person(known.clone())),
+            ("enforced: no email", &[], person(json!({"userId": "usr_1", "anonymousId": "anon_1"}))),
             (
                 "enforced: no email, fallback on",
                 &[("FALLBACK_ON_ANONYMOUS_ID", "true")],
                 person(json!({"anonymousId": "anon_1"})),
             ),
-            (
-                "enforced: userId is the email",
-                &[],
-                person(json!({"userId": "Sarah@klaviyo-demo.com"})),
-            ),
+            ("enforced: userId is the email", &[], person(json!({"userId": "Sarah@klaviyo-demo.com"}))),
             (
                 "enforced: traits come before properties",
                 &[],
@@ -138,38 +114,16 @@ fn identity() {
             "properties": {"email": "sarah at home"}, "context": {"traits": {"email": "context@klaviyo-demo.com"}}})),
             ),
             ("open: external_id beside the email", OPEN, person(known)),
-            (
-                "open: userId is the email",
-                OPEN,
-                person(json!({"userId": "SARAH@klaviyo-demo.com"})),
-            ),
-            (
-                "open: a numeric userId",
-                OPEN,
-                person(json!({"userId": 12345})),
-            ),
+            ("open: userId is the email", OPEN, person(json!({"userId": "SARAH@klaviyo-demo.com"}))),
+            ("open: a numeric userId", OPEN, person(json!({"userId": 12345}))),
             (
                 "open: the phone goes along",
                 OPEN,
-                person(
-                    json!({"userId": "usr_1", "context": {"traits": {"phone": "+1 500 555 0006"}}}),
-                ),
+                person(json!({"userId": "usr_1", "context": {"traits": {"phone": "+1 500 555 0006"}}})),
             ),
-            (
-                "open: only an anonymous id",
-                OPEN,
-                person(json!({"anonymousId": "anon_1"})),
-            ),
-            (
-                "fallback: only an anonymous id",
-                FALLBACK,
-                person(json!({"anonymousId": "anon_1"})),
-            ),
-            (
-                "fallback: a userId comes first",
-                FALLBACK,
-                person(json!({"userId": "usr_1", "anonymousId": "anon_1"})),
-            ),
+            ("open: only an anonymous id", OPEN, person(json!({"anonymousId": "anon_1"}))),
+            ("fallback: only an anonymous id", FALLBACK, person(json!({"anonymousId": "anon_1"}))),
+            ("fallback: a userId comes first", FALLBACK, person(json!({"userId": "usr_1", "anonymousId": "anon_1"}))),
             (
                 "fallback: an email comes first",
                 FALLBACK,
@@ -177,28 +131,15 @@ fn identity() {
             "anonymousId": "anon_1", "properties": {"email": "sarah@klaviyo-demo.com"}})),
             ),
             ("fallback: nobody", FALLBACK, person(json!({}))),
-            (
-                "open: an id of 255 characters",
-                OPEN,
-                person(json!({"userId": "é".repeat(255)})),
-            ),
-            (
-                "open: an id of 256 characters",
-                OPEN,
-                person(json!({"userId": "é".repeat(256)})),
-            ),
+            ("open: an id of 255 characters", OPEN, person(json!({"userId": "é".repeat(255)}))),
+            ("open: an id of 256 characters", OPEN, person(json!({"userId": "é".repeat(256)}))),
         ],
     );
 }
 
 #[test]
 fn integrations() {
-    let say = |integrations: Value| {
-        with(
-            track("m", &json!({})),
-            json!({"integrations": integrations}),
-        )
-    };
+    let say = |integrations: Value| with(track("m", &json!({})), json!({"integrations": integrations}));
     for (integrations, sent) in [
         (json!({}), true),
         (json!(null), true),
@@ -214,16 +155,8 @@ fn integrations() {
         (json!({"All": false, "Mixpanel": true}), false),
     ] {
         let outcome = outcome(&[], &say(integrations.clone()));
-        let expected = if sent {
-            Value::Null
-        } else {
-            json!("integration_off")
-        };
-        assert_eq!(
-            outcome.get("ignored").cloned().unwrap_or_default(),
-            expected,
-            "{integrations}"
-        );
+        let expected = if sent { Value::Null } else { json!("integration_off") };
+        assert_eq!(outcome.get("ignored").cloned().unwrap_or_default(), expected, "{integrations}");
     }
 }
 
@@ -252,22 +185,12 @@ fn identify_becomes_a_profile() {
             "organization": "Fable & Oat", "street": "89 E 42nd St", "city": "New York", "region": "NY",
             "postal_code": "10017", "country": "US"})),
             ),
-            (
-                "a name to split",
-                &[],
-                of(json!({"email": "s@klaviyo-demo.com", "name": "Sarah Jane Mason"})),
-            ),
-            (
-                "a name of one word",
-                &[],
-                of(json!({"email": "s@klaviyo-demo.com", "name": "Sarah"})),
-            ),
+            ("a name to split", &[], of(json!({"email": "s@klaviyo-demo.com", "name": "Sarah Jane Mason"}))),
+            ("a name of one word", &[], of(json!({"email": "s@klaviyo-demo.com", "name": "Sarah"}))),
             (
                 "a name beside a first name",
                 &[],
-                of(
-                    json!({"email": "s@klaviyo-demo.com", "name": "S. Mason", "firstName": "Sarah"}),
-                ),
+                of(json!({"email": "s@klaviyo-demo.com", "name": "S. Mason", "firstName": "Sarah"})),
             ),
             (
                 "null clears",
@@ -291,16 +214,9 @@ fn identify_becomes_a_profile() {
             (
                 "no traits at all",
                 &[],
-                with(
-                    identify(&json!(null), &json!({})),
-                    json!({"userId": "sarah@klaviyo-demo.com"}),
-                ),
+                with(identify(&json!(null), &json!({})), json!({"userId": "sarah@klaviyo-demo.com"})),
             ),
-            (
-                "open: external_id",
-                OPEN,
-                of(json!({"email": "s@klaviyo-demo.com"})),
-            ),
+            ("open: external_id", OPEN, of(json!({"email": "s@klaviyo-demo.com"}))),
             (
                 "changes to properties",
                 &[],
@@ -313,10 +229,7 @@ fn identify_becomes_a_profile() {
             (
                 "one property to unset",
                 &[],
-                identify(
-                    &json!({"email": "s@klaviyo-demo.com"}),
-                    &json!({"Klaviyo": {"fieldsToUnset": "old"}}),
-                ),
+                identify(&json!({"email": "s@klaviyo-demo.com"}), &json!({"Klaviyo": {"fieldsToUnset": "old"}})),
             ),
         ],
     );
@@ -334,63 +247,27 @@ fn identify_subscribes_to_a_list() {
         "lists",
         &[
             ("no list", &[], plain.clone()),
-            (
-                "the list of the settings, confirmed",
-                &[LIST],
-                plain.clone(),
-            ),
+            ("the list of the settings, confirmed", &[LIST], plain.clone()),
             ("not confirmed", &[LIST, SURE], plain.clone()),
-            (
-                "the message's list",
-                &[LIST],
-                choose(json!({"listId": "Other1"})),
-            ),
+            ("the message's list", &[LIST], choose(json!({"listId": "Other1"}))),
             ("a numeric list", &[], choose(json!({"listId": 123_456}))),
-            (
-                "the message's confirmOptin false",
-                &[LIST],
-                choose(json!({"confirmOptin": false})),
-            ),
-            (
-                "the message's confirmOptin true",
-                &[LIST, SURE],
-                choose(json!({"confirmOptin": "true"})),
-            ),
-            (
-                "a confirmOptin that cannot be read asks",
-                &[LIST, SURE],
-                choose(json!({"confirmOptin": "maybe"})),
-            ),
+            ("the message's confirmOptin false", &[LIST], choose(json!({"confirmOptin": false}))),
+            ("the message's confirmOptin true", &[LIST, SURE], choose(json!({"confirmOptin": "true"}))),
+            ("a confirmOptin that cannot be read asks", &[LIST, SURE], choose(json!({"confirmOptin": "maybe"}))),
             (
                 "consent is never in the future",
                 &[LIST, SURE],
                 with(plain.clone(), json!({"timestamp": "2027-01-01T00:00:00Z"})),
             ),
-            (
-                "consent without a time is from now",
-                &[LIST, SURE],
-                with(plain.clone(), json!({"timestamp": "soon"})),
-            ),
-            (
-                "both channels",
-                &[LIST, ("CONSENT_CHANNELS", "email,sms")],
-                plain.clone(),
-            ),
-            (
-                "SMS alone",
-                &[LIST, SURE, ("CONSENT_CHANNELS", "sms")],
-                plain,
-            ),
+            ("consent without a time is from now", &[LIST, SURE], with(plain.clone(), json!({"timestamp": "soon"}))),
+            ("both channels", &[LIST, ("CONSENT_CHANNELS", "email,sms")], plain.clone()),
+            ("SMS alone", &[LIST, SURE, ("CONSENT_CHANNELS", "sms")], plain),
             (
                 "SMS without a number",
                 &[LIST, ("CONSENT_CHANNELS", "sms")],
                 identify(&json!({"email": "s@klaviyo-demo.com"}), &json!({})),
             ),
-            (
-                "nobody to write to",
-                &[LIST, ("ENFORCE_EMAIL", "false")],
-                no_email,
-            ),
+            ("nobody to write to", &[LIST, ("ENFORCE_EMAIL", "false")], no_email),
         ],
     );
 }
@@ -419,23 +296,12 @@ fn track_becomes_an_event() {
             "email": "sarah@klaviyo-demo.com", "phone": "+15005550006"}}}),
                 ),
             ),
-            (
-                "no properties",
-                &[],
-                with(track("m-1", &json!(null)), json!({})),
-            ),
-            (
-                "properties that are no object",
-                &[],
-                track("m-1", &json!([1])),
-            ),
+            ("no properties", &[], with(track("m-1", &json!(null)), json!({}))),
+            ("properties that are no object", &[], track("m-1", &json!([1]))),
             (
                 "an address that Klaviyo drops",
                 &[],
-                with(
-                    track("m-1", &json!({})),
-                    json!({"userId": "x@example.com", "context": {}}),
-                ),
+                with(track("m-1", &json!({})), json!({"userId": "x@example.com", "context": {}})),
             ),
         ],
     );
@@ -453,49 +319,26 @@ fn names_of_metrics() {
         (json!({"name": "A"}), true),
     ] {
         let outcome = outcome(&[], &with(track("m", &json!({})), json!({"event": name})));
-        let expected = if rejected {
-            json!("invalid_event_name")
-        } else {
-            Value::Null
-        };
-        assert_eq!(
-            outcome.get("rejected").cloned().unwrap_or_default(),
-            expected,
-            "{name}"
-        );
+        let expected = if rejected { json!("invalid_event_name") } else { Value::Null };
+        assert_eq!(outcome.get("rejected").cloned().unwrap_or_default(), expected, "{name}");
     }
 }
 
 #[test]
 fn the_time_of_an_event() {
     for (timestamp, time) in [
-        (
-            json!("2026-11-20T10:00:00.123456Z"),
-            json!("2026-11-20T10:00:00.123Z"),
-        ),
-        (
-            json!("2026-11-20T12:00:00+02:00"),
-            json!("2026-11-20T10:00:00.000Z"),
-        ),
-        (
-            json!(1_795_169_730_412_i64),
-            json!("2026-11-20T10:15:30.412Z"),
-        ),
+        (json!("2026-11-20T10:00:00.123456Z"), json!("2026-11-20T10:00:00.123Z")),
+        (json!("2026-11-20T12:00:00+02:00"), json!("2026-11-20T10:00:00.000Z")),
+        (json!(1_795_169_730_412_i64), json!("2026-11-20T10:15:30.412Z")),
         (json!("1795169730"), json!("2026-11-20T10:15:30.000Z")),
         (json!("1999-12-31T23:59:59Z"), Value::Null),
         (json!(0), Value::Null),
-        (
-            json!("2027-11-20T11:00:00Z"),
-            json!("2027-11-20T11:00:00.000Z"),
-        ),
+        (json!("2027-11-20T11:00:00Z"), json!("2027-11-20T11:00:00.000Z")),
         (json!("2027-11-21T00:00:00Z"), Value::Null),
         (json!("last week"), Value::Null),
         (json!(null), Value::Null),
     ] {
-        let event = event(&with(
-            track("m", &json!({})),
-            json!({"timestamp": timestamp}),
-        ));
+        let event = event(&with(track("m", &json!({})), json!({"timestamp": timestamp})));
         assert_eq!(event["time"], time, "{timestamp}");
     }
 }
@@ -503,44 +346,16 @@ fn the_time_of_an_event() {
 #[test]
 fn the_value_of_an_event() {
     for (properties, value, currency) in [
-        (
-            json!({"revenue": 10, "value": 20, "total": 30}),
-            json!(10.0),
-            Value::Null,
-        ),
-        (
-            json!({"value": "20.5", "total": 30}),
-            json!(20.5),
-            Value::Null,
-        ),
-        (
-            json!({"revenue": "$1,234.50", "value": 20}),
-            json!(20.0),
-            Value::Null,
-        ),
+        (json!({"revenue": 10, "value": 20, "total": 30}), json!(10.0), Value::Null),
+        (json!({"value": "20.5", "total": 30}), json!(20.5), Value::Null),
+        (json!({"revenue": "$1,234.50", "value": 20}), json!(20.0), Value::Null),
         (json!({"revenue": "12,50"}), Value::Null, Value::Null),
-        (
-            json!({"revenue": "1e3", "currency": "eur"}),
-            json!(1000.0),
-            json!("EUR"),
-        ),
-        (
-            json!({"total": 30, "currency": "Euro"}),
-            Value::Null,
-            Value::Null,
-        ),
-        (
-            json!({"value": {"amount": 1}, "currency": 978}),
-            Value::Null,
-            Value::Null,
-        ),
+        (json!({"revenue": "1e3", "currency": "eur"}), json!(1000.0), json!("EUR")),
+        (json!({"total": 30, "currency": "Euro"}), Value::Null, Value::Null),
+        (json!({"value": {"amount": 1}, "currency": 978}), Value::Null, Value::Null),
     ] {
         let event = event(&track("m", &properties));
-        assert_eq!(
-            (&event["value"], &event["value_currency"]),
-            (&value, &currency),
-            "{properties}"
-        );
+        assert_eq!((&event["value"], &event["value_currency"]), (&value, &currency), "{properties}");
     }
 }
 
@@ -553,27 +368,14 @@ fn the_id_of_an_event() {
     assert_eq!(hashed.len(), 64);
     assert_ne!(hashed, id(&track(&"x".repeat(257), &json!({}))));
 
-    let nameless = |price: i64| {
-        with(
-            track("", &json!({"price": price})),
-            json!({"messageId": null}),
-        )
-    };
-    assert_eq!(
-        id(&nameless(1)),
-        id(&nameless(1)),
-        "a resend is the same event"
-    );
+    let nameless = |price: i64| with(track("", &json!({"price": price})), json!({"messageId": null}));
+    assert_eq!(id(&nameless(1)), id(&nameless(1)), "a resend is the same event");
     assert_ne!(id(&nameless(1)), id(&nameless(2)));
 }
 
 #[test]
 fn limits_of_properties() {
-    let keys = |count: usize| {
-        (0..count)
-            .map(|n| (n.to_string(), json!(n)))
-            .collect::<Value>()
-    };
+    let keys = |count: usize| (0..count).map(|n| (n.to_string(), json!(n))).collect::<Value>();
     let nested = |levels: usize| (1..levels).fold(json!({}), |inner, _| json!({ "in": inner }));
     let long = |bytes: usize| json!({"text": "a".repeat(bytes)});
     // Each é is written as it is: two bytes.
@@ -585,31 +387,19 @@ fn limits_of_properties() {
         ("401 keys", keys(401), Some("too_many_properties")),
         ("10 levels", nested(10), None),
         ("11 levels", nested(11), Some("nested_too_deeply")),
-        (
-            "11 brackets in a text",
-            json!({"text": "[{[{[{[{[{[{"}),
-            None,
-        ),
+        ("11 brackets in a text", json!({"text": "[{[{[{[{[{[{"}), None),
         ("a text of 100 KB", long(100_000), None),
         ("a longer text", long(100_001), Some("string_too_long")),
         ("100 KB of accents", accented(50_000), None),
         ("more accents", accented(50_001), Some("string_too_long")),
-        (
-            "100 KB of escapes",
-            json!({"text": "\n".repeat(100_000)}),
-            None,
-        ),
+        ("100 KB of escapes", json!({"text": "\n".repeat(100_000)}), None),
         ("4,000 elements", array(4_000), None),
         ("4,001 elements", array(4_001), Some("array_too_long")),
         ("under 5 MB", big(50), None),
         ("over 5 MB", big(51), Some("event_too_large")),
     ] {
         let outcome = outcome(&[], &track("m", &properties));
-        assert_eq!(
-            outcome.get("rejected").and_then(Value::as_str),
-            rejected,
-            "{what}"
-        );
+        assert_eq!(outcome.get("rejected").and_then(Value::as_str), rejected, "{what}");
     }
 }
 
@@ -626,33 +416,19 @@ fn orders() {
     approve(
         "orders",
         &[
-            (
-                "one event for the order, one for each line",
-                &[],
-                placed(lines.clone()),
-            ),
-            (
-                "as Placed Order",
-                &[("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", "false")],
-                order("R1", 1),
-            ),
+            ("one event for the order, one for each line", &[], placed(lines.clone())),
+            ("as Placed Order", &[("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", "false")], order("R1", 1)),
             (
                 "lines that are none",
                 &[],
-                placed(
-                    json!({"email": "s@klaviyo-demo.com", "order_id": 1, "products": [null, 5, {"sku": "s"}]}),
-                ),
+                placed(json!({"email": "s@klaviyo-demo.com", "order_id": 1, "products": [null, 5, {"sku": "s"}]})),
             ),
             (
                 "products that are no list",
                 &[],
                 placed(json!({"email": "s@klaviyo-demo.com", "order_id": 1, "products": "two"})),
             ),
-            (
-                "not an order",
-                &[],
-                with(placed(lines), json!({"event": "Checkout Started"})),
-            ),
+            ("not an order", &[], with(placed(lines), json!({"event": "Checkout Started"}))),
         ],
     );
 }
@@ -662,18 +438,10 @@ fn ids_of_orders_and_lines() {
     let ids = |event: &str, properties: Value| {
         let mut properties = properties;
         properties["email"] = json!("sarah@klaviyo-demo.com");
-        let message = with(
-            order("x", 0),
-            json!({"event": event, "messageId": "m-1", "properties": properties}),
-        );
+        let message = with(order("x", 0), json!({"event": event, "messageId": "m-1", "properties": properties}));
         let ids = calls(&[], &message)
             .iter()
-            .map(|call| {
-                call["POST /api/events"]["attributes"]["unique_id"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned()
-            })
+            .map(|call| call["POST /api/events"]["attributes"]["unique_id"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>();
         ids.join(" ")
     };
@@ -682,11 +450,7 @@ fn ids_of_orders_and_lines() {
         ("Order Completed", json!({"orderId": 991}), "991"),
         ("Order Completed", json!({"event_id": "e1"}), "e1"),
         ("Order Completed", json!({"eventId": "e1"}), "e1"),
-        (
-            "Order Completed",
-            json!({"order_id": "", "orderId": "991"}),
-            "991",
-        ),
+        ("Order Completed", json!({"order_id": "", "orderId": "991"}), "991"),
         ("Order Completed", json!({}), "m-1"),
         (
             "Order Completed",
@@ -704,42 +468,24 @@ fn ids_of_orders_and_lines() {
             "1 1_1 1_1_1 1_1_1_2",
         ),
         ("Order Refunded", json!({"order_id": 1}), "1"),
-        (
-            "Order Refunded",
-            json!({"order_id": 1, "refund_id": 7}),
-            "1_7",
-        ),
-        (
-            "Order Cancelled",
-            json!({"orderId": "1", "products": [{"id": 1}]}),
-            "1",
-        ),
+        ("Order Refunded", json!({"order_id": 1, "refund_id": 7}), "1_7"),
+        ("Order Cancelled", json!({"orderId": "1", "products": [{"id": 1}]}), "1"),
         ("Product Viewed", json!({"order_id": 1}), "m-1"),
     ] {
-        assert_eq!(
-            ids(event, properties.clone()),
-            expected,
-            "{event} {properties}"
-        );
+        assert_eq!(ids(event, properties.clone()), expected, "{event} {properties}");
     }
-    let long = ids(
-        "Order Completed",
-        json!({"order_id": "o".repeat(250), "products": [{"id": "abcdef"}, {"id": "abcdeg"}]}),
-    );
+    let long =
+        ids("Order Completed", json!({"order_id": "o".repeat(250), "products": [{"id": "abcdef"}, {"id": "abcdeg"}]}));
     let lengths: Vec<_> = long.split(' ').map(str::len).collect();
     assert_eq!(lengths, [250, 64, 64]);
 }
 
 #[test]
 fn the_website_and_the_server_tell_of_one_order() {
-    let website =
-        json!({"orderId": 991, "email": "sarah@klaviyo-demo.com", "products": [{"product_id": 5}]});
+    let website = json!({"orderId": 991, "email": "sarah@klaviyo-demo.com", "products": [{"product_id": 5}]});
     let server = json!({"order_id": "991", "email": "Sarah@klaviyo-demo.com", "products": [{"productId": "5"}]});
     let ids = |message_id: &str, properties: &Value| {
-        let message = with(
-            order("x", 0),
-            json!({"messageId": message_id, "properties": properties}),
-        );
+        let message = with(order("x", 0), json!({"messageId": message_id, "properties": properties}));
         let calls = calls(&[], &message);
         let id = |call: &Value| call["POST /api/events"]["attributes"]["unique_id"].clone();
         calls.iter().map(id).collect::<Vec<_>>()
@@ -751,36 +497,19 @@ fn the_website_and_the_server_tell_of_one_order() {
 fn an_ordered_product_has_no_more_properties_than_klaviyo_takes() {
     let mut properties: Value = (0..390).map(|n| (format!("o{n}"), json!(n))).collect();
     properties["email"] = json!("sarah@klaviyo-demo.com");
-    properties["products"] = json!([(0..50)
-        .map(|n| (format!("l{n}"), json!(n)))
-        .collect::<Value>()]);
+    properties["products"] = json!([(0..50).map(|n| (format!("l{n}"), json!(n))).collect::<Value>()]);
     let calls = calls(&[], &with(order("x", 0), json!({"properties": properties})));
-    let line = calls[1]["POST /api/events"]["attributes"]["properties"]
-        .as_object()
-        .unwrap();
+    let line = calls[1]["POST /api/events"]["attributes"]["properties"].as_object().unwrap();
     assert_eq!(line.len(), 400);
-    assert!(
-        (0..50).all(|n| line.contains_key(&format!("l{n}"))),
-        "the line's own come first"
-    );
+    assert!((0..50).all(|n| line.contains_key(&format!("l{n}"))), "the line's own come first");
 }
 
 #[test]
 fn other_types_are_ignored() {
-    for kind in [
-        json!("page"),
-        json!("screen"),
-        json!("group"),
-        json!("alias"),
-        json!("delete"),
-        json!("TRACK"),
-        json!(null),
-    ] {
+    for kind in
+        [json!("page"), json!("screen"), json!("group"), json!("alias"), json!("delete"), json!("TRACK"), json!(null)]
+    {
         let message = with(track("m", &json!({})), json!({"type": kind}));
-        assert_eq!(
-            outcome(&[], &message),
-            json!({"ignored": "unsupported_type"}),
-            "{kind}"
-        );
+        assert_eq!(outcome(&[], &message), json!({"ignored": "unsupported_type"}), "{kind}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use segment_klaviyo::answer::Answer;
 use segment_klaviyo::handler::{Destination, Invocation, StartError};
-use segment_klaviyo::ingress::LambdaEvent;
+use segment_klaviyo::ingress::{LambdaEvent, NotARequest};
 use segment_klaviyo::signature;
 use segment_klaviyo::standin::{SHARED_SECRET, StandIn};
 use segment_klaviyo::telemetry::Log;
@@ -22,11 +22,7 @@ impl Shop {
         let standin = StandIn::start().await.unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let destination = start(&standin, settings, log.clone()).await.unwrap();
-        Shop {
-            standin,
-            destination,
-            log,
-        }
+        Shop { standin, destination, log }
     }
 
     /// Sends messages as Segment would: signed, through the HTTP API.
@@ -35,33 +31,25 @@ impl Shop {
     }
 
     pub(crate) async fn send_raw(&self, body: &str) -> Answer {
-        let signature = signature::sign(body.as_bytes(), SHARED_SECRET).unwrap();
-        self.handle(&http_event(body, &json!({"x-signature": signature})))
-            .await
+        self.handle(&signed_raw(body)).await
     }
 
     pub(crate) async fn handle(&self, event: &Value) -> Answer {
+        self.invoke(event, Invocation::default()).await.unwrap()
+    }
+
+    pub(crate) async fn invoke(&self, event: &Value, invocation: Invocation) -> Result<Answer, NotARequest> {
         let event: LambdaEvent = serde_json::from_str(&event.to_string()).unwrap();
-        self.destination.handle(&event, Invocation::default()).await
+        self.destination.handle(&event, invocation).await
     }
 
     /// The paths that were called, in order.
     pub(crate) fn paths(&self) -> Vec<String> {
-        self.standin
-            .held()
-            .calls
-            .iter()
-            .map(|call| call.path.clone())
-            .collect()
+        self.standin.held().calls.iter().map(|call| call.path.clone()).collect()
     }
 
     pub(crate) fn log(&self) -> Vec<Value> {
-        self.log
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        self.log.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -73,22 +61,20 @@ pub(crate) async fn start(
 ) -> Result<Destination, StartError> {
     let environment = standin.environment();
     let get = |name: &str| {
-        let chosen = settings
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned());
-        chosen.or_else(|| {
-            environment
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value.clone())
-        })
+        let chosen = settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        chosen.or_else(|| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))
     };
-    Destination::start(
-        get,
-        Log::new(move |line| log.lock().unwrap().push(line.to_owned())),
-    )
-    .await
+    Destination::start(get, Log::new(move |line| log.lock().unwrap().push(line.to_owned()))).await
+}
+
+/// What API Gateway makes of a request that Segment signed.
+pub(crate) fn signed(body: &Value) -> Value {
+    signed_raw(&body.to_string())
+}
+
+fn signed_raw(body: &str) -> Value {
+    let signature = signature::sign(body.as_bytes(), SHARED_SECRET).unwrap();
+    http_event(body, &json!({"x-signature": signature}))
 }
 
 pub(crate) fn http_event(body: &str, headers: &Value) -> Value {
@@ -120,9 +106,8 @@ pub(crate) fn identify(traits: &Value, integrations: &Value) -> Value {
 
 /// An order of `lines` lines.
 pub(crate) fn order(id: &str, lines: usize) -> Value {
-    let products: Vec<_> = (0..lines)
-        .map(|n| json!({"product_id": format!("p{n}"), "price": 19.99, "quantity": 3}))
-        .collect();
+    let products: Vec<_> =
+        (0..lines).map(|n| json!({"product_id": format!("p{n}"), "price": 19.99, "quantity": 3})).collect();
     json!({
         "type": "track",
         "event": "Order Completed",

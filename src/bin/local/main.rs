@@ -47,53 +47,43 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), String> {
-    let standin = StandIn::start()
-        .await
-        .map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
+    let standin = StandIn::start().await.map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
     if let Some(url) = arguments.klaviyo_url {
-        let key = std::env::var("KLAVIYO_API_KEY")
-            .map_err(|_| "--klaviyo-url needs KLAVIYO_API_KEY in the environment")?;
+        let key =
+            std::env::var("KLAVIYO_API_KEY").map_err(|_| "--klaviyo-url needs KLAVIYO_API_KEY in the environment")?;
         let mut held = standin.held();
         held.secret = Some(standin::secret(&key));
         held.forward_to = Some(url);
     }
     let environment = standin.environment();
     let get = |name: &str| {
-        let chosen = arguments
-            .settings
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone());
-        chosen.or_else(|| {
-            environment
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value.clone())
-        })
+        let chosen = arguments.settings.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        chosen.or_else(|| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))
     };
     let log = Log::new(|_| {});
-    let destination = Destination::start(get, log)
-        .await
-        .map_err(|error| chain(&error))?;
+    let destination = Destination::start(get, log).await.map_err(|error| chain(&error))?;
     for path in &arguments.events {
         let event = read(path)?;
         standin.held().calls.clear();
         let answer = destination.handle(&event, Invocation::default()).await;
+        let answer = answer.map_err(|error| format!("{}: {error}", path.display()))?;
         show::delivery(path, &answer, &standin.held().calls);
     }
     Ok(())
 }
 
 fn read(path: &Path) -> Result<segment_klaviyo::ingress::LambdaEvent, String> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_str(&text)
-        .map_err(|error| format!("{}: not a Lambda event: {error}", path.display()))
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: not a Lambda event: {error}", path.display()))
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    match key {
+        "KLAVIYO_BASE_URL" => return Err("use --klaviyo-url, so that the calls can be shown".to_owned()),
+        "SECRET_ID" => return Err("the secret is played by the stand-in".to_owned()),
+        _ => {}
+    }
     if VARIABLES.iter().any(|(name, _)| *name == key) {
         Ok((key.to_owned(), value.to_owned()))
     } else {

@@ -28,10 +28,7 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
     println!("\n  Calls to Klaviyo: {}", calls.len());
     for (number, call) in (1..).zip(calls) {
         let style = style_of(call.status);
-        println!(
-            "\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}",
-            call.method, call.path, call.status
-        );
+        println!("\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}", call.method, call.path, call.status);
         println!("{}", indented(&call.body));
         if call.status >= 400 {
             println!("  {DIM}answer{DIM:#}\n{}", indented(&call.answer));
@@ -41,10 +38,7 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
     for item in &answer.report.results {
         let id = item.message_id.as_deref().unwrap_or("no messageId");
         println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
-        println!(
-            "    {FAIR}{} ({}){FAIR:#}: {}",
-            item.outcome, item.reason, item.detail
-        );
+        println!("    {FAIR}{} ({}){FAIR:#}: {}", item.outcome, item.reason, item.detail);
     }
 }
 
@@ -63,9 +57,5 @@ fn style_of(status: u16) -> Style {
 
 fn indented(json: &impl Serialize) -> String {
     let pretty = serde_json::to_string_pretty(json).unwrap_or_default();
-    pretty
-        .lines()
-        .map(|line| format!("    {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    pretty.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }

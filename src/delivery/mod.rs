@@ -1,0 +1,159 @@
+//! Operations → calls → what became of each, inside a time budget.
+
+mod lookup;
+mod merge;
+mod refusal;
+mod send;
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::klaviyo::{Klaviyo, Operation, Packed, pack};
+use crate::outcome::{Rejected, Unfinished};
+use crate::secrets::Secrets;
+use merge::{Item, Stages};
+use send::NotDone;
+
+/// Calls under way at once: enough that one waits for no other, few enough not to be throttled at once.
+const CONCURRENCY: usize = 20;
+
+/// The part of a delivery's time that is kept for consents.
+const RESERVED_PART: u32 = 4;
+
+/// An operation and the message it is for.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// The message's place in the delivery.
+    pub message: usize,
+    /// What is to be done.
+    pub operation: Operation<'a>,
+}
+
+/// Why an operation is not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unmet {
+    /// It can never be.
+    Never(Rejected),
+    /// It may be later.
+    Later(Unfinished),
+}
+
+/// What became of each piece of work, in the work's order.
+pub type Results = Vec<Result<(), Unmet>>;
+
+/// Klaviyo and the time there is for it.
+pub struct Delivery<'d> {
+    klaviyo: &'d Klaviyo,
+    secrets: &'d Secrets,
+    deadline: Instant,
+    /// Consents are started only while there is this much time left.
+    reserve: Duration,
+    slots: Semaphore,
+    calls: Cell<u32>,
+    throttled: Cell<u32>,
+}
+
+impl<'d> Delivery<'d> {
+    /// A delivery that ends at `deadline`, whatever Klaviyo does.
+    pub fn new(klaviyo: &'d Klaviyo, secrets: &'d Secrets, deadline: Instant) -> Self {
+        let left = deadline.saturating_duration_since(Instant::now());
+        Delivery {
+            klaviyo,
+            secrets,
+            deadline,
+            reserve: left / RESERVED_PART,
+            slots: Semaphore::new(CONCURRENCY),
+            calls: Cell::new(0),
+            throttled: Cell::new(0),
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Requests sent so far, and how many of them were throttled.
+    pub fn counts(&self) -> (u32, u32) {
+        (self.calls.get(), self.throttled.get())
+    }
+
+    /// Does the work and says what became of each piece.
+    ///
+    /// Profiles go before what names them, consents last and only when all else is settled.
+    pub async fn deliver(&self, work: Vec<Work<'_>>) -> Results {
+        let messages: Vec<usize> = work.iter().map(|work| work.message).collect();
+        let mut results: Results = vec![Ok(()); work.len()];
+        let Stages { profiles, chains, events, by_id, consents } = Stages::of(work);
+
+        self.run(profiles, pack, &mut results).await;
+        for wave in chains {
+            self.run(wave, pack, &mut results).await;
+        }
+        self.run(events, pack, &mut results).await;
+        self.run_by_id(by_id, &mut results).await;
+
+        let hindrance = self.hindrance(&results);
+        let mut allowed = Vec::with_capacity(consents.len());
+        for item in consents {
+            let unmet = hindrance.clone().or_else(|| merge::refusal_of_all(&item, &messages, &results));
+            match unmet {
+                Some(unmet) => item.settle(&Err(unmet), &mut results),
+                None => allowed.push(item),
+            }
+        }
+        self.run(allowed, pack, &mut results).await;
+        results
+    }
+
+    /// Why no consent may be sent now, if something before could make Segment resend the delivery or there
+    /// is hardly time to hear of it: a subscription sent twice asks for confirmation twice.
+    fn hindrance(&self, results: &Results) -> Option<Unmet> {
+        if results.iter().any(|result| matches!(result, Err(Unmet::Later(_)))) {
+            return Some(Unmet::Later(Unfinished::HeldBack));
+        }
+        (self.left() < self.reserve).then_some(Unmet::Later(Unfinished::OutOfTime))
+    }
+
+    /// Sends items side by side until each is settled. What a refused job leaves over goes again at once.
+    async fn run<'a>(
+        &self,
+        items: Vec<Item<'a>>,
+        pack: impl Fn(&[&Operation<'a>]) -> Vec<Packed>,
+        results: &mut Results,
+    ) {
+        let mut waiting = vec![items];
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            for items in waiting.drain(..) {
+                let operations: Vec<_> = items.iter().map(|item| &item.operation).collect();
+                let packed = pack(&operations);
+                let mut items: Vec<_> = items.into_iter().map(Some).collect();
+                for packed in packed {
+                    let taken = |index: usize| Some((index, items.get_mut(index)?.take()?));
+                    let members: Vec<_> = packed.members().filter_map(taken).collect();
+                    under_way.push(async { (self.send(&packed.call).await, packed, members) });
+                }
+            }
+            let Some((result, packed, members)) = under_way.next().await else { return };
+            match result {
+                Ok(_) => members.into_iter().for_each(|(_, item)| item.settle(&Ok(()), results)),
+                Err(NotDone::Later(cause)) => {
+                    let unmet = Err(Unmet::Later(cause));
+                    members.into_iter().for_each(|(_, item)| item.settle(&unmet, results));
+                }
+                Err(NotDone::Refused(refusal)) => {
+                    let left = refusal::sort_out(&packed, members, &refusal);
+                    for (item, why) in left.rejected {
+                        item.settle(&Err(Unmet::Never(why)), results);
+                    }
+                    waiting.extend(left.again);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What a refusal costs: only what it is about.
+
+use std::collections::BTreeMap;
+
+use super::merge::Item;
+use crate::klaviyo::{Packed, Problem, Refusal};
+use crate::outcome::Rejected;
+
+/// What is left of a call that Klaviyo refused.
+#[derive(Default)]
+pub(super) struct Left<'a> {
+    /// What can never succeed.
+    pub(super) rejected: Vec<(Item<'a>, Rejected)>,
+    /// What goes again, each group packed by itself.
+    pub(super) again: Vec<Vec<Item<'a>>>,
+}
+
+/// Parts what the refusal is about from the rest. `members` have their index in `packed`.
+pub(super) fn sort_out<'a>(packed: &Packed, mut members: Vec<(usize, Item<'a>)>, refusal: &Refusal) -> Left<'a> {
+    let mut named: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
+    for problem in &refusal.problems {
+        for &index in packed.named_by(&problem.pointer) {
+            named.entry(index).or_default().push(problem.clone());
+        }
+    }
+    if named.is_empty() {
+        if members.len() > 1 && refusal.is_vague() {
+            // One of them is refused, and Klaviyo does not say which: halving finds it.
+            let half = members.split_off(members.len() / 2);
+            let again = [members, half].map(|half| half.into_iter().map(|(_, item)| item).collect());
+            return Left { again: again.into(), ..Left::default() };
+        }
+        named = members.iter().map(|(index, _)| (*index, refusal.problems.clone())).collect();
+    }
+    let mut left = Left::default();
+    let mut again = Vec::new();
+    for (index, item) in members {
+        match named.remove(&index) {
+            None => again.push(item),
+            Some(problems) => {
+                let refusal = Refusal { status: refusal.status, problems };
+                match item.operation.without_what_is_refused(&refusal) {
+                    Some(operation) => again.push(item.with(operation)),
+                    None => left.rejected.push((item, refusal.rejected())),
+                }
+            }
+        }
+    }
+    if !again.is_empty() {
+        left.again.push(again);
+    }
+    left
+}

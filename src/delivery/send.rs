@@ -1,0 +1,76 @@
+//! One call, sent until Klaviyo has acknowledged or refused it, or time is over.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::sleep;
+
+use super::Delivery;
+use crate::klaviyo::{Call, Refusal, Verdict};
+use crate::outcome::Unfinished;
+use crate::secrets::Doubt;
+
+/// The ceiling of the first pause before another try; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1_600);
+
+/// Why a call is not acknowledged.
+#[derive(Debug)]
+pub(super) enum NotDone {
+    /// It may be later.
+    Later(Unfinished),
+    /// It cannot be as it is.
+    Refused(Refusal),
+}
+
+/// The longest that one try may take, as long as another can follow: a connection that died while the
+/// function was frozen may never say so.
+const LONGEST_TRY: Duration = Duration::from_secs(2);
+
+impl Delivery<'_> {
+    /// Sends `call`: the body of Klaviyo's acknowledgement.
+    pub(super) async fn send(&self, call: &Call) -> Result<Bytes, NotDone> {
+        let _slot = self.slots.acquire().await;
+        let mut secret = self.secrets.current(self.deadline).await;
+        for attempt in 0.. {
+            let left = self.left();
+            if left.is_zero() {
+                break;
+            }
+            self.calls.set(self.calls.get() + 1);
+            let timeout = if call.is_repeatable() { left.min(LONGEST_TRY) } else { left };
+            let error = match self.klaviyo.send(secret.klaviyo_api_key(), call, timeout).await {
+                Ok(body) => return Ok(body),
+                Err(error) => error,
+            };
+            match error.verdict() {
+                Verdict::Again { after, cause } => {
+                    if matches!(cause, Unfinished::Throttled(_)) {
+                        self.throttled.set(self.throttled.get() + 1);
+                    }
+                    let pause = after.unwrap_or_default().saturating_add(jitter(attempt));
+                    if pause >= self.left() {
+                        return Err(NotDone::Later(cause));
+                    }
+                    sleep(pause).await;
+                }
+                Verdict::NewKey => {
+                    let fresh = self.secrets.refreshed(Doubt::KlaviyoKey, &secret, self.deadline).await;
+                    if fresh.klaviyo_api_key() == secret.klaviyo_api_key() {
+                        return Err(NotDone::Later(Unfinished::KeyRefused));
+                    }
+                    secret = fresh;
+                }
+                Verdict::Never(refusal) => return Err(NotDone::Refused(refusal.clone())),
+            }
+        }
+        Err(NotDone::Later(Unfinished::OutOfTime))
+    }
+}
+
+/// Full jitter: anything up to a ceiling that doubles.
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
+fn jitter(attempt: u32) -> Duration {
+    let ceiling = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt)).min(LONGEST_PAUSE);
+    ceiling.mul_f64(fastrand::f64())
+}

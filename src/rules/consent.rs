@@ -1,0 +1,100 @@
+//! Subscriptions to lists, with or without asking for confirmation, and subscriptions taken back.
+//!
+//! Adding to a list does not subscribe, and subscribing lifts suppressions:
+//! <https://developers.klaviyo.com/en/docs/collect_email_and_sms_consent_via_api>
+
+use time::OffsetDateTime;
+
+use super::identity::Person;
+use super::integrations::Integration;
+use super::phone::Phone;
+use super::{Stop, event};
+use crate::klaviyo::{ListId, Operation, Subscription, Unsubscription};
+use crate::outcome::{Ignored, Note, Rejected};
+use crate::segment::json::{self, Fields};
+use crate::segment::{Message, timestamp};
+use crate::settings::{Channel, Rules};
+
+/// The subscription that an identify asks for. A list that is named and not subscribed to is noted.
+pub(super) fn of_identify(
+    message: &Message,
+    person: &Person,
+    integration: &Integration,
+    rules: &Rules,
+    now: OffsetDateTime,
+    notes: &mut Vec<Note>,
+) -> Option<Subscription> {
+    let options = integration.options();
+    let list_id = match options.text(&["listId"]) {
+        Some(named) => {
+            let list_id = ListId::parse(&named);
+            if list_id.is_none() {
+                notes.push(Note::ListIdUnreadable);
+            }
+            list_id?
+        }
+        None => rules.list_id.clone()?,
+    };
+    let Some(Channels { email, phone_number }) = Channels::of(person, rules) else {
+        notes.push(Note::NoConsentChannel);
+        return None;
+    };
+    Some(Subscription { list_id, email, phone_number, consented_at: consented_at(message, options, rules, now) })
+}
+
+/// What a group asks for: `groupId` is a list, `traits.subscribe` says which way.
+pub(super) fn of_group<'a>(
+    message: &Message,
+    person: &Person,
+    integration: &Integration,
+    rules: &Rules,
+    now: OffsetDateTime,
+) -> Result<Operation<'a>, Stop> {
+    let wish = message.traits.raw("subscribe").and_then(json::boolean);
+    let subscribe = wish.ok_or(Stop::Ignore(Ignored::NoSubscribeTrait))?;
+    let list_id = message.group_id.as_deref().and_then(ListId::parse);
+    let list_id = list_id.ok_or(Stop::Reject(Rejected::ListId))?;
+    let channels = Channels::of(person, rules).ok_or(Stop::Ignore(Ignored::NoConsentChannel))?;
+    let Channels { email, phone_number } = channels;
+    Ok(if subscribe {
+        let consented_at = consented_at(message, integration.options(), rules, now);
+        Operation::Subscribe(Subscription { list_id, email, phone_number, consented_at })
+    } else {
+        Operation::Unsubscribe(Unsubscription { list_id, email, phone_number })
+    })
+}
+
+/// The identifiers of the channels that the settings name; at least one.
+struct Channels {
+    email: Option<String>,
+    phone_number: Option<String>,
+}
+
+impl Channels {
+    fn of(person: &Person, rules: &Rules) -> Option<Self> {
+        let consents_to = |channel| rules.consent_channels.contains(&channel);
+        let email = person.identity.email.clone().filter(|_| consents_to(Channel::Email));
+        let phone_number = person.phone.as_ref().and_then(Phone::number).filter(|_| consents_to(Channel::Sms));
+        let phone_number = phone_number.map(str::to_owned);
+        (email.is_some() || phone_number.is_some()).then_some(Channels { email, phone_number })
+    }
+}
+
+/// When consent was given, for somebody who need not be asked: the message's time. Klaviyo refuses a
+/// moment in the future.
+fn consented_at(message: &Message, options: &Fields, rules: &Rules, now: OffsetDateTime) -> Option<String> {
+    if confirm(options, rules) {
+        return None;
+    }
+    let moment = message.timestamp.filter(|moment| event::is_plausible(*moment, now));
+    timestamp::write(moment.map_or(now, |moment| moment.min(now)))
+}
+
+/// Whether Klaviyo is to ask for confirmation. An override that cannot be read asks: to subscribe
+/// somebody without consent cannot be undone.
+fn confirm(options: &Fields, rules: &Rules) -> bool {
+    match options.raw("confirmOptin").filter(|raw| !json::is_null(raw)) {
+        Some(raw) => json::boolean(raw).unwrap_or(true),
+        None => rules.confirm_optin,
+    }
+}

@@ -1,0 +1,17 @@
+//! Deletion: <https://www.twilio.com/docs/segment/privacy/user-deletion-and-suppression>
+
+use super::Stop;
+use super::identity::email;
+use crate::klaviyo::{Identity, Operation};
+use crate::outcome::Rejected;
+use crate::segment::Message;
+
+/// Forgets the profile with this address; any other userId is the merchant's own, `external_id` in
+/// Klaviyo, and has to be looked up.
+pub(super) fn of<'a>(message: &Message<'a>) -> Result<Operation<'a>, Stop> {
+    let user_id = message.user_id.clone().ok_or(Stop::Reject(Rejected::DeletionUnresolved))?;
+    Ok(Operation::Delete(match email(&user_id) {
+        Some(email) => Identity { email: Some(email), external_id: None },
+        None => Identity { email: None, external_id: Some(user_id) },
+    }))
+}

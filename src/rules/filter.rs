@@ -1,0 +1,63 @@
+//! Which events are sent at all, and under which name.
+
+use std::borrow::Cow;
+
+use super::Stop;
+use super::order::Order;
+use crate::outcome::{Ignored, Rejected};
+use crate::segment::{Kind, Message};
+use crate::settings::{EventFilter, Rules};
+
+/// Klaviyo takes metric names of fewer characters than this.
+const METRIC_CHARACTERS: usize = 128;
+
+/// Klaviyo's own names, which its built-in reports and flow templates look for:
+/// <https://developers.klaviyo.com/en/docs/guide_to_integrating_a_platform_without_a_pre_built_klaviyo_integration>
+const KLAVIYO_NAMES: [(&str, &str); 5] = [
+    ("Product Viewed", "Viewed Product"),
+    ("Product Added", "Added to Cart"),
+    ("Checkout Started", "Started Checkout"),
+    ("Order Cancelled", "Canceled Order"),
+    ("Order Refunded", "Refunded Order"),
+];
+
+/// The metric of an event, unless the settings do not let the event through.
+pub(super) fn metric<'a>(message: &Message<'a>, rules: &Rules) -> Result<Cow<'a, str>, Stop> {
+    let name = match message.kind {
+        Kind::Page => viewed(message, "Page"),
+        Kind::Screen => viewed(message, "Screen"),
+        _ => message.event.clone().ok_or(Stop::Reject(Rejected::EventName))?,
+    };
+    if name.trim().is_empty() || name.chars().count() >= METRIC_CHARACTERS {
+        return Err(Stop::Reject(Rejected::EventName));
+    }
+    if !rules.events.lets_through(&name) {
+        return Err(Stop::Ignore(Ignored::EventFiltered));
+    }
+    if Order::of(message) == Some(Order::Completed) && !rules.send_placed_order_as_order_completed {
+        return Ok("Placed Order".into());
+    }
+    let renamed = KLAVIYO_NAMES.iter().find(|(segment, _)| rules.klaviyo_metric_names && *segment == name);
+    Ok(renamed.map_or(name, |(_, klaviyo)| Cow::Borrowed(*klaviyo)))
+}
+
+/// `Viewed <name> Page`, as Segment names such events in its other destinations.
+fn viewed<'a>(message: &Message<'a>, what: &str) -> Cow<'a, str> {
+    match &message.name {
+        Some(name) => format!("Viewed {name} {what}").into(),
+        None => format!("Viewed {what}").into(),
+    }
+}
+
+impl EventFilter {
+    /// Whether events of this name are sent.
+    pub fn lets_through(&self, name: &str) -> bool {
+        let allowed = self.allowed.is_empty() || self.allowed.iter().any(|allowed| allowed == name);
+        allowed && !self.blocks(name)
+    }
+
+    /// Whether events of this name are never sent.
+    pub fn blocks(&self, name: &str) -> bool {
+        self.blocked.iter().any(|blocked| blocked == name)
+    }
+}
