@@ -16,6 +16,7 @@ pub enum Json<'a> {
     /// Text that a rule read or made.
     Text(Cow<'a, str>),
     /// A number that a rule read or computed.
+    #[serde(serialize_with = "plain")]
     Number(f64),
     /// An object that a rule put together.
     Object(Fields<'a>),
@@ -202,6 +203,17 @@ pub fn number(raw: &RawValue) -> Option<f64> {
     // Rust also reads "inf" and "nan", which are no amounts.
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     text.parse::<f64>().ok().filter(|n| plain && n.is_finite())
+}
+
+/// Writes a number as JavaScript does, 2 and not 2.0: templates print it.
+pub fn plain<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Beyond this, not every whole number is an `f64`.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() < EXACT {
+        serializer.serialize_i64(*number as i64)
+    } else {
+        serializer.serialize_f64(*number)
+    }
 }
 
 /// `true` or `false`, also as text in any case.

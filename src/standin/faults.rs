@@ -67,6 +67,11 @@ pub(super) fn next(faults: &mut [Fault], path: &str) -> Option<Fault> {
     Some(fault.clone())
 }
 
+/// Whether a body holds a text.
+pub(super) fn contains(body: &[u8], text: &str) -> bool {
+    String::from_utf8_lossy(body).contains(text)
+}
+
 /// An answer whose body breaks before its first byte: the server closes the connection.
 pub(super) fn broken_connection() -> Response<Body> {
     let broken = stream::iter([Err::<Bytes, _>(std::io::Error::other("dropped"))]);

@@ -8,10 +8,11 @@ mod secrets_manager;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -24,6 +25,9 @@ pub use faults::{Fault, Symptom};
 pub const API_KEY: &str = "pk_local_not_a_real_key";
 /// The shared secret that samples are signed with.
 pub const SHARED_SECRET: &str = "local-shared-secret";
+
+/// Klaviyo takes 5 MB a request.
+const MOST_BYTES: usize = 5 * 1024 * 1024;
 
 /// A request to Klaviyo and its answer.
 #[derive(Debug, Clone)]
@@ -45,6 +49,8 @@ pub struct Recorded {
 pub struct Held {
     /// `SecretString` of every secret, `None` for one that does not exist.
     pub secret: Option<String>,
+    /// How long Secrets Manager takes.
+    pub secret_delay: Duration,
     /// How often the secret was fetched.
     pub fetches: usize,
     /// Every request to Klaviyo, in the order of arrival.
@@ -53,6 +59,8 @@ pub struct Held {
     pub account: Account,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Requests to Klaviyo whose body holds this text are refused without a word about where.
+    pub refuse_bodies_with: Option<String>,
     /// Requests to Klaviyo go on to this base URL instead of the account here.
     pub forward_to: Option<String>,
 }
@@ -71,13 +79,16 @@ impl StandIn {
         let url = format!("http://{}", listener.local_addr()?);
         let held = Arc::new(Mutex::new(Held {
             secret: Some(secret(API_KEY)),
+            secret_delay: Duration::ZERO,
             fetches: 0,
             calls: Vec::new(),
             account: Account::default(),
             faults: Vec::new(),
+            refuse_bodies_with: None,
             forward_to: None,
         }));
-        let service = Router::new().fallback(serve).with_state(held.clone());
+        let limit = DefaultBodyLimit::max(MOST_BYTES);
+        let service = Router::new().fallback(serve).layer(limit).with_state(held.clone());
         let server = tokio::spawn(async move {
             let _ = axum::serve(listener, service).await;
         });
@@ -145,11 +156,17 @@ async fn serve(
     body: Bytes,
 ) -> Response<Body> {
     if headers.contains_key("x-amz-target") {
+        let delay = lock(&held).secret_delay;
+        tokio::time::sleep(delay).await;
         let mut held = lock(&held);
         held.fetches += 1;
         return response(secrets_manager::get_secret_value(held.secret.as_deref()));
     }
-    let fault = faults::next(&mut lock(&held).faults, uri.path());
+    let refused = lock(&held).refuse_bodies_with.clone().is_some_and(|text| faults::contains(&body, &text));
+    let fault = match refused {
+        true => Some(Fault::status("", 400, 1)),
+        false => faults::next(&mut lock(&held).faults, uri.path()),
+    };
     if let Some(Fault { delay, .. }) = &fault {
         tokio::time::sleep(*delay).await;
     }

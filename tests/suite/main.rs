@@ -13,6 +13,7 @@ mod support;
 
 mod agreement;
 mod bootstrap;
+mod bulk;
 mod delivery;
 mod rules;
 mod samples;

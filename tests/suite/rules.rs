@@ -346,11 +346,11 @@ fn the_time_of_an_event() {
 #[test]
 fn the_value_of_an_event() {
     for (properties, value, currency) in [
-        (json!({"revenue": 10, "value": 20, "total": 30}), json!(10.0), Value::Null),
+        (json!({"revenue": 10, "value": 20, "total": 30}), json!(10), Value::Null),
         (json!({"value": "20.5", "total": 30}), json!(20.5), Value::Null),
-        (json!({"revenue": "$1,234.50", "value": 20}), json!(20.0), Value::Null),
+        (json!({"revenue": "$1,234.50", "value": 20}), json!(20), Value::Null),
         (json!({"revenue": "12,50"}), Value::Null, Value::Null),
-        (json!({"revenue": "1e3", "currency": "eur"}), json!(1000.0), json!("EUR")),
+        (json!({"revenue": "1e3", "currency": "eur"}), json!(1000), json!("EUR")),
         (json!({"total": 30, "currency": "Euro"}), Value::Null, Value::Null),
         (json!({"value": {"amount": 1}, "currency": 978}), Value::Null, Value::Null),
     ] {
@@ -512,4 +512,221 @@ fn other_types_are_ignored() {
         let message = with(track("m", &json!({})), json!({"type": kind}));
         assert_eq!(outcome(&[], &message), json!({"ignored": "unsupported_type"}), "{kind}");
     }
+}
+
+const PAGES: &[(&str, &str)] = &[("SEND_PAGES", "true"), ("SEND_SCREENS", "true")];
+const GROUPS: &[(&str, &str)] = &[("GROUP_LISTS", "true")];
+const AUDIENCES: &[(&str, &str)] = &[("AUDIENCE_LISTS", "true")];
+const DELETIONS: &[(&str, &str)] = &[("HONOR_DELETIONS", "true")];
+
+#[test]
+fn pages_and_screens() {
+    let seen = |kind: &str, name: Value| {
+        let context = json!({"traits": {"email": "s@klaviyo-demo.com"}});
+        json!({"type": kind, "name": name, "messageId": "m", "context": context, "properties": {"path": "/cart"}})
+    };
+    approve(
+        "pages",
+        &[
+            ("a page", PAGES, seen("page", json!("Cart"))),
+            ("a page without a name", PAGES, seen("page", json!(null))),
+            ("a screen", PAGES, seen("screen", json!("Home"))),
+            ("a name that is too long", PAGES, seen("page", json!("x".repeat(116)))),
+            ("a page when they are off", &[], seen("page", json!("Cart"))),
+            ("a blocked page", &[PAGES[0], ("EVENTS_BLOCKED", "Viewed Cart Page")], seen("page", json!("Cart"))),
+        ],
+    );
+}
+
+#[test]
+fn groups_subscribe_and_unsubscribe() {
+    let group = |id: Value, subscribe: Value| {
+        json!({"type": "group", "messageId": "m", "groupId": id, "timestamp": "2026-11-20T10:00:00Z",
+            "userId": "sarah@klaviyo-demo.com", "traits": {"subscribe": subscribe}})
+    };
+    approve(
+        "groups",
+        &[
+            ("subscribe", GROUPS, group(json!("Y6nRLr"), json!(true))),
+            ("subscribe, not confirmed", &[GROUPS[0], ("CONFIRM_OPTIN", "false")], group(json!("Y6nRLr"), json!(true))),
+            ("unsubscribe", GROUPS, group(json!("Y6nRLr"), json!("false"))),
+            ("no wish", GROUPS, group(json!("Y6nRLr"), json!(null))),
+            ("no list", GROUPS, group(json!("our team"), json!(true))),
+            ("nobody to write to", &[GROUPS[0], ("CONSENT_CHANNELS", "sms")], group(json!("Y6nRLr"), json!(true))),
+            ("when they are off", &[], group(json!("Y6nRLr"), json!(true))),
+        ],
+    );
+}
+
+#[test]
+fn audiences_add_to_and_remove_from_lists() {
+    let audience = |event: &str, personas: Value| {
+        json!({"type": "track", "event": event, "messageId": "m", "userId": "sarah@klaviyo-demo.com",
+            "context": {"personas": personas}, "properties": {"audience_key": "vip", "vip": true}})
+    };
+    let list = json!({"computation_class": "audience", "external_audience_id": "Y6nRLr"});
+    approve(
+        "audiences",
+        &[
+            ("entered", AUDIENCES, audience("Audience Entered", list.clone())),
+            ("exited", AUDIENCES, audience("Audience Exited", list.clone())),
+            ("connected to no list", AUDIENCES, audience("Audience Entered", json!({"computation_key": "vip"}))),
+            ("another event", AUDIENCES, audience("Seen", list.clone())),
+            ("when they are off", &[], audience("Audience Entered", list)),
+        ],
+    );
+}
+
+#[test]
+fn deletions() {
+    let delete = |user_id: Value| json!({"type": "delete", "userId": user_id});
+    approve(
+        "deletions",
+        &[
+            ("by address", DELETIONS, delete(json!("Sarah@klaviyo-demo.com"))),
+            ("by the merchant's id", DELETIONS, delete(json!("usr_1"))),
+            ("of nobody", DELETIONS, delete(json!(null))),
+            ("when they are off", &[], delete(json!("usr_1"))),
+        ],
+    );
+}
+
+#[test]
+fn klaviyo_s_own_property_names() {
+    let product = json!({"product_id": "p1", "sku": "s1", "name": "Jam", "brand": "Fable", "category": "Pantry", "price": "9.95",
+        "compare_at_price": 12, "quantity": 2, "url": "https://klaviyo-demo.com/jam", "image_url": "https://klaviyo-demo.com/jam.png"});
+    let cart = json!({"email": "s@klaviyo-demo.com", "order_id": 991, "coupon": "FALL10", "discount": 3.5, "checkout_url": "https://klaviyo-demo.com/c",
+        "billing_address": {"city": "New York"}, "products": [product, {"productId": 2, "categories": ["Pantry", "Gifts"]}]});
+    let named =
+        |event: &str, properties: &Value| with(order("x", 0), json!({"event": event, "properties": properties}));
+    let alone = with(json!({"email": "s@klaviyo-demo.com"}), product.clone());
+    let kept = with(alone.clone(), json!({"ProductName": "mine", "Price": null}));
+    approve(
+        "klaviyo-names",
+        &[
+            ("Product Viewed", &[], named("Product Viewed", &alone)),
+            ("Product Clicked", &[], named("Product Clicked", &alone)),
+            ("Product Added", &[], named("Product Added", &with(alone.clone(), json!({"products": [product]})))),
+            ("Checkout Started", &[], named("Checkout Started", &cart)),
+            ("Order Completed", &[], named("Order Completed", &cart)),
+            ("Order Refunded", &[], named("Order Refunded", &cart)),
+            ("another event", &[], named("Cart Viewed", &cart)),
+            ("what is there is not replaced", &[], named("Product Viewed", &kept)),
+            ("off", &[("KLAVIYO_PROPERTY_NAMES", "false")], named("Order Completed", &cart)),
+        ],
+    );
+}
+
+#[test]
+fn names_of_metrics_in_klaviyo() {
+    for (event, expected) in [
+        ("Product Viewed", "Viewed Product"),
+        ("Product Added", "Added to Cart"),
+        ("Checkout Started", "Started Checkout"),
+        ("Order Cancelled", "Canceled Order"),
+        ("Order Refunded", "Refunded Order"),
+        ("Order Completed", "Order Completed"),
+        ("Cart Viewed", "Cart Viewed"),
+    ] {
+        let message = with(order("R1", 0), json!({"event": event}));
+        let metric = |settings: &[(&str, &str)]| {
+            let attributes = &calls(settings, &message)[0]["POST /api/events"]["attributes"];
+            attributes["metric"]["data"]["attributes"]["name"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(metric(&[("METRIC_NAMES", "klaviyo")]), expected);
+        assert_eq!(metric(&[]), event);
+    }
+}
+
+#[test]
+fn events_allowed_and_blocked() {
+    let count = |settings: &[(&str, &str)], event: &str| match outcome(
+        settings,
+        &with(order("R1", 2), json!({"event": event})),
+    ) {
+        Value::Array(calls) => calls.len(),
+        other => {
+            assert_eq!(other["ignored"], "event_filtered");
+            0
+        }
+    };
+    let allowed = [("EVENTS_ALLOWED", "Order Completed, Product Viewed")];
+    assert_eq!(
+        [count(&allowed, "Order Completed"), count(&allowed, "Product Viewed"), count(&allowed, "Cart Viewed")],
+        [3, 1, 0]
+    );
+    let blocked = [("EVENTS_BLOCKED", "Product Viewed,Ordered Product")];
+    assert_eq!(
+        [count(&blocked, "Order Completed"), count(&blocked, "Product Viewed"), count(&blocked, "Cart Viewed")],
+        [1, 0, 1]
+    );
+    let both = [("EVENTS_ALLOWED", "Cart Viewed"), ("EVENTS_BLOCKED", "Cart Viewed")];
+    assert_eq!(count(&both, "Cart Viewed"), 0, "never means never");
+}
+
+#[test]
+fn old_events_fire_no_flows() {
+    let backfill = |settings: &[(&str, &str)], timestamp: &str| {
+        let calls = calls(settings, &with(order("R1", 1), json!({"timestamp": timestamp})));
+        let flags = calls.iter().map(|call| call["POST /api/events"]["attributes"].get("backfill").cloned());
+        flags.collect::<Option<Vec<_>>>().is_some_and(|flags| flags.iter().all(|flag| flag == true))
+    };
+    let day = [("BACKFILL_AFTER_HOURS", "24")];
+    assert!(backfill(&day, "2026-11-19T11:59:59Z"), "a day and a second old");
+    assert!(!backfill(&day, "2026-11-19T12:00:01Z"));
+    assert!(!backfill(&day, "no time"));
+    assert!(!backfill(&[], "2020-01-01T00:00:00Z"));
+}
+
+#[test]
+fn national_phone_numbers() {
+    let phone = |settings: &[(&str, &str)], number: Value| {
+        let calls = calls(settings, &identify(&json!({"email": "s@klaviyo-demo.com", "phone": number}), &json!({})));
+        calls[0]["POST /api/profile-import"]["attributes"].clone()
+    };
+    let us = [("DEFAULT_COUNTRY", "US")];
+    assert_eq!(phone(&us, json!("(650) 253-0000"))["phone_number"], "+16502530000");
+    assert_eq!(phone(&us, json!(6_502_530_000_i64))["phone_number"], "+16502530000");
+    assert_eq!(phone(&us, json!("+44 20 7031 3000"))["phone_number"], "+442070313000");
+    let without = phone(&[], json!("(650) 253-0000"));
+    assert_eq!((&without["phone_number"], &without["properties"]["phone"]), (&Value::Null, &json!("(650) 253-0000")));
+}
+
+#[test]
+fn of_several_spellings_the_one_with_something_in_it_counts() {
+    let import = |traits: Value| {
+        let traits = with(json!({"email": "s@klaviyo-demo.com"}), traits);
+        calls(&[], &identify(&traits, &json!({})))[0]["POST /api/profile-import"]["attributes"].clone()
+    };
+    let good = json!("+15005550006");
+    for traits in [json!({"phone": null, "phone_number": good}), json!({"phone": "call me", "phoneNumber": good})] {
+        assert_eq!(import(traits.clone()), json!({"email": "s@klaviyo-demo.com", "phone_number": good}), "{traits}");
+    }
+    let names = import(json!({"firstName": null, "first_name": "Sarah", "lastName": "", "title": " "}));
+    assert_eq!(
+        names,
+        json!({"email": "s@klaviyo-demo.com", "first_name": "Sarah"}),
+        "empty fields of forms say nothing"
+    );
+}
+
+#[test]
+fn a_profile_over_100_kb_is_rejected() {
+    let of = |bytes: usize| {
+        outcome(&[], &identify(&json!({"email": "s@klaviyo-demo.com", "bio": "x".repeat(bytes)}), &json!({})))
+    };
+    assert!(of(99_000).is_array());
+    assert_eq!(of(100_000), json!({"rejected": "profile_too_large"}));
+}
+
+#[test]
+fn a_quantity_that_cannot_be_read_is_not_guessed() {
+    let value = |line: Value| {
+        let message = with(order("R1", 0), json!({"properties": {"email": "s@klaviyo-demo.com", "products": [line]}}));
+        calls(&[], &message)[1]["POST /api/events"]["attributes"]["value"].clone()
+    };
+    assert_eq!(value(json!({"price": "2.5"})), 2.5);
+    assert_eq!(value(json!({"price": 2.5, "quantity": "2"})), 5.0);
+    assert_eq!(value(json!({"price": 2.5, "quantity": "1,5"})), Value::Null);
+    assert_eq!(value(json!({"quantity": 2})), Value::Null);
 }

@@ -1,6 +1,7 @@
 //! The secret's life: loaded before anything else, refreshed when it is doubted, never given up.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use segment_klaviyo::signature::sign;
 use segment_klaviyo::standin::{self, Fault, StandIn};
@@ -125,4 +126,66 @@ async fn the_copy_in_hand_serves_when_the_refresh_fails() {
     assert_eq!(shop.handle(&http_event("{}", &json!({"x-signature": "00"}))).await.status, 401);
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200);
     assert!(shop.log().iter().any(|line| line["message"] == "secret not refreshed, the copy in hand serves"));
+}
+
+#[tokio::test]
+async fn a_webhook_token_in_the_secret_is_asked_of_every_request() {
+    let standin_secret = json!({"klaviyo_api_key": standin::API_KEY, "segment_shared_secret": standin::SHARED_SECRET, "webhook_token": "t0ken"});
+    let shop = Shop::open(&[]).await;
+    shop.standin.held().secret = Some(standin_secret.to_string());
+    let shop = shop.reopen(&[]).await;
+    let body = track("m1", &json!({})).to_string();
+    let signature = sign(body.as_bytes(), standin::SHARED_SECRET).unwrap();
+    let with =
+        |authorization: &str| http_event(&body, &json!({"x-signature": signature, "authorization": authorization}));
+    assert_eq!(shop.handle(&http_event(&body, &json!({"x-signature": signature}))).await.status, 401);
+    assert_eq!(shop.handle(&with("Bearer wrong")).await.status, 401);
+    assert_eq!(shop.handle(&with("Bearer t0ken")).await.status, 200);
+}
+
+/// Lets `duration` pass at once.
+async fn later(duration: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(duration).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_secret_older_than_its_time_to_live_is_fetched_anew() {
+    let shop = Shop::open(&[("SECRET_TTL_SECONDS", "60")]).await;
+    later(Duration::from_secs(59)).await;
+    shop.send(&track("m1", &json!({}))).await;
+    assert_eq!(shop.standin.held().fetches, 1);
+    later(Duration::from_secs(2)).await;
+    shop.send(&track("m2", &json!({}))).await;
+    shop.send(&track("m3", &json!({}))).await;
+    assert_eq!(shop.standin.held().fetches, 2);
+}
+
+#[tokio::test]
+async fn each_doubt_is_followed_again_after_ten_seconds() {
+    let shop = Shop::open(&[]).await;
+    let forged = http_event("{}", &json!({"x-signature": "00"}));
+    for fetches in [2, 2] {
+        shop.handle(&forged).await;
+        assert_eq!(shop.standin.held().fetches, fetches);
+    }
+    shop.standin.held().faults.push(Fault::status("/api/events", 401, 1));
+    shop.send(&track("m1", &json!({}))).await;
+    assert_eq!(shop.standin.held().fetches, 3, "another doubt has a pause of its own");
+    later(Duration::from_secs(11)).await;
+    shop.handle(&forged).await;
+    assert_eq!(shop.standin.held().fetches, 4);
+}
+
+#[tokio::test]
+async fn a_secrets_manager_that_hangs_does_not_cost_the_delivery() {
+    let shop = Shop::open(&[("DELIVERY_BUDGET_MS", "1000"), ("SECRET_TTL_SECONDS", "60")]).await;
+    shop.standin.held().secret_delay = Duration::from_secs(60);
+    later(Duration::from_secs(61)).await;
+    let started = std::time::Instant::now();
+    let answer = shop.send(&track("m1", &json!({}))).await;
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert_eq!(answer.status, 503, "no time was left, so Segment keeps it");
+    assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200, "the copy in hand serves");
 }

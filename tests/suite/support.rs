@@ -25,6 +25,12 @@ impl Shop {
         Shop { standin, destination, log }
     }
 
+    /// The same shop with a function that has just started.
+    pub(crate) async fn reopen(self, settings: &[(&str, &str)]) -> Self {
+        let destination = start(&self.standin, settings, self.log.clone()).await.unwrap();
+        Shop { destination, ..self }
+    }
+
     /// Sends messages as Segment would: signed, through the HTTP API.
     pub(crate) async fn send(&self, body: &Value) -> Answer {
         self.send_raw(&body.to_string()).await

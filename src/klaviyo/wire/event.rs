@@ -5,6 +5,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::super::operation::{Event, Properties};
 use super::{EventProfile, data};
+use crate::segment::json::Json;
 
 /// The attributes of an event that is sent alone, its profile among them.
 pub(in super::super) struct SingleEvent<'o>(pub(in super::super) &'o Event<'o>);
@@ -40,7 +41,7 @@ fn attributes<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(), M::Erro
         map.serialize_entry("time", time)?;
     }
     if let Some(value) = event.value {
-        map.serialize_entry("value", &value)?;
+        map.serialize_entry("value", &Json::Number(value))?;
     }
     if let Some(currency) = &event.value_currency {
         map.serialize_entry("value_currency", currency)?;
