@@ -39,7 +39,7 @@ pub(super) fn import<'a>(
     person: &Person<'a>,
     integration: &Integration<'a>,
 ) -> Result<Profile<'a>, Stop> {
-    let mut traits = Traits { fields: &message.traits, read: vec!["email"] };
+    let mut traits = Traits { fields: &message.traits, read: vec!["email"], patched: Vec::new() };
     let mut attributes = Fields::default();
     let mut location = Fields::default();
 
@@ -57,6 +57,7 @@ pub(super) fn import<'a>(
     }
 
     traits.read.extend(phone::KEYS);
+    let patch = patch(integration, &mut traits);
     let mut properties = traits.rest();
     if let Some(Phone::Unreadable(raw)) = person.phone {
         properties.push("phone", Json::Raw(raw));
@@ -67,7 +68,7 @@ pub(super) fn import<'a>(
         attributes,
         location,
         properties,
-        patch: patch(integration),
+        patch,
     };
     let may_be_too_large = message.raw.get().len() > PROFILE_BYTES / 2;
     if may_be_too_large && Call::import(&profile).body.len() > PROFILE_BYTES {
@@ -98,6 +99,7 @@ pub(super) fn of_event<'a>(message: &Message<'a>, person: &Person<'a>, with_phon
 struct Traits<'t, 'a> {
     fields: &'t Fields<'a>,
     read: Vec<&'static str>,
+    patched: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Traits<'_, 'a> {
@@ -138,7 +140,7 @@ impl<'a> Traits<'_, 'a> {
         self.take(ORGANIZATION, attributes);
         let company = self.fields.object("company");
         if !attributes.has(ORGANIZATION.0) {
-            let mut parts = Traits { fields: &company, read: Vec::new() };
+            let mut parts = Traits { fields: &company, read: Vec::new(), patched: Vec::new() };
             parts.take((ORGANIZATION.0, &["name"]), attributes);
             let read = parts.read;
             self.settle("company", &company, &read);
@@ -148,7 +150,7 @@ impl<'a> Traits<'_, 'a> {
     /// The parts of `address`.
     fn address(&mut self, location: &mut Fields<'a>) {
         let address = self.fields.object("address");
-        let mut parts = Traits { fields: &address, read: Vec::new() };
+        let mut parts = Traits { fields: &address, read: Vec::new(), patched: Vec::new() };
         for source in PLACE {
             parts.take(source, location);
         }
@@ -163,27 +165,43 @@ impl<'a> Traits<'_, 'a> {
         }
     }
 
+    /// Values to add to or take from list properties: an object of them, or the names of the traits that
+    /// hold them and then are no properties themselves.
+    fn changes(&mut self, options: &Fields<'a>, key: &str) -> Fields<'a> {
+        let Some(raw) = options.raw(key) else { return Fields::default() };
+        Fields::parse(raw).unwrap_or_else(|| {
+            let named = names(raw).into_iter().filter_map(|name| Some((name.clone(), self.fields.raw(&name)?)));
+            let changes: Fields = named.map(|(name, value)| (name, Json::Raw(value))).collect();
+            self.patched.extend(changes.iter().map(|(name, _)| name.clone()));
+            changes
+        })
+    }
+
     /// Everything that has found no place: custom properties, with the types they have.
     fn rest(&self) -> Fields<'a> {
-        let rest = self.fields.iter().filter(|(key, _)| !self.read.contains(&key.as_ref()));
+        let is_placed = |key: &Cow<str>| self.read.contains(&key.as_ref()) || self.patched.contains(key);
+        let rest = self.fields.iter().filter(|(key, _)| !is_placed(key));
         rest.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 }
 
 /// `fieldsToUnset`, `fieldsToAppend` and `fieldsToUnappend` of the message's options for Klaviyo.
-fn patch<'a>(integration: &Integration<'a>) -> Patch<'a> {
+fn patch<'a>(integration: &Integration<'a>, traits: &mut Traits<'_, 'a>) -> Patch<'a> {
     let options = integration.options();
-    let names = |raw: &'a RawValue| -> Vec<Cow<'a, str>> {
-        match json::text(raw) {
-            Some(name) => vec![name],
-            None => serde_json::from_str::<Vec<&RawValue>>(raw.get())
-                .map(|names| names.into_iter().filter_map(json::text).collect())
-                .unwrap_or_default(),
-        }
-    };
     Patch {
         unset: options.raw("fieldsToUnset").map(names).unwrap_or_default(),
-        append: options.object("fieldsToAppend"),
-        unappend: options.object("fieldsToUnappend"),
+        append: traits.changes(options, "fieldsToAppend"),
+        unappend: traits.changes(options, "fieldsToUnappend"),
+    }
+}
+
+/// A name, or a list of names.
+fn names(raw: &RawValue) -> Vec<Cow<'_, str>> {
+    match json::text(raw) {
+        Some(name) => vec![name],
+        None => {
+            let names = serde_json::from_str::<Vec<&RawValue>>(raw.get()).unwrap_or_default();
+            names.into_iter().filter_map(json::text).collect()
+        }
     }
 }

@@ -74,7 +74,7 @@ async fn a_thousand_identifies_are_one_call_and_to_two_lists_three() {
     assert_eq!(shop.paths(), [IMPORT_JOBS, SUBSCRIBE, SUBSCRIBE]);
     let held = shop.standin.held();
     assert_eq!((held.account.consents.len(), held.account.profiles.len()), (1_000, 1_000));
-    let right = |list: &str, n: usize| if n % 2 == 0 { list == "LISTA1" } else { list == "LISTB2" };
+    let right = |list: &str, n: usize| list == if n.is_multiple_of(2) { "LISTA1" } else { "LISTB2" };
     let number = |email: &str| email.strip_prefix('p').unwrap().split('@').next().unwrap().parse().unwrap();
     assert!(held.account.consents.iter().all(|it| right(&it.list_id, number(it.email.as_ref().unwrap()))));
 }

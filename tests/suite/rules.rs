@@ -227,6 +227,15 @@ fn identify_becomes_a_profile() {
                 ),
             ),
             (
+                "changes named by traits",
+                &[],
+                identify(
+                    &json!({"email": "s@klaviyo-demo.com", "skus": "A", "kept": 1}),
+                    &json!({"Klaviyo": {
+            "fieldsToAppend": ["skus", "missing"], "fieldsToUnappend": "nothing"}}),
+                ),
+            ),
+            (
                 "one property to unset",
                 &[],
                 identify(&json!({"email": "s@klaviyo-demo.com"}), &json!({"Klaviyo": {"fieldsToUnset": "old"}})),

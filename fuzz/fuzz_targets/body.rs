@@ -1,0 +1,55 @@
+//! Anything as a body that Segment signed: read, ruled and packed without a panic, each operation once.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use segment_klaviyo::klaviyo::{pack, resolved};
+use segment_klaviyo::rules::{Decision, decide};
+use segment_klaviyo::secrets::Secret;
+use segment_klaviyo::segment;
+use segment_klaviyo::settings::Settings;
+use segment_klaviyo::signature::{Credentials, sign, verify};
+use time::macros::datetime;
+
+const SECRET: &str = r#"{"klaviyo_api_key": "pk_fuzz", "segment_shared_secret": "fuzz"}"#;
+
+/// Everything on, so that every rule is reached.
+fn setting(name: &str) -> Option<String> {
+    let value = match name {
+        "SECRET_ID" => "fuzz",
+        "LIST_ID" => "Y6nRLr",
+        "CONSENT_CHANNELS" => "email,sms",
+        "DEFAULT_COUNTRY" => "US",
+        "METRIC_NAMES" => "klaviyo",
+        "BACKFILL_AFTER_HOURS" => "1",
+        "ENFORCE_EMAIL" => "false",
+        "SEND_PAGES" | "SEND_SCREENS" | "GROUP_LISTS" | "AUDIENCE_LISTS" | "HONOR_DELETIONS" => "true",
+        "FALLBACK_ON_ANONYMOUS_ID" => "true",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fuzz_target!(|body: &[u8]| {
+    let secret = Secret::parse(SECRET).expect("the secret is well-formed");
+    let signature = sign(body, "fuzz").expect("a key of any length will do");
+    let claimed = Credentials { signature: Some(&signature), authorization: None };
+    let verified = verify(body, claimed, &secret).expect("what is signed is let in");
+    let Ok(messages) = segment::messages(&verified) else { return };
+    let rules = Settings::read(setting).expect("the settings are well-formed").rules;
+    let mut operations = Vec::new();
+    for message in messages.iter().flatten() {
+        if let Decision::Send { operations: more, .. } = decide(message, &rules, datetime!(2026-11-20 12:00 UTC)) {
+            assert!(!more.is_empty());
+            operations.extend(more);
+        }
+    }
+    let operations: Vec<_> = operations.iter().collect();
+    let packed = pack(&operations).into_iter().chain(resolved(&operations, |_| Some("42")));
+    let mut members = Vec::new();
+    for packed in packed {
+        serde_json::from_slice::<Box<serde_json::value::RawValue>>(&packed.call.body).expect("every body is JSON");
+        members.extend(packed.members());
+    }
+    members.sort_unstable();
+    assert_eq!(members, (0..operations.len()).collect::<Vec<_>>());
+});

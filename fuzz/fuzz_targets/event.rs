@@ -1,0 +1,20 @@
+//! Anything as a Lambda event: read, or refused, and let in only when it is signed.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use segment_klaviyo::ingress::LambdaEvent;
+use segment_klaviyo::secrets::Secret;
+use segment_klaviyo::signature::{sign, verify};
+
+const SECRET: &str = r#"{"klaviyo_api_key": "pk_fuzz", "segment_shared_secret": "fuzz", "webhook_token": "t"}"#;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(event) = serde_json::from_slice::<LambdaEvent>(bytes) else { return };
+    let Ok(request) = event.request() else { return };
+    let secret = Secret::parse(SECRET).expect("the secret is well-formed");
+    if verify(&request.body, request.credentials(), &secret).is_ok() {
+        let genuine = sign(&request.body, "fuzz");
+        let given = request.credentials().signature.map(|text| text.trim().to_lowercase());
+        assert_eq!(given, genuine, "let in without the signature of its first element");
+    }
+});
