@@ -300,3 +300,17 @@ async fn what_is_not_done_in_time_is_handed_back_and_the_rest_is_not() {
     assert_eq!((answer.status, answer.report.delivered, answer.retry), (429, 1, 30));
     assert_eq!(answer.retry_after, Some(600));
 }
+
+#[tokio::test]
+async fn five_thousand_brackets_cost_only_their_own_message() {
+    let shop = Shop::open(&[PATIENT]).await;
+    let brackets = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+    let good = track("m1", &json!({}));
+    let deep = r#"{"type": "track", "event": "Deep", "messageId": "m2", "userId": "s@klaviyo-demo.com", "properties": {"a": BRACKETS}}"#;
+    let body = format!("[{good}, {}, {brackets}, {}]", deep.replace("BRACKETS", &brackets), track("m3", &json!({})));
+    let answer = shop.send_raw(&body).await;
+    assert_eq!((answer.status, answer.report.delivered), (200, 2));
+    let reasons: Vec<_> = answer.report.results.iter().map(|item| (item.index, item.reason)).collect();
+    assert_eq!(reasons, [(1, "nested_too_deeply"), (2, "not_a_message")]);
+    assert_eq!(shop.send_raw(&brackets).await.status, 400);
+}
