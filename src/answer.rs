@@ -8,7 +8,8 @@ use aws_lambda_events::encodings::Body;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::outcome::{Ignored, Note, Outcome, Rejected, Unfinished};
+use crate::batch::Ended;
+use crate::outcome::{Ignored, Outcome, Rejected, Unfinished};
 use crate::segment::BodyError;
 use crate::signature::Unverified;
 
@@ -20,17 +21,6 @@ const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// Segment gives a message up after four hours.
 const LONGEST_RETRY_AFTER_SECONDS: u64 = 3_600;
-
-/// One message's end.
-#[derive(Debug, Clone)]
-pub struct Ended {
-    /// Segment's id of the message.
-    pub message_id: Option<String>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What should be known of it although it is delivered.
-    pub notes: Vec<Note>,
-}
 
 /// The body of every answer.
 #[derive(Debug, Default, Serialize, PartialEq, Eq)]
@@ -58,7 +48,7 @@ pub struct Item {
     pub index: usize,
     /// Segment's id of it.
     pub message_id: Option<String>,
-    /// `delivered` (with something to know), `ignored`, `rejected` or `retry`.
+    /// `delivered` (with something to know), `ignored`, `rejected`, `queued` or `retry`.
     pub outcome: &'static str,
     /// The stable name of the reason.
     pub reason: &'static str,
@@ -84,7 +74,7 @@ pub struct Answer {
     pub status: u16,
     /// Seconds after which to try again.
     pub retry_after: Option<u64>,
-    /// Messages that Segment should resend; the report leaves them to be counted from the rest.
+    /// Messages that Segment should resend.
     pub retry: usize,
     /// The body.
     pub report: Report,
@@ -105,6 +95,12 @@ impl Answer {
         }
     }
 
+    /// The answer when something in here went wrong: Segment sends it again.
+    pub fn internal_error() -> Self {
+        let report = Report { message: "internal error".to_owned(), ..Report::default() };
+        Answer { status: 500, retry_after: None, retry: 0, report }
+    }
+
     /// The answer to a delivery whose messages ended so.
     pub fn ended(messages: &[Ended]) -> Self {
         let mut report = Report { received: messages.len(), ..Report::default() };
@@ -114,6 +110,7 @@ impl Answer {
                 Outcome::Delivered => report.delivered += 1,
                 Outcome::Ignored(_) => report.ignored += 1,
                 Outcome::Rejected(_) => report.rejected += 1,
+                Outcome::Queued(_) => report.queued += 1,
                 Outcome::Retry(cause) => unfinished.push(*cause),
             }
         }
@@ -182,6 +179,7 @@ fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
         }
         Outcome::Ignored(why) => vec![item("ignored", Ignored::reason(why), why.to_string())],
         Outcome::Rejected(why) => vec![item("rejected", Rejected::reason(why), why.to_string())],
+        Outcome::Queued(why) => vec![item("queued", Unfinished::reason(why), why.to_string())],
         Outcome::Retry(why) => vec![item("retry", Unfinished::reason(why), why.to_string())],
     }
 }

@@ -7,46 +7,82 @@ use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
-use aws_sdk_secretsmanager::{Client, Config};
 use thiserror::Error;
 
 use crate::http::SdkHttp;
 
-/// One fetch, all of its attempts included: a delivery has to go on after it.
+/// One call, all of its attempts included: a delivery has to go on after it.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the environment does not say.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{0} is not set: AWS Lambda sets it, elsewhere set it yourself")]
 pub struct NotSet(&'static str);
 
-/// A Secrets Manager client with the function's own role. `AWS_ENDPOINT_URL_SECRETS_MANAGER` or
-/// `AWS_ENDPOINT_URL` names another endpoint:
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
-pub fn secrets_manager(get: impl Fn(&str) -> Option<String>, http: &reqwest::Client) -> Result<Client, NotSet> {
-    let get = |name: &str| get(name).filter(|value| !value.is_empty());
-    let required = |name: &'static str| get(name).ok_or(NotSet(name));
-    let credentials = Credentials::new(
-        required("AWS_ACCESS_KEY_ID")?,
-        required("AWS_SECRET_ACCESS_KEY")?,
-        get("AWS_SESSION_TOKEN"),
-        None,
-        "environment",
-    );
-    let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")).ok_or(NotSet("AWS_REGION"))?;
-    let timeouts = TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).build();
-    let mut config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(SdkHttp(http.clone()))
-        .credentials_provider(credentials)
-        .region(Region::new(region))
-        .retry_config(
-            RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(50)),
-        )
-        .timeout_config(timeouts);
-    if let Some(url) = get("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| get("AWS_ENDPOINT_URL")) {
-        config = config.endpoint_url(url);
+/// What the environment says of AWS, for every service alike.
+pub struct Aws<G> {
+    get: G,
+    http: SdkHttp,
+    credentials: Credentials,
+    region: String,
+}
+
+impl<G: Fn(&str) -> Option<String>> Aws<G> {
+    /// Reads the function's own role and region through `get`.
+    pub fn read(get: G, http: &reqwest::Client) -> Result<Self, NotSet> {
+        let set = |name: &str| get(name).filter(|value| !value.is_empty());
+        let required = |name: &'static str| set(name).ok_or(NotSet(name));
+        let credentials = Credentials::new(
+            required("AWS_ACCESS_KEY_ID")?,
+            required("AWS_SECRET_ACCESS_KEY")?,
+            set("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).ok_or(NotSet("AWS_REGION"))?;
+        Ok(Aws { get, http: SdkHttp(http.clone()), credentials, region })
     }
-    Ok(Client::from_conf(config.build()))
+
+    /// A Secrets Manager client.
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        let mut config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .credentials_provider(self.credentials.clone())
+            .region(Region::new(self.region.clone()))
+            .retry_config(retries())
+            .timeout_config(timeouts());
+        config.set_endpoint_url(self.endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"));
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+
+    /// An SQS client.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        let mut config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .credentials_provider(self.credentials.clone())
+            .region(aws_sdk_sqs::config::Region::new(self.region.clone()))
+            .retry_config(retries())
+            .timeout_config(timeouts());
+        config.set_endpoint_url(self.endpoint("AWS_ENDPOINT_URL_SQS"));
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
+    /// Another endpoint for a service, or for all of them:
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+    fn endpoint(&self, of_service: &str) -> Option<String> {
+        let set = |name: &str| (self.get)(name).filter(|value| !value.is_empty());
+        set(of_service).or_else(|| set("AWS_ENDPOINT_URL"))
+    }
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_PAUSE)
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).build()
 }

@@ -1,27 +1,34 @@
 //! One invocation, from event to answer.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use serde::Serialize;
 use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::answer::{self, Answer, Ended, Refused};
-use crate::aws;
-use crate::delivery::{Delivery, Unmet, Work};
-use crate::ingress::{LambdaEvent, NotARequest, Request};
+use crate::answer::{self, Answer, Refused};
+use crate::aws::{self, Aws};
+use crate::batch::{self, Ended, Parcel};
+use crate::delivery::Delivery;
+use crate::ingress::{Event, LambdaEvent, NotForUs, Record, Request};
 use crate::klaviyo::{Klaviyo, revision};
-use crate::outcome::{Outcome, Rejected, Unfinished};
-use crate::rules::{self, Decision};
+use crate::outcome::{Outcome, Unfinished};
+use crate::queue::{Entry, Queue};
 use crate::secrets::{Doubt, SecretError, Secrets};
-use crate::segment::{self, Message, NotAMessage};
+use crate::segment;
 use crate::settings::{Settings, SettingsError};
 use crate::signature::{self, Unverified, Verified};
 use crate::telemetry::{self, Log};
 
 /// Kept of Lambda's own time for the answer to get out.
 const LAMBDA_MARGIN: Duration = Duration::from_millis(300);
+
+/// The part of a delivery's time that is kept for writing queues.
+const QUEUE_PART: u32 = 6;
 
 /// Why the function does not start.
 #[derive(Debug, Error)]
@@ -49,11 +56,39 @@ pub struct Invocation {
     pub time_left: Option<Duration>,
 }
 
+/// What an invocation is answered with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// To an HTTP request.
+    Http(Answer),
+    /// To records of a queue.
+    Records(FailedRecords),
+}
+
+/// The records that stay in the queue:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+#[derive(Debug, Default, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedRecords {
+    /// All others are deleted.
+    pub batch_item_failures: Vec<FailedRecord>,
+}
+
+/// A record that stays in the queue.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedRecord {
+    /// SQS's id of it.
+    pub item_identifier: String,
+}
+
 /// The function: everything that lives as long as the process.
 pub struct Destination {
     settings: Settings,
     secrets: Secrets,
     klaviyo: Klaviyo,
+    retry_queue: Option<Queue>,
+    dead_letters: Option<Queue>,
     log: Log,
     cold: AtomicBool,
 }
@@ -63,19 +98,22 @@ impl Destination {
     pub async fn start(get: impl Fn(&str) -> Option<String>, log: Log) -> Result<Self, StartError> {
         let settings = Settings::read(&get)?;
         let http = crate::http::client().map_err(StartError::Http)?;
-        let secrets_manager = aws::secrets_manager(&get, &http)?;
-        let secrets = Secrets::load(secrets_manager, &settings.secret_id, settings.secret_ttl, log.clone()).await?;
+        let aws = Aws::read(&get, &http)?;
+        let secrets =
+            Secrets::load(aws.secrets_manager(), &settings.secret_id, settings.secret_ttl, log.clone()).await?;
+        let queue = |url: &Option<String>| url.clone().map(|url| Queue::new(aws.sqs(), url, log.clone()));
+        let (retry_queue, dead_letters) = (queue(&settings.retry_queue_url), queue(&settings.dead_letter_queue_url));
         let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
         if let Some(ageing) = revision::ageing(OffsetDateTime::now_utc().date()) {
             log.warn("Klaviyo's API revision", &ageing);
         }
-        Ok(Destination { settings, secrets, klaviyo, log, cold: AtomicBool::new(true) })
+        Ok(Destination { settings, secrets, klaviyo, retry_queue, dead_letters, log, cold: AtomicBool::new(true) })
     }
 
-    /// Answers one request and writes its log line. An event that is no request is an error of the
+    /// Answers one event and writes its log line. An event that is for nobody here is an error of the
     /// invocation: whoever sent it must not take it for delivered.
-    pub async fn handle(&self, event: &LambdaEvent, invocation: Invocation) -> Result<Answer, NotARequest> {
-        let request = event.request().inspect_err(|error| self.log.error("event not handled", error))?;
+    pub async fn handle(&self, event: &LambdaEvent, invocation: Invocation) -> Result<Reply, NotForUs> {
+        let event = event.read().inspect_err(|error| self.log.error("event not handled", error))?;
         let started = Instant::now();
         let mut line = telemetry::Delivery {
             request_id: invocation.request_id,
@@ -86,31 +124,43 @@ impl Destination {
         let lambda = invocation.time_left.map(|left| left.saturating_sub(LAMBDA_MARGIN));
         let deadline = started + lambda.map_or(budget, |lambda| lambda.min(budget));
 
-        let answer = match self.receive(&request, deadline, &mut line).await {
-            Ok(answer) => answer,
-            Err(refused) => {
-                line.reasons.insert(reason(&refused), 1);
-                Answer::refused(&refused)
+        let reply = match event {
+            // A fault here costs this invocation and no other; what was sent is sent again.
+            Event::Http(request) => {
+                let answer = AssertUnwindSafe(self.receive(&request, deadline, &mut line)).catch_unwind().await;
+                let answer = answer.unwrap_or_else(|_| Answer::internal_error());
+                line.status = answer.status;
+                Reply::Http(answer)
+            }
+            Event::Records(records) => {
+                let failed = AssertUnwindSafe(self.resume(records, deadline, &mut line)).catch_unwind().await;
+                let failed = failed.unwrap_or_else(|_| records.iter().map(Record::id).collect());
+                let failed = failed.into_iter().map(|id| FailedRecord { item_identifier: id.to_owned() });
+                Reply::Records(FailedRecords { batch_item_failures: failed.collect() })
             }
         };
-        line.status = answer.status;
         line.duration_ms = milliseconds(started);
         self.log.delivery(&line);
-        Ok(answer)
+        Ok(reply)
     }
 
-    async fn receive(
-        &self,
-        request: &Request<'_>,
-        deadline: Instant,
-        line: &mut telemetry::Delivery,
-    ) -> Result<Answer, Refused> {
-        let body = self.verify(request, deadline).await?;
-        let messages = segment::messages(&body)?;
-        let ended = self.deliver(&messages, deadline, line).await;
+    /// A delivery of Segment's.
+    async fn receive(&self, request: &Request<'_>, deadline: Instant, line: &mut telemetry::Delivery) -> Answer {
+        let body = match self.verify(request, deadline).await {
+            Ok(body) => body,
+            Err(unverified) => return refuse(Refused::Unverified(unverified), line),
+        };
+        let elements = match segment::elements(&body) {
+            Ok(elements) => elements,
+            Err(error) => return refuse(Refused::Body(error), line),
+        };
+        let now = OffsetDateTime::now_utc();
+        let parcels: Vec<_> = elements.into_iter().map(|raw| Parcel::new(raw, now)).collect();
+        let mut ended = self.process(&parcels, deadline, self.retry_queue.as_ref(), line).await;
+        self.bury(&parcels, &mut ended, deadline).await;
         let answer = Answer::ended(&ended);
-        self.log_ended(&ended, &answer, line);
-        Ok(answer)
+        self.log_ended(&ended, line);
+        answer
     }
 
     /// Lets the request in, with a fresh secret if the one in hand does not fit: it may have been rotated.
@@ -126,47 +176,103 @@ impl Destination {
         }
     }
 
-    async fn deliver(
+    /// Records of the retry queue: the ids of those that stay in it.
+    async fn resume<'r>(
         &self,
-        messages: &[Result<Message<'_>, NotAMessage>],
+        records: &'r [Record],
         deadline: Instant,
         line: &mut telemetry::Delivery,
-    ) -> Vec<Ended> {
-        let now = OffsetDateTime::now_utc();
-        let mut work = Vec::new();
-        let mut ended = Vec::with_capacity(messages.len());
-        for (index, message) in messages.iter().enumerate() {
-            let decision = match message {
-                Ok(message) => rules::decide(message, &self.settings.rules, now),
-                Err(NotAMessage) => Decision::Reject(Rejected::NotAMessage),
-            };
-            let (outcome, notes) = match decision {
-                Decision::Send { operations, notes } => {
-                    work.extend(operations.into_iter().map(|operation| Work { message: index, operation }));
-                    (Outcome::Delivered, notes)
+    ) -> Vec<&'r str> {
+        let (mut ids, mut parcels, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        for record in records {
+            match Entry::read(record.body()) {
+                Ok(entry) => {
+                    ids.push(record.id());
+                    parcels.push(entry.parcel());
                 }
-                Decision::Ignore(reason) => (Outcome::Ignored(reason), Vec::new()),
-                Decision::Reject(reason) => (Outcome::Rejected(reason), Vec::new()),
-            };
-            let message_id = message.as_ref().ok().and_then(|message| message.message_id.as_deref());
-            ended.push(Ended { message_id: message_id.map(str::to_owned), outcome, notes });
-        }
-
-        let calling = Instant::now();
-        let delivery = Delivery::new(&self.klaviyo, &self.secrets, deadline);
-        let of: Vec<usize> = work.iter().map(|work| work.message).collect();
-        let results = delivery.deliver(work).await;
-        line.klaviyo_ms = milliseconds(calling);
-        (line.klaviyo_calls, line.klaviyo_throttled) = delivery.counts();
-        for (message, result) in of.into_iter().zip(results) {
-            if let (Some(ended), Err(unmet)) = (ended.get_mut(message), result) {
-                ended.outcome = worse(&ended.outcome, unmet);
+                Err(unreadable) => {
+                    self.log.error("a record of the queue cannot be read and stays there", &unreadable);
+                    failed.push(record.id());
+                }
             }
         }
+        // What gets no further stays as the record it is; what does is a new entry, so that nothing of it is
+        // done again.
+        let mut ended = self.process(&parcels, deadline, None, line).await;
+        let advanced = |(parcel, ended): (&Parcel, &Ended)| ended.done.len() > parcel.done.len();
+        let advanced: Vec<bool> = parcels.iter().zip(&ended).map(advanced).collect();
+        if let Some(queue) = &self.retry_queue {
+            keep(queue, &parcels, &mut ended, deadline, |index| advanced.get(index) == Some(&true)).await;
+        }
+        self.bury(&parcels, &mut ended, deadline).await;
+        self.log_ended(&ended, line);
+        let stays = |(id, ended): (&'r str, &Ended)| matches!(ended.outcome, Outcome::Retry(_)).then_some(id);
+        failed.extend(ids.into_iter().zip(&ended).filter_map(stays));
+        failed
+    }
+
+    /// Applies the rules and does what they decide. What cannot be done now is put into `queue`.
+    async fn process(
+        &self,
+        parcels: &[Parcel<'_>],
+        deadline: Instant,
+        queue: Option<&Queue>,
+        line: &mut telemetry::Delivery,
+    ) -> Vec<Ended> {
+        let batch::Decided { mut ended, work } = batch::decide(parcels, &self.settings.rules);
+        let labels: Vec<_> = work.iter().map(|work| (work.message, work.operation.label())).collect();
+        let calling = Instant::now();
+        let kept = if self.dead_letters.is_some() || self.retry_queue.is_some() {
+            deadline.saturating_duration_since(calling) / QUEUE_PART
+        } else {
+            Duration::ZERO
+        };
+        let delivery = Delivery::new(&self.klaviyo, &self.secrets, deadline - kept);
+        let partial = delivery.before_consents(work).await;
+
+        // A message that is not finished now is not subscribed now. Without a queue Segment resends the whole
+        // delivery, so then no message is.
+        let mut so_far = ended.clone();
+        batch::account(&mut so_far, &labels, &partial.results);
+        let hindered = |ended: &Ended| matches!(ended.outcome, Outcome::Retry(cause) if cause != Unfinished::HeldBack);
+        let hindered: Vec<bool> = so_far.iter().map(hindered).collect();
+        let all_wait = self.retry_queue.is_none() && hindered.contains(&true);
+        if let Some(queue) = queue {
+            keep(queue, parcels, &mut so_far, deadline, |index| hindered.get(index) == Some(&true)).await;
+        }
+        let unkept = so_far
+            .iter()
+            .zip(&hindered)
+            .any(|(ended, hindered)| *hindered && queue.is_some() && matches!(ended.outcome, Outcome::Retry(_)));
+        let may_go = |message: usize| !all_wait && !unkept && hindered.get(message) == Some(&false);
+        let results = delivery.consents(partial, may_go).await;
+
+        batch::account(&mut ended, &labels, &results);
+        for ((ended, so_far), _) in ended.iter_mut().zip(so_far).zip(&hindered).filter(|(_, hindered)| **hindered) {
+            *ended = so_far;
+        }
+        if let Some(queue) = queue {
+            keep(queue, parcels, &mut ended, deadline, |index| hindered.get(index) == Some(&false)).await;
+        }
+        line.klaviyo_ms = milliseconds(calling);
+        (line.klaviyo_calls, line.klaviyo_throttled) = delivery.counts();
         ended
     }
 
-    fn log_ended(&self, ended: &[Ended], answer: &Answer, line: &mut telemetry::Delivery) {
+    /// Puts what can never succeed into the dead-letter queue; what that does not take is not given up.
+    async fn bury(&self, parcels: &[Parcel<'_>], ended: &mut [Ended], deadline: Instant) {
+        let Some(queue) = &self.dead_letters else { return };
+        let is_dead = |ended: &Ended| matches!(ended.outcome, Outcome::Rejected(_));
+        let dead: Vec<usize> = (0..).zip(ended.iter()).filter(|(_, ended)| is_dead(ended)).map(|(at, _)| at).collect();
+        let bodies = dead.iter().filter_map(|at| Some(entry(parcels.get(*at)?, ended.get(*at)?))).collect();
+        for (at, there) in dead.into_iter().zip(queue.put(bodies, deadline).await) {
+            if let (Some(ended), false) = (ended.get_mut(at), there) {
+                ended.outcome = Outcome::Retry(Unfinished::QueueUnwritable);
+            }
+        }
+    }
+
+    fn log_ended(&self, ended: &[Ended], line: &mut telemetry::Delivery) {
         for (index, message) in ended.iter().enumerate() {
             if let Outcome::Rejected(why) = &message.outcome {
                 let message_id = message.message_id.as_deref().and_then(answer::shown);
@@ -174,38 +280,49 @@ impl Destination {
                 self.log.rejection(&telemetry::Rejection { index, message_id, reason, detail });
             }
         }
-        let report = &answer.report;
-        (line.received, line.delivered) = (report.received, report.delivered);
-        (line.ignored, line.rejected) = (report.ignored, report.rejected);
-        line.retry = answer.retry;
+        line.count(ended.iter().map(|ended| &ended.outcome));
         line.reasons = Answer::reasons(ended);
     }
 }
 
-/// A message is as far as the least of its operations: one that can still succeed keeps it alive. Of
-/// several causes the one that is not throttling counts, else the longest wait.
-fn worse(so_far: &Outcome, unmet: Unmet) -> Outcome {
-    match (so_far, unmet) {
-        (Outcome::Retry(Unfinished::Throttled(one)), Unmet::Later(Unfinished::Throttled(other))) => {
-            Outcome::Retry(Unfinished::Throttled(*one.max(&other)))
+/// Puts the chosen ones of those that are to be retried into the queue. What it does not take stays with
+/// whoever sent it.
+async fn keep(
+    queue: &Queue,
+    parcels: &[Parcel<'_>],
+    ended: &mut [Ended],
+    deadline: Instant,
+    chosen: impl Fn(usize) -> bool,
+) {
+    let waits = |(at, ended): &(usize, &Ended)| matches!(ended.outcome, Outcome::Retry(_)) && chosen(*at);
+    let waiting: Vec<usize> = (0..).zip(ended.iter()).filter(waits).map(|(at, _)| at).collect();
+    let bodies = waiting.iter().filter_map(|at| Some(entry(parcels.get(*at)?, ended.get(*at)?))).collect();
+    for (at, there) in waiting.into_iter().zip(queue.put(bodies, deadline).await) {
+        let Some(ended) = ended.get_mut(at) else { continue };
+        if let Outcome::Retry(cause) = ended.outcome {
+            ended.outcome = if there { Outcome::Queued(cause) } else { Outcome::Retry(Unfinished::QueueUnwritable) };
         }
-        (Outcome::Retry(Unfinished::Throttled(_) | Unfinished::HeldBack), Unmet::Later(cause))
-            if cause != Unfinished::HeldBack =>
-        {
-            Outcome::Retry(cause)
-        }
-        (Outcome::Retry(cause), _) => Outcome::Retry(*cause),
-        (_, Unmet::Later(cause)) => Outcome::Retry(cause),
-        (Outcome::Rejected(first), Unmet::Never(_)) => Outcome::Rejected(first.clone()),
-        (_, Unmet::Never(why)) => Outcome::Rejected(why),
     }
 }
 
-fn reason(refused: &Refused) -> &'static str {
-    match refused {
+/// What a queue holds of a message.
+fn entry(parcel: &Parcel, ended: &Ended) -> String {
+    let (reason, detail) = match &ended.outcome {
+        Outcome::Rejected(why) => (why.reason(), why.to_string()),
+        Outcome::Retry(why) | Outcome::Queued(why) => (why.reason(), why.to_string()),
+        Outcome::Ignored(why) => (why.reason(), why.to_string()),
+        Outcome::Delivered => ("delivered", String::new()),
+    };
+    Entry::new(parcel, reason, detail, ended).write()
+}
+
+fn refuse(refused: Refused, line: &mut telemetry::Delivery) -> Answer {
+    let reason = match refused {
         Refused::Unverified(_) => "unverified",
         Refused::Body(_) => "unreadable_body",
-    }
+    };
+    line.reasons.insert(reason, 1);
+    Answer::refused(&refused)
 }
 
 fn milliseconds(since: Instant) -> u64 {

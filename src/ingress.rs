@@ -1,4 +1,4 @@
-//! Lambda's events → one request: API Gateway 1.0 (REST) and 2.0 (HTTP), Function URLs.
+//! Lambda's events → one request type: API Gateway 1.0 (REST) and 2.0 (HTTP), Function URLs, SQS.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,6 +22,31 @@ pub struct LambdaEvent {
     headers: Option<Headers>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
+    /// SQS.
+    #[serde(rename = "Records")]
+    records: Option<Vec<Record>>,
+}
+
+/// A message of an SQS queue:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    message_id: String,
+    event_source: String,
+    body: String,
+}
+
+impl Record {
+    /// SQS's id of it.
+    pub fn id(&self) -> &str {
+        &self.message_id
+    }
+
+    /// What was put into the queue.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -33,8 +58,20 @@ struct RequestContext {
 
 /// An event that is none of those this function is for.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("not an event this function is for: expected an API Gateway (REST or HTTP API) or Function URL request")]
-pub struct NotARequest;
+#[error(
+    "not an event this function is for: expected an API Gateway (REST or HTTP API) or Function URL request, \
+     or records of its own SQS queue"
+)]
+pub struct NotForUs;
+
+/// What an event asks for.
+#[derive(Debug)]
+pub enum Event<'e> {
+    /// A delivery of Segment's.
+    Http(Request<'e>),
+    /// Messages that were put aside. Only this function writes into its queue, so they need no signature.
+    Records(&'e [Record]),
+}
 
 /// An HTTP request, whichever way it came.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,19 +82,23 @@ pub struct Request<'e> {
 }
 
 impl LambdaEvent {
-    /// The HTTP request in the event. A body that is not the base64 it is said to be counts as empty:
-    /// no signature fits it.
-    pub fn request(&self) -> Result<Request<'_>, NotARequest> {
+    /// What the event asks for. A body that is not the base64 it is said to be counts as empty: no
+    /// signature fits it.
+    pub fn read(&self) -> Result<Event<'_>, NotForUs> {
+        if let Some(records) = &self.records {
+            let all_ours = records.iter().all(|record| record.event_source == "aws:sqs");
+            return if all_ours { Ok(Event::Records(records)) } else { Err(NotForUs) };
+        }
         let is_http = self.http_method.is_some() || self.request_context.as_ref().is_some_and(|it| it.http.is_some());
         if !is_http {
-            return Err(NotARequest);
+            return Err(NotForUs);
         }
         let body = self.body.as_deref().unwrap_or_default();
         let body = match self.is_base64_encoded {
             Some(true) => Cow::Owned(STANDARD.decode(body).unwrap_or_default()),
             _ => Cow::Borrowed(body.as_bytes()),
         };
-        Ok(Request { body, headers: self.headers.as_ref().unwrap_or(&NO_HEADERS) })
+        Ok(Event::Http(Request { body, headers: self.headers.as_ref().unwrap_or(&NO_HEADERS) }))
     }
 }
 
@@ -120,6 +161,13 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
+    fn request(event: &LambdaEvent) -> Request<'_> {
+        match event.read().unwrap() {
+            Event::Http(request) => request,
+            Event::Records(_) => panic!("not a request"),
+        }
+    }
+
     #[test]
     fn every_kind_of_http_event_is_one_request() {
         for json in [
@@ -128,7 +176,7 @@ mod tests {
             r#"{"requestContext": {"http": {}}, "headers": {"X-SIGNATURE": "ab", "host": "h"}, "body": "hi", "isBase64Encoded": false}"#,
         ] {
             let event = event(json);
-            let request = event.request().unwrap();
+            let request = request(&event);
             assert_eq!(
                 (request.body.as_ref(), request.credentials().signature),
                 (b"hi".as_slice(), Some("ab")),
@@ -145,15 +193,25 @@ mod tests {
             r#"{"httpMethod": "POST", "body": "not base64!", "isBase64Encoded": true}"#,
         ] {
             let event = event(json);
-            let request = event.request().unwrap();
+            let request = request(&event);
             assert_eq!((request.body.as_ref(), request.credentials().signature), (b"".as_slice(), None), "{json}");
         }
     }
 
+    const SNS: &str = r#"{"Records": [{"messageId": "1", "eventSource": "aws:sns", "body": ""}]}"#;
+
+    #[test]
+    fn records_of_a_queue_are_read() {
+        let event =
+            event(r#"{"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": "{}", "attributes": {}}]}"#);
+        let Ok(Event::Records([record])) = event.read() else { panic!("no records") };
+        assert_eq!((record.id(), record.body()), ("1", "{}"));
+    }
+
     #[test]
     fn other_events_are_none_of_ours() {
-        for json in ["{}", r#"{"key1": "value1"}"#, r#"{"source": "aws.events", "detail": {}}"#] {
-            assert_eq!(event(json).request(), Err(NotARequest), "{json}");
+        for json in ["{}", r#"{"key1": "value1"}"#, r#"{"source": "aws.events"}"#, SNS] {
+            assert_eq!(event(json).read().err(), Some(NotForUs), "{json}");
         }
     }
 }

@@ -7,11 +7,13 @@ pub mod secrets;
 pub mod settings;
 
 pub mod answer;
+pub mod batch;
 pub mod delivery;
 pub mod handler;
 pub mod ingress;
 pub mod klaviyo;
 pub mod outcome;
+pub mod queue;
 pub mod rules;
 pub mod segment;
 pub mod signature;

@@ -3,14 +3,24 @@
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use segment_klaviyo::handler::{Destination, Invocation};
+use segment_klaviyo::handler::{Destination, FailedRecords, Invocation, Reply};
 use segment_klaviyo::{ingress, telemetry::Log};
+
+/// What Lambda takes as an answer, of either kind of event.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Response {
+    Http(ApiGatewayProxyResponse),
+    Records(FailedRecords),
+}
 
 /// One invocation at a time is Lambda's rule, so one thread does.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let log = Log::stdout();
+    log.take_panics();
     let destination = match Destination::start(|name| std::env::var(name).ok(), log.clone()).await {
         Ok(destination) => destination,
         Err(error) => {
@@ -25,8 +35,10 @@ async fn main() -> ExitCode {
             request_id: Some(event.context.request_id),
             time_left: Some(deadline.duration_since(SystemTime::now()).unwrap_or_default()),
         };
-        let answer = destination.handle(&event.payload, invocation).await?;
-        Ok::<_, Error>(answer.into_response())
+        Ok::<_, Error>(match destination.handle(&event.payload, invocation).await? {
+            Reply::Http(answer) => Response::Http(answer.into_response()),
+            Reply::Records(failed) => Response::Records(failed),
+        })
     };
     match run(service_fn(handle)).await {
         Ok(()) => ExitCode::SUCCESS,

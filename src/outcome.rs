@@ -11,6 +11,8 @@ pub enum Outcome {
     Ignored(Ignored),
     /// It can never succeed.
     Rejected(Rejected),
+    /// Klaviyo cannot take it now, and it is kept in the retry queue.
+    Queued(Unfinished),
     /// Klaviyo cannot take it now: Segment should resend.
     Retry(Unfinished),
 }
@@ -80,6 +82,9 @@ pub enum Rejected {
     /// Nobody to forget: a person has to look.
     #[error("no Klaviyo profile has this userId as its email or external_id: delete it by hand")]
     DeletionUnresolved,
+    /// A fault of this function's own.
+    #[error("an internal error: please report it with the message's type")]
+    Internal,
     /// Klaviyo's own refusal. Its words could quote the message, so only what they are about is kept.
     #[error("Klaviyo answered {status}: {code} at {pointer}")]
     Klaviyo {
@@ -110,6 +115,9 @@ pub enum Unfinished {
     /// The time for the delivery is over.
     #[error("no time left")]
     OutOfTime,
+    /// A queue that should keep it cannot be written.
+    #[error("the queue cannot be written")]
+    QueueUnwritable,
     /// Subscriptions go last, so that a resend does not repeat them; something before is not finished.
     #[error("waits for the rest of the delivery")]
     HeldBack,
@@ -160,6 +168,7 @@ impl Rejected {
             Rejected::ProfileTooLarge => "profile_too_large",
             Rejected::ListId => "invalid_list_id",
             Rejected::DeletionUnresolved => "deletion_unresolved",
+            Rejected::Internal => "internal_error",
             Rejected::Klaviyo { .. } => "refused_by_klaviyo",
         }
     }
@@ -174,6 +183,7 @@ impl Unfinished {
             Unfinished::Unreachable => "klaviyo_unreachable",
             Unfinished::KeyRefused => "klaviyo_key_refused",
             Unfinished::OutOfTime => "out_of_time",
+            Unfinished::QueueUnwritable => "queue_unwritable",
             Unfinished::HeldBack => "held_back",
         }
     }

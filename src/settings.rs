@@ -89,6 +89,10 @@ pub struct Settings {
     pub secret_id: String,
     /// `SECRET_TTL_SECONDS`: how long a fetched secret is taken as fresh.
     pub secret_ttl: Duration,
+    /// `RETRY_QUEUE_URL`: where messages wait that Klaviyo cannot take now.
+    pub retry_queue_url: Option<String>,
+    /// `DEAD_LETTER_QUEUE_URL`: where messages go that can never succeed.
+    pub dead_letter_queue_url: Option<String>,
     /// `DELIVERY_BUDGET_MS`: the time for one delivery.
     pub delivery_budget: Duration,
     /// `KLAVIYO_BASE_URL`: where Klaviyo is.
@@ -118,6 +122,8 @@ pub const VARIABLES: &[(&str, Option<&str>)] = &[
     ("AUDIENCE_LISTS", Some("false")),
     ("HONOR_DELETIONS", Some("false")),
     ("BACKFILL_AFTER_HOURS", None),
+    ("RETRY_QUEUE_URL", None),
+    ("DEAD_LETTER_QUEUE_URL", None),
     ("DELIVERY_BUDGET_MS", Some("4500")),
     ("KLAVIYO_BASE_URL", Some("https://a.klaviyo.com")),
 ];
@@ -130,6 +136,8 @@ impl Settings {
         Ok(Settings {
             secret_id: read.required("SECRET_ID")?,
             secret_ttl: Duration::from_secs(read.number("SECRET_TTL_SECONDS", 1..=86_400)?),
+            retry_queue_url: read.optional_url("RETRY_QUEUE_URL")?,
+            dead_letter_queue_url: read.optional_url("DEAD_LETTER_QUEUE_URL")?,
             delivery_budget: Duration::from_millis(read.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
             klaviyo_base_url: read.url("KLAVIYO_BASE_URL")?,
             rules: Rules {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use crate::outcome::Outcome;
 use crate::segment::timestamp;
 
 /// The levels of Lambda's own JSON log format, by which it filters.
@@ -44,7 +45,9 @@ pub struct Delivery {
     pub ignored: usize,
     /// Messages that can never succeed.
     pub rejected: usize,
-    /// Messages for Segment to resend.
+    /// Messages put into the retry queue.
+    pub queued: usize,
+    /// Messages for Segment, or the queue, to send again.
     pub retry: usize,
     /// How many messages there are for each reason or note.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -59,6 +62,22 @@ pub struct Delivery {
     pub duration_ms: u64,
     /// Whether the function had just started.
     pub cold_start: bool,
+}
+
+impl Delivery {
+    /// Counts messages by how they ended.
+    pub fn count<'o>(&mut self, outcomes: impl Iterator<Item = &'o Outcome>) {
+        for outcome in outcomes {
+            self.received += 1;
+            match outcome {
+                Outcome::Delivered => self.delivered += 1,
+                Outcome::Ignored(_) => self.ignored += 1,
+                Outcome::Rejected(_) => self.rejected += 1,
+                Outcome::Queued(_) => self.queued += 1,
+                Outcome::Retry(_) => self.retry += 1,
+            }
+        }
+    }
 }
 
 /// A message that can never succeed: the only trace of it when Segment is told 200.
@@ -91,6 +110,15 @@ impl Log {
     /// A log of one's own: each line is a JSON object.
     pub fn new(sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Log(Arc::new(sink))
+    }
+
+    /// Logs where a fault of our own happened, and not what it says: that could quote a message.
+    pub fn take_panics(&self) {
+        let log = self.clone();
+        std::panic::set_hook(Box::new(move |panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            log.write(Level::Error, "panic", BTreeMap::from([("at", place)]));
+        }));
     }
 
     /// Logs one delivery.

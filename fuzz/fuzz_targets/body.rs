@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use segment_klaviyo::klaviyo::{pack, resolved};
 use segment_klaviyo::rules::{Decision, decide};
 use segment_klaviyo::secrets::Secret;
-use segment_klaviyo::segment;
+use segment_klaviyo::segment::{self, Message};
 use segment_klaviyo::settings::Settings;
 use segment_klaviyo::signature::{Credentials, sign, verify};
 use time::macros::datetime;
@@ -34,7 +34,8 @@ fuzz_target!(|body: &[u8]| {
     let signature = sign(body, "fuzz").expect("a key of any length will do");
     let claimed = Credentials { signature: Some(&signature), authorization: None };
     let verified = verify(body, claimed, &secret).expect("what is signed is let in");
-    let Ok(messages) = segment::messages(&verified) else { return };
+    let Ok(elements) = segment::elements(&verified) else { return };
+    let messages: Vec<_> = elements.into_iter().map(Message::read).collect();
     let rules = Settings::read(setting).expect("the settings are well-formed").rules;
     let mut operations = Vec::new();
     for message in messages.iter().flatten() {

@@ -17,6 +17,11 @@ impl<'a> Item<'a> {
         Item { operation, ..self }
     }
 
+    /// The messages that it is for.
+    pub(super) fn messages(&self, of_work: &[usize]) -> impl Iterator<Item = usize> {
+        self.covers.iter().filter_map(|index| of_work.get(*index).copied())
+    }
+
     /// Writes down what became of it.
     pub(super) fn settle(&self, result: &Result<(), Unmet>, results: &mut Results) {
         for &index in &self.covers {
@@ -190,13 +195,8 @@ impl Subscription {
     }
 }
 
-/// Why none of the messages behind an item may go on: Klaviyo refused an earlier part of each.
-pub(super) fn refusal_of_all(item: &Item, messages: &[usize], results: &Results) -> Option<Unmet> {
-    let refused = |index: &usize| {
-        let message = messages.get(*index)?;
-        let of_message = messages.iter().zip(results).filter(|(other, _)| *other == message);
-        of_message.filter_map(|(_, result)| result.clone().err()).next()
-    };
-    let refusals: Option<Vec<_>> = item.covers.iter().map(refused).collect();
-    refusals?.into_iter().next()
+/// The messages of which Klaviyo has refused a part, and why.
+pub(super) fn refused(of_work: &[usize], results: &Results) -> HashMap<usize, Unmet> {
+    let never = |result: &Result<(), Unmet>| result.clone().err().filter(|unmet| matches!(unmet, Unmet::Never(_)));
+    of_work.iter().zip(results).filter_map(|(message, result)| Some((*message, never(result)?))).collect()
 }

@@ -46,6 +46,14 @@ pub enum Unmet {
 /// What became of each piece of work, in the work's order.
 pub type Results = Vec<Result<(), Unmet>>;
 
+/// A delivery whose consents are still to be sent. Until then they count as held back.
+pub struct Partial<'a> {
+    messages: Vec<usize>,
+    /// What became of each piece of work so far.
+    pub results: Results,
+    consents: Vec<Item<'a>>,
+}
+
 /// Klaviyo and the time there is for it.
 pub struct Delivery<'d> {
     klaviyo: &'d Klaviyo,
@@ -82,41 +90,45 @@ impl<'d> Delivery<'d> {
         (self.calls.get(), self.throttled.get())
     }
 
-    /// Does the work and says what became of each piece.
-    ///
-    /// Profiles go before what names them, consents last and only when all else is settled.
-    pub async fn deliver(&self, work: Vec<Work<'_>>) -> Results {
-        let messages: Vec<usize> = work.iter().map(|work| work.message).collect();
+    /// Does all of the work but consents: profiles before what names them.
+    pub async fn before_consents<'a>(&self, work: Vec<Work<'a>>) -> Partial<'a> {
+        let messages = work.iter().map(|work| work.message).collect();
         let mut results: Results = vec![Ok(()); work.len()];
         let Stages { profiles, chains, events, by_id, consents } = Stages::of(work);
-
         self.run(profiles, pack, &mut results).await;
         for wave in chains {
             self.run(wave, pack, &mut results).await;
         }
         self.run(events, pack, &mut results).await;
         self.run_by_id(by_id, &mut results).await;
+        for item in &consents {
+            item.settle(&Err(Unmet::Later(Unfinished::HeldBack)), &mut results);
+        }
+        Partial { messages, results, consents }
+    }
 
-        let hindrance = self.hindrance(&results);
+    /// Sends the consents of the messages that `may_go`. They go last, and not when there is hardly time to
+    /// hear of them: a subscription sent twice asks for confirmation twice.
+    pub async fn consents(&self, partial: Partial<'_>, may_go: impl Fn(usize) -> bool) -> Results {
+        let Partial { messages, mut results, consents } = partial;
+        let in_time = self.left() >= self.reserve;
         let mut allowed = Vec::with_capacity(consents.len());
+        let refused = merge::refused(&messages, &results);
         for item in consents {
-            let unmet = hindrance.clone().or_else(|| merge::refusal_of_all(&item, &messages, &results));
-            match unmet {
-                Some(unmet) => item.settle(&Err(unmet), &mut results),
-                None => allowed.push(item),
+            // A message whose profile Klaviyo refuses is not subscribed either.
+            let refusals: Option<Vec<_>> = item.messages(&messages).map(|message| refused.get(&message)).collect();
+            if let Some(unmet) = refusals.as_deref().and_then(|refusals| refusals.first()) {
+                item.settle(&Err((*unmet).clone()), &mut results);
+            } else if !item.messages(&messages).all(&may_go) {
+                item.settle(&Err(Unmet::Later(Unfinished::HeldBack)), &mut results);
+            } else if !in_time {
+                item.settle(&Err(Unmet::Later(Unfinished::OutOfTime)), &mut results);
+            } else {
+                allowed.push(item);
             }
         }
         self.run(allowed, pack, &mut results).await;
         results
-    }
-
-    /// Why no consent may be sent now, if something before could make Segment resend the delivery or there
-    /// is hardly time to hear of it: a subscription sent twice asks for confirmation twice.
-    fn hindrance(&self, results: &Results) -> Option<Unmet> {
-        if results.iter().any(|result| matches!(result, Err(Unmet::Later(_)))) {
-            return Some(Unmet::Later(Unfinished::HeldBack));
-        }
-        (self.left() < self.reserve).then_some(Unmet::Later(Unfinished::OutOfTime))
     }
 
     /// Sends items side by side until each is settled. What a refused job leaves over goes again at once.

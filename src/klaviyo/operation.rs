@@ -25,6 +25,21 @@ pub enum Operation<'a> {
     Unsubscribe(Unsubscription),
 }
 
+impl Operation<'_> {
+    /// What tells this operation from the others of its message, the same whenever the rules are applied.
+    pub fn label(&self) -> String {
+        match self {
+            Operation::Import(_) => "profile".to_owned(),
+            Operation::Record(event) => format!("event {} {}", event.metric, event.unique_id),
+            Operation::AddToList(it) => format!("add to {}", it.list_id.as_str()),
+            Operation::RemoveFromList(it) => format!("remove from {}", it.list_id.as_str()),
+            Operation::Delete(_) => "delete".to_owned(),
+            Operation::Subscribe(it) => format!("subscribe to {}", it.list_id.as_str()),
+            Operation::Unsubscribe(it) => format!("unsubscribe from {}", it.list_id.as_str()),
+        }
+    }
+}
+
 /// Who somebody is in Klaviyo. Only these are ever sent as identifiers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Identity<'a> {

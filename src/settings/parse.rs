@@ -44,6 +44,11 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         })
     }
 
+    pub(super) fn optional_url(&self, name: &'static str) -> Result<Option<String>, SettingsError> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        self.url(name).map(|_| Some(text))
+    }
+
     pub(super) fn url(&self, name: &'static str) -> Result<Url, SettingsError> {
         let url = Url::parse(&self.required(name)?).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         url.ok_or(SettingsError::Invalid { name, expected: "an http or https URL".into() })

@@ -49,6 +49,14 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Klaviyo asks to come back in two minutes.
+    pub(super) fn busy() -> Self {
+        let symptom = Symptom::Answer { status: 429, retry_after: Some(120), body: Value::Null };
+        Fault { path: "", times: 1, delay: Duration::ZERO, applied: false, symptom }
+    }
+}
+
 impl Symptom {
     pub(super) fn reply(&self) -> Reply {
         match self {

@@ -1,11 +1,13 @@
-//! Klaviyo and Secrets Manager on loopback: what the local tool and the tests deliver to.
+//! Klaviyo, Secrets Manager and SQS on loopback: what the local tool and the tests deliver to.
 //!
 //! The function cannot tell it from the real ones: it is reached over HTTP by the same clients.
 
 mod account;
 mod faults;
 mod secrets_manager;
+mod sqs;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,6 +51,10 @@ pub struct Recorded {
 pub struct Held {
     /// `SecretString` of every secret, `None` for one that does not exist.
     pub secret: Option<String>,
+    /// The bodies in each SQS queue, by its URL.
+    pub queues: BTreeMap<String, Vec<String>>,
+    /// Whether SQS answers 500 to everything.
+    pub queues_down: bool,
     /// How long Secrets Manager takes.
     pub secret_delay: Duration,
     /// How often the secret was fetched.
@@ -59,6 +65,10 @@ pub struct Held {
     pub account: Account,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// After so many more requests Klaviyo asks for two minutes, for all paths or one.
+    pub accept_then_throttle: Option<usize>,
+    /// The one path that this is about.
+    pub throttle_only: Option<String>,
     /// Requests to Klaviyo whose body holds this text are refused without a word about where.
     pub refuse_bodies_with: Option<String>,
     /// Requests to Klaviyo go on to this base URL instead of the account here.
@@ -72,6 +82,20 @@ pub struct StandIn {
     server: JoinHandle<()>,
 }
 
+impl Held {
+    fn is_throttled(&mut self, path: &str) -> bool {
+        let is_meant = self.throttle_only.as_deref().is_none_or(|only| only == path);
+        match &mut self.accept_then_throttle {
+            Some(0) if is_meant => true,
+            Some(left) if is_meant => {
+                *left -= 1;
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
 impl StandIn {
     /// Serves on a free port of the loopback interface.
     pub async fn start() -> io::Result<Self> {
@@ -79,11 +103,15 @@ impl StandIn {
         let url = format!("http://{}", listener.local_addr()?);
         let held = Arc::new(Mutex::new(Held {
             secret: Some(secret(API_KEY)),
+            queues: BTreeMap::new(),
+            queues_down: false,
             secret_delay: Duration::ZERO,
             fetches: 0,
             calls: Vec::new(),
             account: Account::default(),
             faults: Vec::new(),
+            accept_then_throttle: None,
+            throttle_only: None,
             refuse_bodies_with: None,
             forward_to: None,
         }));
@@ -111,6 +139,7 @@ impl StandIn {
             ("SECRET_ID", "local".to_owned()),
             ("KLAVIYO_BASE_URL", self.url.clone()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.url.clone()),
+            ("AWS_ENDPOINT_URL_SQS", self.url.clone()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
@@ -155,7 +184,11 @@ async fn serve(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    if headers.contains_key("x-amz-target") {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    if target.starts_with("AmazonSQS") {
+        return response(sqs::send_message_batch(&mut lock(&held), &body));
+    }
+    if !target.is_empty() {
         let delay = lock(&held).secret_delay;
         tokio::time::sleep(delay).await;
         let mut held = lock(&held);
@@ -163,9 +196,11 @@ async fn serve(
         return response(secrets_manager::get_secret_value(held.secret.as_deref()));
     }
     let refused = lock(&held).refuse_bodies_with.clone().is_some_and(|text| faults::contains(&body, &text));
-    let fault = match refused {
-        true => Some(Fault::status("", 400, 1)),
-        false => faults::next(&mut lock(&held).faults, uri.path()),
+    let throttled = lock(&held).is_throttled(uri.path());
+    let fault = match (refused, throttled) {
+        (true, _) => Some(Fault::status("", 400, 1)),
+        (_, true) => Some(Fault::busy()),
+        _ => faults::next(&mut lock(&held).faults, uri.path()),
     };
     if let Some(Fault { delay, .. }) = &fault {
         tokio::time::sleep(*delay).await;

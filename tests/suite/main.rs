@@ -15,6 +15,7 @@ mod agreement;
 mod bootstrap;
 mod bulk;
 mod delivery;
+mod faults;
 mod properties;
 mod rules;
 mod samples;

@@ -175,7 +175,7 @@ fn with_operations<T>(body: &str, rules: &Rules, check: impl FnOnce(&[Operation]
     let signature = sign(body.as_bytes(), "s").unwrap();
     let claimed = Credentials { signature: Some(&signature), authorization: None };
     let verified = verify(body.as_bytes(), claimed, &secret).unwrap();
-    let messages = segment::messages(&verified).ok()?;
+    let messages: Vec<_> = segment::elements(&verified).ok()?.into_iter().map(Message::read).collect();
     let of = |message: &Message<'_>| match decide(message, rules, NOW) {
         Decision::Send { .. } => true,
         Decision::Ignore(_) | Decision::Reject(_) => false,

@@ -4,12 +4,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use segment_klaviyo::answer::Answer;
-use segment_klaviyo::handler::{Destination, Invocation, StartError};
-use segment_klaviyo::ingress::{LambdaEvent, NotARequest};
+use segment_klaviyo::handler::{Destination, Invocation, Reply, StartError};
+use segment_klaviyo::ingress::{LambdaEvent, NotForUs};
 use segment_klaviyo::signature;
 use segment_klaviyo::standin::{SHARED_SECRET, StandIn};
 use segment_klaviyo::telemetry::Log;
 use serde_json::{Value, json};
+
+pub(crate) const RETRY_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/retry";
+pub(crate) const DEAD_LETTERS: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/dead";
+
+/// Marks a line of the log at which to panic.
+const PANIC: &str = "panic at ";
 
 pub(crate) struct Shop {
     pub(crate) standin: StandIn,
@@ -23,6 +29,12 @@ impl Shop {
         let log = Arc::new(Mutex::new(Vec::new()));
         let destination = start(&standin, settings, log.clone()).await.unwrap();
         Shop { standin, destination, log }
+    }
+
+    /// A shop with both queues.
+    pub(crate) async fn open_with_queues(settings: &[(&str, &str)]) -> Self {
+        let queues = [("RETRY_QUEUE_URL", RETRY_QUEUE), ("DEAD_LETTER_QUEUE_URL", DEAD_LETTERS)];
+        Shop::open(&[settings, &queues].concat()).await
     }
 
     /// The same shop with a function that has just started.
@@ -41,12 +53,65 @@ impl Shop {
     }
 
     pub(crate) async fn handle(&self, event: &Value) -> Answer {
-        self.invoke(event, Invocation::default()).await.unwrap()
+        match self.invoke(event, Invocation::default()).await.unwrap() {
+            Reply::Http(answer) => answer,
+            Reply::Records(failed) => panic!("{failed:?}"),
+        }
     }
 
-    pub(crate) async fn invoke(&self, event: &Value, invocation: Invocation) -> Result<Answer, NotARequest> {
+    pub(crate) async fn invoke(&self, event: &Value, invocation: Invocation) -> Result<Reply, NotForUs> {
         let event: LambdaEvent = serde_json::from_str(&event.to_string()).unwrap();
         self.destination.handle(&event, invocation).await
+    }
+
+    /// Makes the next line of this message panic, in the midst of whatever logs it.
+    pub(crate) fn panic_on_log(&self, message: &'static str) {
+        self.log.lock().unwrap().push(format!("{PANIC}{message}"));
+    }
+
+    /// How many events Klaviyo holds.
+    pub(crate) fn events(&self) -> usize {
+        self.standin.held().account.events.len()
+    }
+
+    /// How many profiles Klaviyo holds.
+    pub(crate) fn profiles(&self) -> usize {
+        self.standin.held().account.profiles.len()
+    }
+
+    /// What waits in the retry queue.
+    pub(crate) fn waiting(&self) -> Vec<Value> {
+        self.queue(RETRY_QUEUE)
+    }
+
+    /// What can never succeed.
+    pub(crate) fn dead_letters(&self) -> Vec<Value> {
+        self.queue(DEAD_LETTERS)
+    }
+
+    fn queue(&self, url: &str) -> Vec<Value> {
+        let held = self.standin.held();
+        let bodies = held.queues.get(url).cloned().unwrap_or_default();
+        bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+    }
+
+    /// Hands a queue's bodies to the function as Lambda would, at most ten at once, and puts those that fail
+    /// back. How many failed.
+    pub(crate) async fn redeliver(&self, url: &str) -> usize {
+        let bodies = self.standin.held().queues.remove(url).unwrap_or_default();
+        let mut failures = 0;
+        for bodies in bodies.chunks(10) {
+            let record = |(id, body): (usize, &String)| json!({"messageId": id.to_string(), "eventSource": "aws:sqs", "body": body});
+            let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
+            let reply = self.invoke(&json!({"Records": records}), Invocation::default()).await.unwrap();
+            let Reply::Records(failed) = reply else { panic!("{reply:?}") };
+            failures += failed.batch_item_failures.len();
+            for failed in failed.batch_item_failures {
+                let body = bodies[failed.item_identifier.parse::<usize>().unwrap()].clone();
+                self.standin.held().queues.entry(url.to_owned()).or_default().push(body);
+            }
+        }
+        failures
     }
 
     /// The paths that were called, in order.
@@ -70,7 +135,20 @@ pub(crate) async fn start(
         let chosen = settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         chosen.or_else(|| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))
     };
-    Destination::start(get, Log::new(move |line| log.lock().unwrap().push(line.to_owned()))).await
+    let sink = move |line: &str| {
+        let mut lines = log.lock().unwrap();
+        let awaited =
+            lines.iter().position(|held| held.strip_prefix(PANIC).is_some_and(|message| line.contains(message)));
+        match awaited {
+            Some(at) => {
+                lines.remove(at);
+                drop(lines);
+                panic!("as the test asked");
+            }
+            None => lines.push(line.to_owned()),
+        }
+    };
+    Destination::start(get, Log::new(sink)).await
 }
 
 /// What API Gateway makes of a request that Segment signed.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use segment_klaviyo::handler::{Destination, Invocation};
+use segment_klaviyo::handler::{Destination, Invocation, Reply};
 use segment_klaviyo::settings::VARIABLES;
 use segment_klaviyo::standin::{self, StandIn};
 use segment_klaviyo::telemetry::{Log, chain};
@@ -66,7 +66,9 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         let event = read(path)?;
         standin.held().calls.clear();
         let answer = destination.handle(&event, Invocation::default()).await;
-        let answer = answer.map_err(|error| format!("{}: {error}", path.display()))?;
+        let Reply::Http(answer) = answer.map_err(|error| format!("{}: {error}", path.display()))? else {
+            return Err(format!("{}: records of a queue; expected an HTTP request", path.display()));
+        };
         show::delivery(path, &answer, &standin.held().calls);
     }
     Ok(())
