@@ -184,9 +184,9 @@ fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
     }
 }
 
-/// Segment's ids are UUIDs; one that a merchant made of an address is not repeated.
+/// Segment's ids are UUIDs; one that a merchant made of an address or number is not repeated.
 pub fn shown(message_id: &str) -> Option<String> {
-    let fits = message_id.len() <= 100 && !message_id.contains('@');
+    let fits = message_id.len() <= 100 && !message_id.contains('@') && !message_id.starts_with('+');
     fits.then(|| message_id.to_owned())
 }
 

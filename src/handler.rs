@@ -228,7 +228,7 @@ impl Destination {
             Duration::ZERO
         };
         let delivery = Delivery::new(&self.klaviyo, &self.secrets, deadline - kept);
-        let partial = delivery.before_consents(work).await;
+        let partial = delivery.before_subscriptions(work).await;
 
         // A message that is not finished now is not subscribed now. Without a queue Segment resends the whole
         // delivery, so then no message is.
@@ -245,7 +245,7 @@ impl Destination {
             .zip(&hindered)
             .any(|(ended, hindered)| *hindered && queue.is_some() && matches!(ended.outcome, Outcome::Retry(_)));
         let may_go = |message: usize| !all_wait && !unkept && hindered.get(message) == Some(&false);
-        let results = delivery.consents(partial, may_go).await;
+        let results = delivery.subscriptions(partial, may_go).await;
 
         batch::account(&mut ended, &labels, &results);
         for ((ended, so_far), _) in ended.iter_mut().zip(so_far).zip(&hindered).filter(|(_, hindered)| **hindered) {

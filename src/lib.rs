@@ -3,20 +3,20 @@
 //! The modules in the order in which data passes them. Rules never await, I/O never maps:
 //! what a message means is decided by pure functions, and what was decided is only carried out.
 
-pub mod secrets;
 pub mod settings;
+pub mod secrets;
 
-pub mod answer;
-pub mod batch;
-pub mod delivery;
-pub mod handler;
 pub mod ingress;
+pub mod signature;
+pub mod segment;
+pub mod rules;
 pub mod klaviyo;
 pub mod outcome;
+pub mod batch;
+pub mod delivery;
 pub mod queue;
-pub mod rules;
-pub mod segment;
-pub mod signature;
+pub mod answer;
+pub mod handler;
 
 pub mod aws;
 pub mod http;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Note, Outcome, Rejected};
 use crate::segment::timestamp;
 
 /// The levels of Lambda's own JSON log format, by which it filters.
@@ -123,13 +123,16 @@ impl Log {
 
     /// Logs one delivery.
     pub fn delivery(&self, delivery: &Delivery) {
-        let level = if delivery.status < 400 { Level::Info } else { Level::Warn };
+        let is_fine = delivery.status < 400 && !delivery.reasons.contains_key(Note::DroppedDomain.reason());
+        let level = if is_fine { Level::Info } else { Level::Warn };
         self.write(level, "delivery", delivery);
     }
 
     /// Logs one rejected message.
     pub fn rejection(&self, rejection: &Rejection) {
-        self.write(Level::Warn, "message rejected", rejection);
+        let needs_a_person = rejection.reason == Rejected::DeletionUnresolved.reason();
+        let level = if needs_a_person { Level::Error } else { Level::Warn };
+        self.write(level, "message rejected", rejection);
     }
 
     /// Logs something that works but should not be so.

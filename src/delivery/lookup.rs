@@ -2,57 +2,111 @@
 
 use std::collections::HashMap;
 
+use futures_util::{StreamExt, stream};
+
 use super::merge::Item;
 use super::send::NotDone;
-use super::{Delivery, Results, Unmet};
+use super::{CONCURRENCY, Delivery, Results, Unmet};
 use crate::klaviyo::{Call, Identity, IdentityKey, Operation, PAGE, found, resolved};
 use crate::outcome::{Rejected, Unfinished};
+
+/// What the keys of one look-up may come to, in bytes: they go into the URL, percent-encoded.
+const KEY_BYTES: usize = 2_000;
+
+/// What is known of a key: the profile's id, that there is none, or why that is not known.
+type Known = HashMap<OwnedKey, Result<String, Unmet>>;
+
+/// A key that outlives what it was read from: whether it is an address, and its value.
+type OwnedKey = (bool, String);
+
+fn owned(key: IdentityKey) -> OwnedKey {
+    (matches!(key, IdentityKey::Email(_)), key.value().to_owned())
+}
+
+/// Whether an operation needs its profile's id.
+pub(super) fn is_needed(item: &Item) -> bool {
+    match &item.operation {
+        Operation::RemoveFromList(_) => true,
+        Operation::Delete(identity) => identity.email.is_none(),
+        _ => false,
+    }
+}
 
 impl Delivery<'_> {
     /// Looks the profiles up and sends what is to be done with them. Who is not in Klaviyo is on no list;
     /// a deletion of nobody is for a person to look at.
     pub(super) async fn run_by_id(&self, items: Vec<Item<'_>>, results: &mut Results) {
-        let ids = match self.ids(&items).await {
-            Ok(ids) => ids,
-            Err(unmet) => {
-                items.into_iter().for_each(|item| item.settle(&Err(unmet.clone()), results));
-                return;
+        let identities: Vec<Identity> = items.iter().filter_map(|item| identity(&item.operation).cloned()).collect();
+        let known = self.look_up(&identities).await;
+        let id_of = |identity: &Identity| known.get(&owned(identity.key()?))?.as_ref().ok().map(String::as_str);
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            let known = identity(&item.operation).and_then(Identity::key).and_then(|key| known.get(&owned(key)));
+            match (known, &item.operation) {
+                (Some(Ok(_)), _) => found.push(item),
+                (Some(Err(unmet)), _) => item.settle(&Err(unmet.clone()), results),
+                (None, Operation::Delete(_)) => {
+                    item.settle(&Err(Unmet::Never(Rejected::DeletionUnresolved)), results);
+                }
+                (None, _) => item.settle(&Ok(()), results),
             }
-        };
-        let id_of = |identity: &Identity| ids.get(identity.key()?.value()).map(String::as_str);
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|item| identity(&item.operation).is_some_and(|it| id_of(it).is_some()));
-        for item in unknown {
-            let result = match item.operation {
-                Operation::Delete(_) => Err(Unmet::Never(Rejected::DeletionUnresolved)),
-                _ => Ok(()),
-            };
-            item.settle(&result, results);
         }
-        self.run(known, |operations| resolved(operations, id_of), results).await;
+        self.run(found, |operations| resolved(operations, id_of), results).await;
     }
 
-    /// Klaviyo's ids by address or external id.
-    async fn ids(&self, items: &[Item<'_>]) -> Result<HashMap<String, String>, Unmet> {
-        let keys = items.iter().filter_map(|item| identity(&item.operation)?.key());
+    async fn look_up(&self, identities: &[Identity<'_>]) -> Known {
+        let keys = identities.iter().filter_map(Identity::key);
         let (emails, external_ids): (Vec<_>, Vec<_>) = keys.partition(|key| matches!(key, IdentityKey::Email(_)));
-        let mut ids = HashMap::new();
-        for keys in emails.chunks(PAGE).chain(external_ids.chunks(PAGE)) {
-            let body = self.send(&Call::find(keys)).await.map_err(|error| match error {
-                NotDone::Later(cause) => Unmet::Later(cause),
-                NotDone::Refused(refusal) => Unmet::Never(refusal.rejected()),
-            })?;
-            let profiles = found(&body).ok_or(Unmet::Later(Unfinished::Unavailable))?;
-            for key in keys {
-                let profile = profiles.iter().find(|profile| profile.is(*key));
-                ids.extend(profile.map(|profile| (key.value().to_owned(), profile.id.clone())));
+        let mut waiting: Vec<Vec<IdentityKey>> = [emails, external_ids].into_iter().flat_map(pages).collect();
+        let mut known = Known::new();
+        while !waiting.is_empty() {
+            let ask = |keys: Vec<_>| async move { (self.send(&Call::find(&keys)).await, keys) };
+            let answers = stream::iter(waiting.drain(..).map(ask)).buffer_unordered(CONCURRENCY);
+            for (answer, mut keys) in answers.collect::<Vec<_>>().await {
+                match answer {
+                    Ok(body) => match found(&body) {
+                        Some(profiles) => known.extend(keys.into_iter().filter_map(|key| {
+                            let profile = profiles.iter().find(|profile| profile.is(key))?;
+                            Some((owned(key), Ok(profile.id.clone())))
+                        })),
+                        None => known.extend(all(keys, &Unmet::Later(Unfinished::Unavailable))),
+                    },
+                    Err(NotDone::Later(cause)) => known.extend(all(keys, &Unmet::Later(cause))),
+                    // One of them is refused: halving finds it, and the others are found.
+                    Err(NotDone::Refused(_)) if keys.len() > 1 => {
+                        let half = keys.split_off(keys.len() / 2);
+                        waiting.extend([keys, half]);
+                    }
+                    Err(NotDone::Refused(refusal)) => known.extend(all(keys, &Unmet::Never(refusal.rejected()))),
+                }
             }
         }
-        Ok(ids)
+        known
     }
 }
 
-fn identity<'o>(operation: &'o Operation<'_>) -> Option<&'o Identity<'o>> {
+/// Keys in groups that one look-up can ask for.
+fn pages(keys: Vec<IdentityKey<'_>>) -> Vec<Vec<IdentityKey<'_>>> {
+    let mut pages: Vec<Vec<IdentityKey>> = Vec::new();
+    let mut bytes = 0;
+    for key in keys {
+        bytes += key.value().len() + 3;
+        match pages.last_mut() {
+            Some(page) if page.len() < PAGE && bytes <= KEY_BYTES => page.push(key),
+            _ => {
+                bytes = key.value().len() + 3;
+                pages.push(vec![key]);
+            }
+        }
+    }
+    pages
+}
+
+fn all(keys: Vec<IdentityKey>, unmet: &Unmet) -> Vec<(OwnedKey, Result<String, Unmet>)> {
+    keys.into_iter().map(|key| (owned(key), Err(unmet.clone()))).collect()
+}
+
+fn identity<'o, 'a>(operation: &'o Operation<'a>) -> Option<&'o Identity<'a>> {
     match operation {
         Operation::Delete(identity) => Some(identity),
         Operation::RemoveFromList(membership) => Some(&membership.identity),

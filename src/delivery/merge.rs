@@ -1,9 +1,10 @@
 //! What is sent once although several messages ask for it, and in which stage.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::people::People;
 use super::{Results, Unmet, Work};
-use crate::klaviyo::{Identity, IdentityKey, ListId, Operation, Profile, Subscription};
+use crate::klaviyo::{Consenter, IdentityKey, ListId, Operation, Profile, Subscription, Unsubscription};
 
 /// What goes to Klaviyo once: an operation, and every piece of work that it settles.
 pub(super) struct Item<'a> {
@@ -20,6 +21,11 @@ impl<'a> Item<'a> {
     /// The messages that it is for.
     pub(super) fn messages(&self, of_work: &[usize]) -> impl Iterator<Item = usize> {
         self.covers.iter().filter_map(|index| of_work.get(*index).copied())
+    }
+
+    /// The work that it settles.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.covers.iter().copied()
     }
 
     /// Writes down what became of it.
@@ -39,12 +45,18 @@ pub(super) struct Stages<'a> {
     pub(super) profiles: Vec<Item<'a>>,
     /// Profiles that cannot be merged into one update, in waves of at most one for each.
     pub(super) chains: Vec<Vec<Item<'a>>>,
-    /// Events, additions to lists and deletions by address.
+    /// Events and additions to lists.
     pub(super) events: Vec<Item<'a>>,
-    /// Removals from lists and deletions for which the profile's id has to be looked up.
-    pub(super) by_id: Vec<Item<'a>>,
-    /// Subscriptions taken and taken back.
-    pub(super) consents: Vec<Item<'a>>,
+    /// Removals from lists, for which the profile's id has to be looked up.
+    pub(super) removals: Vec<Item<'a>>,
+    /// Deletions: after everything that could bring the profile back.
+    pub(super) deletions: Vec<Item<'a>>,
+    /// Consents taken back. Doing so twice is doing it once.
+    pub(super) unsubscriptions: Vec<Item<'a>>,
+    /// Consents given.
+    pub(super) subscriptions: Vec<Item<'a>>,
+    /// Consents of people who are to be forgotten: there is nothing to do.
+    pub(super) void: Vec<Item<'a>>,
 }
 
 /// What makes two operations the same.
@@ -69,17 +81,18 @@ impl<'a> Stages<'a> {
         let mut stages = Stages::default();
         for group in groups {
             let take = |index: usize| Some((index, operations.get_mut(index)?.take()?));
-            let mut chain = fold(group.into_iter().filter_map(take)).into_iter();
-            if let Some(first) = chain.next() {
-                stages.push(first);
-            }
-            for (wave, item) in chain.enumerate() {
-                match stages.chains.get_mut(wave) {
-                    Some(items) => items.push(item),
-                    None => stages.chains.push(vec![item]),
+            let mut wave = 0;
+            for item in fold(group.into_iter().filter_map(take)) {
+                let is_import = matches!(item.operation, Operation::Import(_));
+                if is_import && wave > 0 {
+                    stages.chain(wave - 1, item);
+                } else {
+                    stages.push(item);
                 }
+                wave += 1;
             }
         }
+        stages.forget();
         stages
     }
 
@@ -87,9 +100,32 @@ impl<'a> Stages<'a> {
         match &item.operation {
             Operation::Import(_) => self.profiles.push(item),
             Operation::Record(_) | Operation::AddToList(_) => self.events.push(item),
-            Operation::Delete(identity) if identity.email.is_some() => self.events.push(item),
-            Operation::Delete(_) | Operation::RemoveFromList(_) => self.by_id.push(item),
-            Operation::Subscribe(_) | Operation::Unsubscribe(_) => self.consents.push(item),
+            Operation::RemoveFromList(_) => self.removals.push(item),
+            Operation::Delete(_) => self.deletions.push(item),
+            Operation::Unsubscribe(_) => self.unsubscriptions.push(item),
+            Operation::Subscribe(_) => self.subscriptions.push(item),
+        }
+    }
+
+    fn chain(&mut self, wave: usize, item: Item<'a>) {
+        match self.chains.get_mut(wave) {
+            Some(items) => items.push(item),
+            None => self.chains.push(vec![item]),
+        }
+    }
+
+    /// A consent would bring a deleted profile back, and write to somebody who asked to be forgotten.
+    fn forget(&mut self) {
+        let deleted = |item: &Item<'a>| match &item.operation {
+            Operation::Delete(identity) => identity.email.clone(),
+            _ => None,
+        };
+        let deleted: HashSet<String> = self.deletions.iter().filter_map(deleted).collect();
+        let is_void = |item: &Item<'a>| {
+            who(&item.operation).and_then(|who| who.email.as_ref()).is_some_and(|email| deleted.contains(email))
+        };
+        for consents in [&mut self.unsubscriptions, &mut self.subscriptions] {
+            self.void.extend(consents.extract_if(.., |item| is_void(item)));
         }
     }
 }
@@ -110,9 +146,8 @@ fn groups(work: &[Work]) -> Vec<Vec<usize>> {
 }
 
 fn key<'w>(operation: &'w Operation<'_>, people: &People<'w>) -> Option<Key<'w>> {
-    let consent = |list, email: &'w Option<String>, phone: &'w Option<String>| {
-        Some(Key::Consent(list, email.as_deref().or(phone.as_deref())?))
-    };
+    let consent =
+        |list, who: &'w Consenter| Some(Key::Consent(list, who.email.as_deref().or(who.phone_number.as_deref())?));
     match operation {
         Operation::Import(profile) => Some(Key::Profile(people.key(&profile.identity)?)),
         Operation::Record(event) => {
@@ -122,28 +157,8 @@ fn key<'w>(operation: &'w Operation<'_>, people: &People<'w>) -> Option<Key<'w>>
             Some(Key::Member(&it.list_id, people.key(&it.identity)?))
         }
         Operation::Delete(identity) => Some(Key::Deletion(people.key(identity)?)),
-        Operation::Subscribe(it) => consent(&it.list_id, &it.email, &it.phone_number),
-        Operation::Unsubscribe(it) => consent(&it.list_id, &it.email, &it.phone_number),
-    }
-}
-
-/// Who is the same person in this delivery: a profile that one message knows by address and id, and
-/// another by the id alone.
-struct People<'w>(HashMap<&'w str, &'w str>);
-
-impl<'w> People<'w> {
-    fn of(work: &'w [Work]) -> Self {
-        let identities = work.iter().filter_map(|work| match &work.operation {
-            Operation::Import(profile) => Some(&profile.identity),
-            Operation::Record(event) => Some(&event.profile.identity),
-            _ => None,
-        });
-        People(identities.filter_map(|it| Some((it.external_id.as_deref()?, it.email.as_deref()?))).collect())
-    }
-
-    fn key(&self, identity: &'w Identity<'_>) -> Option<IdentityKey<'w>> {
-        let key = identity.key()?;
-        Some(self.0.get(key.value()).map_or(key, |email| IdentityKey::Email(email)))
+        Operation::Subscribe(it) => consent(&it.list_id, &it.who),
+        Operation::Unsubscribe(it) => consent(&it.list_id, &it.who),
     }
 }
 
@@ -151,31 +166,91 @@ impl<'w> People<'w> {
 fn fold<'a>(group: impl Iterator<Item = (usize, Operation<'a>)>) -> Vec<Item<'a>> {
     let mut items: Vec<Item> = Vec::new();
     for (index, operation) in group {
-        let Some(last) = items.last_mut() else {
-            items.push(Item { operation, covers: vec![index] });
-            continue;
+        let apart = match items.last_mut() {
+            Some(last) => match combine(&mut last.operation, operation) {
+                Ok(()) => {
+                    last.covers.push(index);
+                    continue;
+                }
+                Err(apart) => apart,
+            },
+            None => operation,
         };
-        match (&mut last.operation, operation) {
-            (Operation::Import(earlier), Operation::Import(later)) if !can_merge(earlier, &later) => {
-                items.push(Item { operation: Operation::Import(later), covers: vec![index] });
-                continue;
-            }
-            (Operation::Import(earlier), Operation::Import(later)) => earlier.merge(later),
-            (Operation::Record(_), _) | (Operation::Delete(_), _) => {}
-            (Operation::Subscribe(earlier), Operation::Subscribe(later)) => earlier.merge(later),
-            (wish, later) => *wish = later,
-        }
-        last.covers.push(index);
+        items.push(Item { operation: apart, covers: vec![index] });
     }
     items
 }
 
-/// Changes to properties act on what is there when they arrive, so they stay apart.
-fn can_merge(earlier: &Profile, later: &Profile) -> bool {
-    earlier.patch.is_empty() && later.patch.is_empty()
+/// Takes `later` into `earlier`, or gives back what has to be done by itself.
+fn combine<'a>(earlier: &mut Operation<'a>, later: Operation<'a>) -> Result<(), Operation<'a>> {
+    match (earlier, later) {
+        (Operation::Import(earlier), Operation::Import(later)) => {
+            if !can_merge(earlier, &later) {
+                return Err(Operation::Import(later));
+            }
+            earlier.merge(later);
+        }
+        // Klaviyo keeps the first of several events, and one deletion is enough.
+        (Operation::Record(_) | Operation::Delete(_), _) => {}
+        (Operation::Subscribe(earlier), Operation::Subscribe(later)) => {
+            *earlier = Subscription { who: later.who.with(earlier.who.clone()), ..later };
+        }
+        (Operation::Unsubscribe(earlier), Operation::Unsubscribe(later)) => {
+            *earlier = Unsubscription { who: later.who.with(earlier.who.clone()), ..later };
+        }
+        // Of a wish and its opposite the last word counts, for each channel by itself.
+        (wish, later) => match (who(wish), who(&later)) {
+            (Some(before), Some(now)) => match before.without(now) {
+                Some(left) => {
+                    set_who(wish, left);
+                    return Err(later);
+                }
+                None => *wish = later,
+            },
+            _ => *wish = later,
+        },
+    }
+    Ok(())
 }
 
+fn who<'o>(operation: &'o Operation<'_>) -> Option<&'o Consenter> {
+    match operation {
+        Operation::Subscribe(Subscription { who, .. }) | Operation::Unsubscribe(Unsubscription { who, .. }) => {
+            Some(who)
+        }
+        _ => None,
+    }
+}
+
+fn set_who(operation: &mut Operation, left: Consenter) {
+    if let Operation::Subscribe(Subscription { who, .. }) | Operation::Unsubscribe(Unsubscription { who, .. }) =
+        operation
+    {
+        *who = left;
+    }
+}
+
+/// Changes to properties act on what is there when they arrive, two addresses may be two profiles, and what
+/// is too large together is not when it is apart.
+fn can_merge(earlier: &Profile, later: &Profile) -> bool {
+    fn agree<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+        one.is_none() || other.is_none() || one == other
+    }
+    earlier.patch.is_empty()
+        && later.patch.is_empty()
+        && agree(&earlier.identity.email, &later.identity.email)
+        && agree(&earlier.identity.external_id, &later.identity.external_id)
+        && earlier.bytes() + later.bytes() < MERGED_BYTES
+}
+
+/// Klaviyo takes profiles up to 100 KB; the rest is for what stands around the fields.
+const MERGED_BYTES: usize = 80_000;
+
 impl<'a> Profile<'a> {
+    fn bytes(&self) -> usize {
+        self.attributes.bytes() + self.location.bytes() + self.properties.bytes()
+    }
+
     fn merge(&mut self, later: Profile<'a>) {
         self.identity.email = later.identity.email.or(self.identity.email.take());
         self.identity.external_id = later.identity.external_id.or(self.identity.external_id.take());
@@ -183,15 +258,6 @@ impl<'a> Profile<'a> {
         self.attributes.overwrite(later.attributes);
         self.location.overwrite(later.location);
         self.properties.overwrite(later.properties);
-    }
-}
-
-impl Subscription {
-    /// The later wish, with the channels of both.
-    fn merge(&mut self, later: Subscription) {
-        self.email = later.email.or(self.email.take());
-        self.phone_number = later.phone_number.or(self.phone_number.take());
-        self.consented_at = later.consented_at;
     }
 }
 

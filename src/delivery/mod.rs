@@ -2,10 +2,12 @@
 
 mod lookup;
 mod merge;
+mod people;
 mod refusal;
 mod send;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -22,7 +24,7 @@ use send::NotDone;
 /// Calls under way at once: enough that one waits for no other, few enough not to be throttled at once.
 const CONCURRENCY: usize = 20;
 
-/// The part of a delivery's time that is kept for consents.
+/// The part of a delivery's time that is kept for subscriptions.
 const RESERVED_PART: u32 = 4;
 
 /// An operation and the message it is for.
@@ -46,12 +48,12 @@ pub enum Unmet {
 /// What became of each piece of work, in the work's order.
 pub type Results = Vec<Result<(), Unmet>>;
 
-/// A delivery whose consents are still to be sent. Until then they count as held back.
+/// A delivery whose subscriptions are still to be sent. Until then they count as held back.
 pub struct Partial<'a> {
     messages: Vec<usize>,
     /// What became of each piece of work so far.
     pub results: Results,
-    consents: Vec<Item<'a>>,
+    subscriptions: Vec<Item<'a>>,
 }
 
 /// Klaviyo and the time there is for it.
@@ -59,7 +61,7 @@ pub struct Delivery<'d> {
     klaviyo: &'d Klaviyo,
     secrets: &'d Secrets,
     deadline: Instant,
-    /// Consents are started only while there is this much time left.
+    /// Subscriptions are started only while there is this much time left.
     reserve: Duration,
     slots: Semaphore,
     calls: Cell<u32>,
@@ -90,44 +92,54 @@ impl<'d> Delivery<'d> {
         (self.calls.get(), self.throttled.get())
     }
 
-    /// Does all of the work but consents: profiles before what names them.
-    pub async fn before_consents<'a>(&self, work: Vec<Work<'a>>) -> Partial<'a> {
+    /// Does all of the work that may be done twice: profiles before what names them, deletions after what
+    /// could bring the profile back.
+    pub async fn before_subscriptions<'a>(&self, work: Vec<Work<'a>>) -> Partial<'a> {
         let messages = work.iter().map(|work| work.message).collect();
-        let mut results: Results = vec![Ok(()); work.len()];
-        let Stages { profiles, chains, events, by_id, consents } = Stages::of(work);
-        self.run(profiles, pack, &mut results).await;
-        for wave in chains {
+        let mut results: Results = vec![Err(Unmet::Later(Unfinished::HeldBack)); work.len()];
+        let stages = Stages::of(work);
+        self.run(stages.profiles, pack, &mut results).await;
+        self.run(stages.events, pack, &mut results).await;
+        self.run_by_id(stages.removals, &mut results).await;
+        for wave in stages.chains {
             self.run(wave, pack, &mut results).await;
         }
-        self.run(events, pack, &mut results).await;
+        let (by_id, by_address) = stages.deletions.into_iter().partition(lookup::is_needed);
+        self.run(by_address, pack, &mut results).await;
         self.run_by_id(by_id, &mut results).await;
-        for item in &consents {
-            item.settle(&Err(Unmet::Later(Unfinished::HeldBack)), &mut results);
+        self.run(stages.unsubscriptions, pack, &mut results).await;
+        for item in stages.void {
+            item.settle(&Ok(()), &mut results);
         }
-        Partial { messages, results, consents }
+        Partial { messages, results, subscriptions: stages.subscriptions }
     }
 
-    /// Sends the consents of the messages that `may_go`. They go last, and not when there is hardly time to
-    /// hear of them: a subscription sent twice asks for confirmation twice.
-    pub async fn consents(&self, partial: Partial<'_>, may_go: impl Fn(usize) -> bool) -> Results {
-        let Partial { messages, mut results, consents } = partial;
+    /// Sends the subscriptions of the messages that `may_go`: a subscription sent twice asks for confirmation
+    /// twice. So they go last, not when there is hardly time to hear of them, and one job after another: what
+    /// one job meets the next need not.
+    pub async fn subscriptions(&self, partial: Partial<'_>, may_go: impl Fn(usize) -> bool) -> Results {
+        let Partial { messages, mut results, subscriptions } = partial;
         let in_time = self.left() >= self.reserve;
-        let mut allowed = Vec::with_capacity(consents.len());
         let refused = merge::refused(&messages, &results);
-        for item in consents {
+        let mut jobs: BTreeMap<_, Vec<Item>> = BTreeMap::new();
+        for item in subscriptions {
             // A message whose profile Klaviyo refuses is not subscribed either.
             let refusals: Option<Vec<_>> = item.messages(&messages).map(|message| refused.get(&message)).collect();
             if let Some(unmet) = refusals.as_deref().and_then(|refusals| refusals.first()) {
                 item.settle(&Err((*unmet).clone()), &mut results);
-            } else if !item.messages(&messages).all(&may_go) {
-                item.settle(&Err(Unmet::Later(Unfinished::HeldBack)), &mut results);
-            } else if !in_time {
+            } else if !in_time && item.messages(&messages).all(&may_go) {
                 item.settle(&Err(Unmet::Later(Unfinished::OutOfTime)), &mut results);
-            } else {
-                allowed.push(item);
+            } else if item.messages(&messages).all(&may_go) {
+                jobs.entry(item.operation.label()).or_default().push(item);
             }
         }
-        self.run(allowed, pack, &mut results).await;
+        for items in jobs.into_values() {
+            let places = items.iter().flat_map(Item::places).collect::<Vec<_>>();
+            self.run(items, pack, &mut results).await;
+            if places.iter().any(|place| matches!(results.get(*place), Some(Err(Unmet::Later(_))))) {
+                break;
+            }
+        }
         results
     }
 

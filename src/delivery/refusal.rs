@@ -24,7 +24,7 @@ pub(super) fn sort_out<'a>(packed: &Packed, mut members: Vec<(usize, Item<'a>)>,
         }
     }
     if named.is_empty() {
-        if members.len() > 1 && refusal.is_vague() {
+        if members.len() > 1 && refusal.may_be_about_one_of_many() {
             // One of them is refused, and Klaviyo does not say which: halving finds it.
             let half = members.split_off(members.len() / 2);
             let again = [members, half].map(|half| half.into_iter().map(|(_, item)| item).collect());

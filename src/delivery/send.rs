@@ -23,9 +23,9 @@ pub(super) enum NotDone {
     Refused(Refusal),
 }
 
-/// The longest that one try may take, as long as another can follow: a connection that died while the
-/// function was frozen may never say so.
-const LONGEST_TRY: Duration = Duration::from_secs(2);
+/// The longest that a first try may take: a connection that died while the function was frozen may never
+/// say so. A second try may be as slow as Klaviyo is.
+const LONGEST_FIRST_TRY: Duration = Duration::from_secs(2);
 
 impl Delivery<'_> {
     /// Sends `call`: the body of Klaviyo's acknowledgement.
@@ -38,7 +38,8 @@ impl Delivery<'_> {
                 break;
             }
             self.calls.set(self.calls.get() + 1);
-            let timeout = if call.is_repeatable() { left.min(LONGEST_TRY) } else { left };
+            let is_first = attempt == 0 && call.is_repeatable();
+            let timeout = if is_first { left.min(LONGEST_FIRST_TRY) } else { left };
             let error = match self.klaviyo.send(secret.klaviyo_api_key(), call, timeout).await {
                 Ok(body) => return Ok(body),
                 Err(error) => error,

@@ -112,19 +112,19 @@ fn refusal(status: u16, body: &[u8]) -> CallError {
     }
     #[derive(Deserialize)]
     struct ErrorObject {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        source: Source,
+        code: Option<String>,
+        source: Option<Source>,
     }
     #[derive(Deserialize, Default)]
     struct Source {
-        #[serde(default)]
-        pointer: String,
+        pointer: Option<String>,
     }
     match serde_json::from_slice::<Document>(body) {
         Ok(Document { errors }) if !errors.is_empty() => {
-            let problem = |error: ErrorObject| Problem { code: error.code, pointer: error.source.pointer };
+            let problem = |error: ErrorObject| Problem {
+                code: error.code.unwrap_or_default(),
+                pointer: error.source.and_then(|source| source.pointer).unwrap_or_default(),
+            };
             CallError::Refused(Refusal { status, problems: errors.into_iter().map(problem).collect() })
         }
         // Too large is too large, whoever says so.

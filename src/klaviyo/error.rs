@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::operation::Operation;
+use super::operation::{Operation, Subscription, Unsubscription};
 use crate::outcome::{Rejected, Unfinished};
 
 /// Why a call was not acknowledged. Never holds any part of what was sent or answered but Klaviyo's
@@ -101,23 +101,27 @@ impl Refusal {
         }
     }
 
-    /// Whether it leaves open which part of the request it is about.
-    pub fn is_vague(&self) -> bool {
-        let about_all = |problem: &Problem| matches!(problem.pointer.trim_end_matches('/'), "" | "/data");
-        self.problems.iter().all(about_all)
+    /// Whether one of several places in a job may be meant, although none is named. Not so for what is said
+    /// of the list that they have in common.
+    pub fn may_be_about_one_of_many(&self) -> bool {
+        self.status != 404 && !self.problems.iter().any(|problem| problem.pointer.starts_with("/data/relationships"))
     }
 
     /// Whether it is about the second of two identifiers: the phone number, or a profile found twice.
     fn is_about_an_identifier(&self) -> bool {
-        let about_phone = |problem: &Problem| problem.pointer.ends_with("/phone_number");
+        let about_phone = |problem: &Problem| {
+            problem.pointer.ends_with("/phone_number") || problem.pointer.contains("/subscriptions/sms")
+        };
         self.status == 409 || self.problems.iter().all(about_phone)
     }
 }
 
 /// A pointer as far as it is Klaviyo's: the names of properties are the merchant's, and could be anything.
 fn without_names(pointer: &str) -> String {
-    let end = pointer.find("/properties/").map_or(pointer.len(), |at| at + "/properties".len());
-    pointer.chars().take(end.min(200)).collect()
+    const NAMES: [&str; 4] = ["properties/", "append/", "unappend/", "unset/"];
+    let ends = NAMES.iter().filter_map(|before| Some(pointer.find(before)? + before.len()));
+    let end = ends.min().unwrap_or(pointer.len());
+    pointer.get(..end).unwrap_or_default().trim_end_matches('/').chars().take(200).collect()
 }
 
 impl<'a> Operation<'a> {
@@ -128,14 +132,11 @@ impl<'a> Operation<'a> {
         let profile = match &mut lesser {
             Operation::Import(profile) => profile,
             Operation::Record(event) => &mut event.profile,
-            Operation::Subscribe(it) => {
-                let had_both = it.email.is_some() && it.phone_number.take().is_some();
-                return (had_both && refusal.is_about_an_identifier()).then_some(lesser);
+            Operation::Subscribe(Subscription { who, .. }) | Operation::Unsubscribe(Unsubscription { who, .. }) => {
+                *who = who.without_sms().filter(|_| refusal.is_about_an_identifier())?;
+                return Some(lesser);
             }
-            Operation::Unsubscribe(_)
-            | Operation::AddToList(_)
-            | Operation::RemoveFromList(_)
-            | Operation::Delete(_) => return None,
+            Operation::AddToList(_) | Operation::RemoveFromList(_) | Operation::Delete(_) => return None,
         };
         let had_phone = profile.phone_number.take().is_some();
         if refusal.status != 409 {

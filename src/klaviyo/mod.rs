@@ -12,7 +12,7 @@ pub use call::{Call, PAGE};
 pub use client::{Found, Klaviyo, found};
 pub use error::{CallError, Problem, Refusal, Verdict};
 pub use operation::{
-    Event, Identity, IdentityKey, ListId, Membership, Operation, Patch, Profile, Properties, Subscription,
+    Consenter, Event, Identity, IdentityKey, ListId, Membership, Operation, Patch, Profile, Properties, Subscription,
     Unsubscription,
 };
 pub use pack::{Packed, pack, resolved};

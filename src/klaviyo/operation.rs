@@ -148,10 +148,8 @@ pub enum Properties<'a> {
 pub struct Subscription {
     /// The list that is subscribed to.
     pub list_id: ListId,
-    /// The address, when the email channel is consented to.
-    pub email: Option<String>,
-    /// The number in E.164, when the SMS channel is consented to.
-    pub phone_number: Option<String>,
+    /// Who consents to what.
+    pub who: Consenter,
     /// When consent was given, for somebody who is subscribed without being asked again (RFC 3339).
     /// `None`: Klaviyo asks as the list's double opt-in says.
     pub consented_at: Option<String>,
@@ -163,10 +161,43 @@ pub struct Unsubscription {
     /// The list that is unsubscribed from. Klaviyo unsubscribes somebody who is not on it from everything:
     /// <https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles>
     pub list_id: ListId,
-    /// The address, for the email channel.
+    /// Who takes back what.
+    pub who: Consenter,
+}
+
+/// Somebody and the channels that a consent is about, at least one.
+#[derive(Debug, Clone)]
+pub struct Consenter {
+    /// The address: also for SMS alone, so that the number's consent finds the right profile.
     pub email: Option<String>,
-    /// The number in E.164, for the SMS channel.
+    /// The number in E.164, when SMS is meant.
     pub phone_number: Option<String>,
+    /// Whether email is meant.
+    pub by_email: bool,
+}
+
+impl Consenter {
+    /// The same with the other's channels too.
+    pub fn with(self, other: Consenter) -> Self {
+        Consenter {
+            email: self.email.or(other.email),
+            phone_number: self.phone_number.or(other.phone_number),
+            by_email: self.by_email || other.by_email,
+        }
+    }
+
+    /// The same without the other's channels, if any is left.
+    pub fn without(&self, other: &Consenter) -> Option<Self> {
+        let by_email = self.by_email && !other.by_email;
+        let phone_number = self.phone_number.clone().filter(|_| other.phone_number.is_none());
+        (by_email || phone_number.is_some()).then(|| Consenter { email: self.email.clone(), phone_number, by_email })
+    }
+
+    /// The same for email alone, if email is meant and SMS too.
+    pub fn without_sms(&self) -> Option<Self> {
+        let both = self.by_email && self.phone_number.is_some();
+        both.then(|| Consenter { phone_number: None, ..self.clone() })
+    }
 }
 
 /// Somebody's place on a list.

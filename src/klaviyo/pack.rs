@@ -52,7 +52,7 @@ pub fn pack(operations: &[&Operation]) -> Vec<Packed> {
             }
             Operation::Subscribe(it) => {
                 let entry = Entry::of(index, json(&resource(Consenting::subscriber(it))));
-                let job = ListJob::Subscribe { list: it.list_id.clone(), confirmed: it.consented_at.is_some() };
+                let job = ListJob::Subscribe { list: it.list_id.clone(), historical: it.consented_at.is_some() };
                 jobs.entry(job).or_default().push(entry);
             }
             Operation::Unsubscribe(it) => {
@@ -86,7 +86,7 @@ pub fn resolved<'i>(operations: &[&Operation], id_of: impl Fn(&Identity) -> Opti
     let mut removals: BTreeMap<&ListId, Vec<(usize, &str)>> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {
         match operation {
-            Operation::Delete(identity) => {
+            Operation::Delete(identity) if identity.email.is_none() => {
                 let call = id_of(identity).map(|id| Call::delete(Some(id), identity));
                 packed.extend(call.map(|call| Packed::single(index, call)));
             }
@@ -135,7 +135,7 @@ impl Packed {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum ListJob {
     Add(ListId),
-    Subscribe { list: ListId, confirmed: bool },
+    Subscribe { list: ListId, historical: bool },
     Unsubscribe(ListId),
 }
 
@@ -143,11 +143,11 @@ impl ListJob {
     fn job(&self) -> Job {
         match self {
             ListJob::Add(list) => import_job(Some(list)),
-            ListJob::Subscribe { list, confirmed } => Job {
+            ListJob::Subscribe { list, historical } => Job {
                 path: SUBSCRIBE,
                 head: format!(
                     r#"{{"data":{{"type":"profile-subscription-bulk-create-job","attributes":{{"custom_source":"Segment",{}"profiles":{{"data":["#,
-                    if *confirmed { r#""historical_import":true,"# } else { "" },
+                    if *historical { r#""historical_import":true,"# } else { "" },
                 ),
                 tail: format!(r#"]}}}},"relationships":{{"list":{}}}}}}}"#, list_reference(list)),
                 pointer: PROFILE_PLACES,

@@ -9,7 +9,7 @@ use super::identity::Person;
 use super::integrations::Integration;
 use super::phone::Phone;
 use super::{Stop, event};
-use crate::klaviyo::{ListId, Operation, Subscription, Unsubscription};
+use crate::klaviyo::{Consenter, ListId, Operation, Subscription, Unsubscription};
 use crate::outcome::{Ignored, Note, Rejected};
 use crate::segment::json::{self, Fields};
 use crate::segment::{Message, timestamp};
@@ -35,11 +35,11 @@ pub(super) fn of_identify(
         }
         None => rules.list_id.clone()?,
     };
-    let Some(Channels { email, phone_number }) = Channels::of(person, rules) else {
+    let Some(who) = consenter(person, rules) else {
         notes.push(Note::NoConsentChannel);
         return None;
     };
-    Some(Subscription { list_id, email, phone_number, consented_at: consented_at(message, options, rules, now) })
+    Some(Subscription { list_id, who, consented_at: consented_at(message, options, rules, now) })
 }
 
 /// What a group asks for: `groupId` is a list, `traits.subscribe` says which way.
@@ -54,30 +54,23 @@ pub(super) fn of_group<'a>(
     let subscribe = wish.ok_or(Stop::Ignore(Ignored::NoSubscribeTrait))?;
     let list_id = message.group_id.as_deref().and_then(ListId::parse);
     let list_id = list_id.ok_or(Stop::Reject(Rejected::ListId))?;
-    let channels = Channels::of(person, rules).ok_or(Stop::Ignore(Ignored::NoConsentChannel))?;
-    let Channels { email, phone_number } = channels;
+    let who = consenter(person, rules).ok_or(Stop::Ignore(Ignored::NoConsentChannel))?;
     Ok(if subscribe {
         let consented_at = consented_at(message, integration.options(), rules, now);
-        Operation::Subscribe(Subscription { list_id, email, phone_number, consented_at })
+        Operation::Subscribe(Subscription { list_id, who, consented_at })
     } else {
-        Operation::Unsubscribe(Unsubscription { list_id, email, phone_number })
+        Operation::Unsubscribe(Unsubscription { list_id, who })
     })
 }
 
-/// The identifiers of the channels that the settings name; at least one.
-struct Channels {
-    email: Option<String>,
-    phone_number: Option<String>,
-}
-
-impl Channels {
-    fn of(person: &Person, rules: &Rules) -> Option<Self> {
-        let consents_to = |channel| rules.consent_channels.contains(&channel);
-        let email = person.identity.email.clone().filter(|_| consents_to(Channel::Email));
-        let phone_number = person.phone.as_ref().and_then(Phone::number).filter(|_| consents_to(Channel::Sms));
-        let phone_number = phone_number.map(str::to_owned);
-        (email.is_some() || phone_number.is_some()).then_some(Channels { email, phone_number })
-    }
+/// The person with the channels that the settings name and there is an identifier for.
+fn consenter(person: &Person, rules: &Rules) -> Option<Consenter> {
+    let means = |channel| rules.consent_channels.contains(&channel);
+    let email = person.identity.email.clone();
+    let phone_number = person.phone.as_ref().and_then(Phone::number).filter(|_| means(Channel::Sms));
+    let by_email = email.is_some() && means(Channel::Email);
+    let phone_number = phone_number.map(str::to_owned);
+    (by_email || phone_number.is_some()).then_some(Consenter { email, phone_number, by_email })
 }
 
 /// When consent was given, for somebody who need not be asked: the message's time. Klaviyo refuses a

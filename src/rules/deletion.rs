@@ -1,7 +1,7 @@
 //! Deletion: <https://www.twilio.com/docs/segment/privacy/user-deletion-and-suppression>
 
 use super::Stop;
-use super::identity::email;
+use super::identity::{EXTERNAL_ID_CHARACTERS, email};
 use crate::klaviyo::{Identity, Operation};
 use crate::outcome::Rejected;
 use crate::segment::Message;
@@ -12,6 +12,9 @@ pub(super) fn of<'a>(message: &Message<'a>) -> Result<Operation<'a>, Stop> {
     let user_id = message.user_id.clone().ok_or(Stop::Reject(Rejected::DeletionUnresolved))?;
     Ok(Operation::Delete(match email(&user_id) {
         Some(email) => Identity { email: Some(email), external_id: None },
+        None if user_id.chars().count() > EXTERNAL_ID_CHARACTERS => {
+            return Err(Stop::Reject(Rejected::DeletionUnresolved));
+        }
         None => Identity { email: None, external_id: Some(user_id) },
     }))
 }

@@ -49,7 +49,9 @@ fn properties<'a>(message: &Message<'a>, rules: &Rules) -> Result<Properties<'a>
     };
     limits::check(raw, message.properties.len()).map_err(Stop::Reject)?;
     let names = match message.event.as_deref() {
-        Some(event) if rules.klaviyo_property_names => klaviyo_names::of_event(event, &message.properties),
+        Some(event) if rules.klaviyo_property_names && raw.get().len() < limits::ROOMY_BYTES => {
+            klaviyo_names::of_event(event, &message.properties)
+        }
         _ => Fields::default(),
     };
     if names.is_empty() {

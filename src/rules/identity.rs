@@ -9,7 +9,7 @@ use crate::segment::{Kind, Message};
 use crate::settings::Rules;
 
 /// Klaviyo takes external ids up to this many characters.
-const EXTERNAL_ID_CHARACTERS: usize = 255;
+pub(super) const EXTERNAL_ID_CHARACTERS: usize = 255;
 
 /// Somebody, as far as a message tells.
 pub(super) struct Person<'a> {
@@ -22,11 +22,12 @@ pub(super) struct Person<'a> {
 impl<'a> Person<'a> {
     /// The person, or the rule that says the message cannot be told from anybody's.
     pub(super) fn read(message: &Message<'a>, rules: &Rules) -> Result<Self, Stop> {
-        let country = rules.default_country;
-        let phone = match message.kind {
-            Kind::Identify => phone::read(&message.traits, country),
-            _ => phone::read(&message.context_traits, country).or_else(|| phone::read(&message.properties, country)),
+        let sources: &[&Fields] = match message.kind {
+            Kind::Identify => &[&message.traits],
+            Kind::Group => &[&message.traits, &message.context_traits],
+            _ => &[&message.context_traits, &message.properties],
         };
+        let phone = phone::read(sources, rules.default_country);
         Ok(Person { identity: identity(message, rules)?, phone })
     }
 }

@@ -30,6 +30,9 @@ pub(super) fn check(properties: &RawValue, count: usize) -> Result<(), Rejected>
     if json.len() < ELEMENTS * 2 && opened() <= LEVELS { Ok(()) } else { Measure::default().walk(json.as_bytes()) }
 }
 
+/// Properties below this have room for Klaviyo's names, which repeat part of them.
+pub(super) const ROOMY_BYTES: usize = EVENT_BYTES / 2;
+
 /// A walk over JSON that is known to be valid. It needs no recursion, so nothing can be nested too
 /// deeply for it.
 #[derive(Default)]

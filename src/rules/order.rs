@@ -9,12 +9,15 @@ use super::event::{currency, unique_id};
 use super::product::{Product, lines};
 use super::{klaviyo_names, limits};
 use crate::klaviyo::{Event, Properties};
-use crate::segment::Message;
 use crate::segment::json::Fields;
+use crate::segment::{Kind, Message};
 use crate::settings::Rules;
 
 /// The metric of an order's lines.
 const ORDERED_PRODUCT: &str = "Ordered Product";
+
+/// What all lines together may repeat of their order.
+const SHARED_BYTES: usize = 4_000_000;
 
 /// Where an order's id stands.
 pub(super) const ORDER_ID: [&str; 4] = ["order_id", "orderId", "event_id", "eventId"];
@@ -32,7 +35,7 @@ pub(super) enum Order {
 impl Order {
     /// What the message says of an order, if it is about one.
     pub(super) fn of(message: &Message) -> Option<Self> {
-        match message.event.as_deref()? {
+        match message.event.as_deref().filter(|_| message.kind == Kind::Track)? {
             "Order Completed" => Some(Order::Completed),
             "Order Cancelled" | "Order Refunded" => Some(Order::Undone),
             _ => None,
@@ -56,8 +59,8 @@ pub(super) fn events<'a>(order: Event<'a>, message: &Message<'a>, rules: &Rules)
         return vec![order];
     }
     let lines = lines(&message.properties);
-    // The other lines are not repeated in each.
-    let shared = message.properties.without("products");
+    // The other lines are not repeated in each, and what is repeated must not outgrow the order itself.
+    let shared = message.properties.without("products").within(SHARED_BYTES / lines.len().max(1));
     let mut taken = HashSet::with_capacity(lines.len());
     let mut events = Vec::with_capacity(lines.len() + 1);
     for (index, line) in lines {

@@ -39,8 +39,8 @@ impl<'a> Phone<'a> {
 pub(super) const KEYS: [&str; 3] = ["phone", "phoneNumber", "phone_number"];
 
 /// The phone number among these traits or properties: the first that can be read, else what is there.
-pub(super) fn read<'a>(fields: &Fields<'a>, country: Option<Region>) -> Option<Phone<'a>> {
-    let given = || KEYS.iter().filter_map(|key| fields.raw(key));
+pub(super) fn read<'a>(sources: &[&Fields<'a>], country: Option<Region>) -> Option<Phone<'a>> {
+    let given = || sources.iter().flat_map(|fields| KEYS.iter().filter_map(|key| fields.raw(key)));
     let number = given().find_map(|raw| e164(&json::text(raw)?, country)).map(Phone::Number);
     let unreadable = || given().find(|raw| !json::is_blank(raw)).map(Phone::Unreadable);
     let cleared = || given().find(|raw| json::is_null(raw)).map(|_| Phone::Cleared);

@@ -26,6 +26,20 @@ pub enum Json<'a> {
     Null,
 }
 
+impl Json<'_> {
+    /// About how many bytes it is as JSON.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Json::Raw(raw) => raw.get().len(),
+            Json::Text(text) => text.len() + 2,
+            Json::Number(_) => 16,
+            Json::Null => 4,
+            Json::Object(fields) => fields.bytes() + 2,
+            Json::List(values) => values.iter().map(|value| value.bytes() + 1).sum::<usize>() + 2,
+        }
+    }
+}
+
 /// One level of a JSON object in the order it was written. Values stay raw until a rule asks.
 #[derive(Debug, Clone, Default)]
 pub struct Fields<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
@@ -97,6 +111,23 @@ impl<'a> Fields<'a> {
     /// The same without `key`.
     pub fn without(&self, key: &str) -> Fields<'a> {
         Fields(self.0.iter().filter(|(name, _)| name != key).cloned().collect())
+    }
+
+    /// About how many bytes it is as JSON.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.bytes() + 4).sum()
+    }
+
+    /// The fields that fit into so many bytes; one that does not makes room for the next.
+    pub fn within(self, mut bytes: usize) -> Fields<'a> {
+        let fits = |(key, value): &(Cow<str>, Json)| match bytes.checked_sub(key.len() + value.bytes() + 4) {
+            Some(left) => {
+                bytes = left;
+                true
+            }
+            None => false,
+        };
+        Fields(self.0.into_iter().filter(fits).collect())
     }
 
     /// Keeps the first `most` keys.

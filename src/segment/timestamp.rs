@@ -13,7 +13,7 @@ const MILLISECONDS: &[FormatItem] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// Epoch numbers below this are seconds (it is the year 5138), others milliseconds (it is 1973).
-const FIRST_MILLISECOND: i128 = 100_000_000_000;
+const FIRST_MILLISECOND: u128 = 100_000_000_000;
 
 /// RFC 3339 of any precision, epoch milliseconds or epoch seconds, as a number or as text.
 pub fn read(raw: &RawValue) -> Option<OffsetDateTime> {
@@ -26,7 +26,7 @@ pub fn read(raw: &RawValue) -> Option<OffsetDateTime> {
         return None;
     }
     let epoch: i128 = whole.parse().ok()?;
-    let per_unit: i128 = if epoch.abs() < FIRST_MILLISECOND { 1_000_000_000 } else { 1_000_000 };
+    let per_unit: i128 = if epoch.unsigned_abs() < FIRST_MILLISECOND { 1_000_000_000 } else { 1_000_000 };
     let part = format!("0.{fraction}0").parse::<f64>().ok()? * per_unit as f64;
     let nanoseconds = epoch.checked_mul(per_unit)?.checked_add(part as i128)?;
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()

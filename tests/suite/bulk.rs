@@ -314,3 +314,120 @@ async fn five_thousand_brackets_cost_only_their_own_message() {
     assert_eq!(reasons, [(1, "nested_too_deeply"), (2, "not_a_message")]);
     assert_eq!(shop.send_raw(&brackets).await.status, 400);
 }
+
+/// A group message about one list: whether to subscribe, and the person's phone if SMS is meant too.
+fn wish(subscribe: bool, phone: Option<&str>) -> Value {
+    json!({"type": "group", "groupId": "Y6nRLr", "userId": "s@klaviyo-demo.com", "timestamp": "2026-11-20T10:00:00Z",
+        "traits": {"subscribe": subscribe, "phone": phone}})
+}
+
+#[tokio::test]
+async fn the_last_wish_counts_for_each_channel_by_itself() {
+    const PHONE: Option<&str> = Some("+15005550006");
+    for (wishes, email, sms) in [
+        ([wish(false, PHONE), wish(false, None)], Some(false), Some(false)),
+        ([wish(false, PHONE), wish(true, None)], Some(true), Some(false)),
+        ([wish(true, PHONE), wish(false, None)], Some(false), Some(true)),
+        ([wish(true, None), wish(false, PHONE)], Some(false), Some(false)),
+        ([wish(true, None), wish(true, PHONE)], Some(true), Some(true)),
+    ] {
+        let shop = Shop::open(&[PATIENT, ("GROUP_LISTS", "true"), ("CONSENT_CHANNELS", "email,sms")]).await;
+        assert_eq!(shop.send(&wishes.clone().into()).await.report.delivered, 2);
+        let held = shop.standin.held();
+        let last = |is_sms: bool| {
+            held.account.consents.iter().rfind(|it| it.phone_number.is_some() == is_sms).map(|it| it.subscribed)
+        };
+        assert_eq!((last(false), last(true)), (email, sms), "{wishes:?}");
+    }
+}
+
+#[tokio::test]
+async fn somebody_who_asks_to_be_forgotten_is_not_written_to() {
+    let shop = Shop::open(&[PATIENT, ("HONOR_DELETIONS", "true"), ("LIST_ID", "Y6nRLr")]).await;
+    let email = "s@klaviyo-demo.com";
+    let mut track = track("m1", &json!({}));
+    track["context"]["traits"]["email"] = json!(email);
+    let batch = json!([of(email.into(), json!({})), {"type": "delete", "userId": email}, track]);
+    assert_eq!(shop.send(&batch).await.report.delivered, 3);
+    assert_eq!(shop.paths().last().map(String::as_str), Some("/api/data-privacy-deletion-jobs"));
+    assert_eq!(shop.standin.held().account.consents.len(), 0);
+}
+
+#[tokio::test]
+async fn an_address_used_as_an_id_is_not_taken_for_the_address() {
+    let shop = Shop::open(&[PATIENT, ("ENFORCE_EMAIL", "false")]).await;
+    let of =
+        |email: Option<&str>| json!({"type": "identify", "userId": "old@klaviyo-demo.com", "traits": {"email": email}});
+    assert_eq!(shop.send(&json!([of(Some("new@klaviyo-demo.com")), of(None)])).await.report.delivered, 2);
+    let held = shop.standin.held();
+    let mut emails: Vec<_> = held.account.profiles.iter().map(|profile| profile["email"].as_str().unwrap()).collect();
+    emails.sort_unstable();
+    assert_eq!(emails, ["new@klaviyo-demo.com", "old@klaviyo-demo.com"]);
+}
+
+#[tokio::test]
+async fn one_id_with_two_addresses_keeps_segment_s_order() {
+    let shop = Shop::open(&[PATIENT, ("ENFORCE_EMAIL", "false")]).await;
+    let batch: Value =
+        ["a", "b", "c"].iter().map(|name| of(format!("{name}@klaviyo-demo.com"), json!({"name": name}))).collect();
+    assert_eq!(shop.send(&batch).await.report.delivered, 3);
+    let held = shop.standin.held();
+    assert_eq!((held.account.profiles.len(), &held.account.profiles[0]["email"]), (1, &json!("c@klaviyo-demo.com")));
+}
+
+#[tokio::test]
+async fn what_is_too_large_together_goes_apart() {
+    let shop = Shop::open(&[PATIENT]).await;
+    let part = |name: &str| of("s@klaviyo-demo.com".into(), json!({ name: "x".repeat(60_000) }));
+    assert_eq!(shop.send(&json!([part("one"), part("two")])).await.report.delivered, 2);
+    let held = shop.standin.held();
+    assert_eq!((held.calls.len(), held.account.profiles[0]["properties"].as_object().unwrap().len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_job_refused_as_a_whole_is_halved_until_the_one_is_found() {
+    let shop = Shop::open(&[PATIENT]).await;
+    let whole = "/data/attributes/events-bulk-create/data";
+    shop.standin.held().faults.push(refusal(EVENT_JOBS, &[whole], 1));
+    assert_eq!(shop.send(&tracks(100)).await.report.delivered, 100);
+    assert_eq!(shop.paths(), [EVENT_JOBS; 3]);
+}
+
+#[tokio::test]
+async fn one_subscription_job_that_is_throttled_holds_back_the_next() {
+    let shop = Shop::open(&[("DELIVERY_BUDGET_MS", "2000")]).await;
+    let to = |n: usize, list: &str| {
+        let mut message = of(format!("p{n}@klaviyo-demo.com"), json!({}));
+        message["integrations"] = json!({"Klaviyo": {"listId": list}});
+        message
+    };
+    let symptom = Symptom::Answer { status: 429, retry_after: Some(120), body: Value::Null };
+    shop.standin.held().faults.push(Fault { symptom, ..Fault::status(SUBSCRIBE, 429, 1) });
+    let batch = json!([to(1, "LISTA1"), to(2, "LISTB2")]);
+    let answer = shop.send(&batch).await;
+    assert_eq!((answer.status, answer.retry, shop.standin.held().account.consents.len()), (429, 2, 0));
+    assert_eq!(shop.send(&batch).await.status, 200);
+    assert_eq!(shop.standin.held().account.consents.len(), 2, "each asked once");
+}
+
+#[tokio::test]
+async fn sms_consent_names_the_person_by_address_too() {
+    let shop = Shop::open(&[PATIENT, ("LIST_ID", "Y6nRLr"), ("CONSENT_CHANNELS", "sms")]).await;
+    shop.send(&of("s@klaviyo-demo.com".into(), json!({"phone": "+15005550006"}))).await;
+    let held = shop.standin.held();
+    let person = &held.calls[1].body["data"]["attributes"]["profiles"]["data"][0]["attributes"];
+    assert_eq!((&person["email"], &person["phone_number"]), (&json!("s@klaviyo-demo.com"), &json!("+15005550006")));
+    assert_eq!(person["subscriptions"].as_object().unwrap().keys().collect::<Vec<_>>(), ["sms"]);
+}
+
+#[tokio::test]
+async fn a_large_order_does_not_grow_with_its_lines() {
+    let shop = Shop::open(&[PATIENT]).await;
+    let mut large = order("R1", 500);
+    large["properties"]["copy"] = json!(vec!["x".repeat(1_000); 300]);
+    assert_eq!(shop.send(&large).await.report.delivered, 1);
+    let held = shop.standin.held();
+    let bytes: usize = held.calls.iter().map(|call| call.body.to_string().len()).sum();
+    assert!(bytes < 6_000_000, "{bytes}");
+    assert_eq!(held.account.events.len(), 501);
+}

@@ -287,3 +287,12 @@ async fn a_panic_answers_500_and_the_next_delivery_works() {
     shop.standin.held().queues.insert(RETRY_QUEUE.to_owned(), letters);
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 1, "the records of an invocation that fails all stay");
 }
+
+#[tokio::test]
+async fn a_klaviyo_that_takes_its_time_is_waited_for() {
+    let shop = Shop::open(&[]).await;
+    let slow = Fault { delay: Duration::from_millis(2_300), applied: true, ..Fault::status(EVENTS, 202, 9) };
+    shop.standin.held().faults.push(slow);
+    let answer = shop.send(&track("m1", &json!({}))).await;
+    assert_eq!((answer.status, shop.events()), (200, 1), "a second try may be as slow as Klaviyo is");
+}

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::super::operation::{Subscription, Unsubscription};
+use super::super::operation::{Consenter, Subscription, Unsubscription};
 
 /// The attributes of somebody who subscribes, or takes a subscription back.
 #[derive(Serialize)]
@@ -37,20 +37,18 @@ struct Consent<'o> {
 
 impl<'o> Consenting<'o> {
     pub(in super::super) fn subscriber(subscription: &'o Subscription) -> Self {
-        let Subscription { email, phone_number, consented_at, .. } = subscription;
-        let consent = Consent { consent: "SUBSCRIBED", consented_at: consented_at.as_deref() };
-        Consenting::new(email.as_deref(), phone_number.as_deref(), consent)
+        let consented_at = subscription.consented_at.as_deref();
+        Consenting::new(&subscription.who, Consent { consent: "SUBSCRIBED", consented_at })
     }
 
     pub(in super::super) fn unsubscriber(unsubscription: &'o Unsubscription) -> Self {
-        let Unsubscription { email, phone_number, .. } = unsubscription;
-        let consent = Consent { consent: "UNSUBSCRIBED", consented_at: None };
-        Consenting::new(email.as_deref(), phone_number.as_deref(), consent)
+        Consenting::new(&unsubscription.who, Consent { consent: "UNSUBSCRIBED", consented_at: None })
     }
 
-    /// A channel is spoken for by the identifier that it needs.
-    fn new(email: Option<&'o str>, phone_number: Option<&'o str>, marketing: Consent<'o>) -> Self {
-        let of = |identifier: Option<&str>| identifier.map(|_| Marketing { marketing });
-        Consenting { email, phone_number, subscriptions: Channels { email: of(email), sms: of(phone_number) } }
+    fn new(who: &'o Consenter, marketing: Consent<'o>) -> Self {
+        let meant = |is_meant: bool| is_meant.then_some(Marketing { marketing });
+        let (email, phone_number) = (who.email.as_deref(), who.phone_number.as_deref());
+        let subscriptions = Channels { email: meant(who.by_email), sms: meant(phone_number.is_some()) };
+        Consenting { email, phone_number, subscriptions }
     }
 }
