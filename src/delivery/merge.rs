@@ -81,15 +81,11 @@ impl<'a> Stages<'a> {
         let mut stages = Stages::default();
         for group in groups {
             let take = |index: usize| Some((index, operations.get_mut(index)?.take()?));
-            let mut wave = 0;
-            for item in fold(group.into_iter().filter_map(take)) {
-                let is_import = matches!(item.operation, Operation::Import(_));
-                if is_import && wave > 0 {
-                    stages.chain(wave - 1, item);
-                } else {
-                    stages.push(item);
+            for (link, item) in fold(group.into_iter().filter_map(take)).into_iter().enumerate() {
+                match (&item.operation, link.checked_sub(1)) {
+                    (Operation::Import(_), Some(wave)) => stages.chain(wave, item),
+                    _ => stages.push(item),
                 }
-                wave += 1;
             }
         }
         stages.forget();
@@ -168,11 +164,11 @@ fn fold<'a>(group: impl Iterator<Item = (usize, Operation<'a>)>) -> Vec<Item<'a>
     for (index, operation) in group {
         let apart = match items.last_mut() {
             Some(last) => match combine(&mut last.operation, operation) {
-                Ok(()) => {
+                None => {
                     last.covers.push(index);
                     continue;
                 }
-                Err(apart) => apart,
+                Some(apart) => apart,
             },
             None => operation,
         };
@@ -182,11 +178,11 @@ fn fold<'a>(group: impl Iterator<Item = (usize, Operation<'a>)>) -> Vec<Item<'a>
 }
 
 /// Takes `later` into `earlier`, or gives back what has to be done by itself.
-fn combine<'a>(earlier: &mut Operation<'a>, later: Operation<'a>) -> Result<(), Operation<'a>> {
+fn combine<'a>(earlier: &mut Operation<'a>, later: Operation<'a>) -> Option<Operation<'a>> {
     match (earlier, later) {
         (Operation::Import(earlier), Operation::Import(later)) => {
             if !can_merge(earlier, &later) {
-                return Err(Operation::Import(later));
+                return Some(Operation::Import(later));
             }
             earlier.merge(later);
         }
@@ -203,14 +199,14 @@ fn combine<'a>(earlier: &mut Operation<'a>, later: Operation<'a>) -> Result<(), 
             (Some(before), Some(now)) => match before.without(now) {
                 Some(left) => {
                     set_who(wish, left);
-                    return Err(later);
+                    return Some(later);
                 }
                 None => *wish = later,
             },
             _ => *wish = later,
         },
     }
-    Ok(())
+    None
 }
 
 fn who<'o>(operation: &'o Operation<'_>) -> Option<&'o Consenter> {
