@@ -70,6 +70,16 @@ class Rig:
         return program
 
     def __enter__(self):
+        try:
+            return self.open()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_):
+        self.close()
+
+    def open(self):
         aws, klaviyo, emulator, runtime = (free_port() for _ in range(4))
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.start("moto_server", "-H", "127.0.0.1", "-p", aws, **quiet)
@@ -89,10 +99,10 @@ class Rig:
             "AWS_ENDPOINT_URL": endpoint, "SECRET_ID": "segment-klaviyo", "KLAVIYO_BASE_URL": f"http://127.0.0.1:{klaviyo}",
         }
         LOG.parent.mkdir(parents=True, exist_ok=True)
-        self.log = LOG.open("wb")
+        log = LOG.open("wb")
         self.start(EMULATOR, "--runtime-interface-emulator-address", f"127.0.0.1:{emulator}",
                    "--runtime-api-address", f"127.0.0.1:{runtime}", self.bootstrap,
-                   stdout=self.log, stderr=self.log, env=os.environ | environment | self.settings)
+                   stdout=log, stderr=log, env=os.environ | environment | self.settings)
         self.url = f"http://127.0.0.1:{emulator}/2015-03-31/functions/function/invocations"
         for _ in range(100):
             with socket.socket() as it:
@@ -101,11 +111,10 @@ class Rig:
             time.sleep(0.1)
         raise SystemExit("the emulator does not start")
 
-    def __exit__(self, *_):
+    def close(self):
         for program in self.programs:
             program.terminate()
             program.wait(timeout=10)
-        self.log.close()
 
     def invoke(self, event):
         """Status and report of one delivery, the calls it made, and the seconds it took."""

@@ -31,6 +31,24 @@ def order(n, lines):
     return track(n, event="Order Completed", order_id=f"R{n}", total=100, products=products)
 
 
+def group(n, subscribe):
+    return message("group", n, f"p{n}@klaviyo-demo.com", groupId="Y6nRLr", traits={"subscribe": subscribe},
+                   userId=f"p{n}@klaviyo-demo.com")
+
+
+def audience(n, event):
+    audience = track(n, event=event)
+    audience["context"]["personas"] = {"computation_class": "audience", "external_audience_id": "AUD001"}
+    return audience
+
+
+def patched(n):
+    options = {"Klaviyo": {"fieldsToUnset": ["old"], "fieldsToAppend": {"skus": ["A"]}, "fieldsToUnappend": {"skus": "B"}}}
+    return identify(n) | {"integrations": options}
+
+
+SETTINGS = {"GROUP_LISTS": "true", "AUDIENCE_LISTS": "true", "HONOR_DELETIONS": "true"}
+
 # What is sent, the most calls, and what Klaviyo must hold afterwards: events, profiles, consents.
 CASES = {
     "4,000 events": ([track(n) for n in range(4000)], 5, (4000, 4000, 0)),
@@ -42,12 +60,18 @@ CASES = {
     "20 identifies of 1 person": ([identify(n, "sarah@klaviyo-demo.com") for n in range(20)], 1, (0, 1, 0)),
     "60 events of which 2 differ": ([track(n % 2) for n in range(60)], 2, (2, 2, 0)),
     "1 event": ([track(0)], 1, (1, 1, 0)),
+    "300 subscriptions by group": ([group(n, True) for n in range(300)], 1, (0, 300, 300)),
+    "300 unsubscriptions by group": ([group(n, False) for n in range(300)], 3, (0, 0, 300)),
+    "200 entries to an audience": ([audience(n, "Audience Entered") for n in range(200)], 1, (0, 200, 0)),
+    "200 exits, nobody known": ([audience(n, "Audience Exited") for n in range(200)], 4, (0, 0, 0)),
+    "2 deletions": ([{"type": "delete", "userId": f"p{n}@klaviyo-demo.com"} for n in range(2)], 2, (0, 0, 0)),
+    "50 identifies with changes": ([patched(n) for n in range(50)], 1, (0, 50, 0)),
 }
 
 
 def check(bootstrap):
     print(f"{'':32} calls  seconds  most bytes  peak MiB")
-    with Rig(bootstrap, latency_ms=60) as rig:
+    with Rig(bootstrap, latency_ms=60, **SETTINGS) as rig:
         # The first invocation starts the function.
         rig.invoke(signed([track(0)]))
         for name, (messages, most_calls, expected) in CASES.items():

@@ -12,7 +12,7 @@ use segment_klaviyo::{ingress, telemetry::Log};
 #[derive(serde::Serialize)]
 #[serde(untagged)]
 enum Response {
-    Http(ApiGatewayProxyResponse),
+    Http(Box<ApiGatewayProxyResponse>),
     Records(FailedRecords),
 }
 
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
             time_left: Some(deadline.duration_since(SystemTime::now()).unwrap_or_default()),
         };
         Ok::<_, Error>(match destination.handle(&event.payload, invocation).await? {
-            Reply::Http(answer) => Response::Http(answer.into_response()),
+            Reply::Http(answer) => Response::Http(Box::new(answer.into_response())),
             Reply::Records(failed) => Response::Records(failed),
         })
     };
