@@ -1,6 +1,6 @@
 """The built function under Lambda's own Runtime Interface Emulator, between stand-ins for AWS and Klaviyo.
 
-Secrets Manager is moto. Klaviyo is a sandbox that checks every request against Klaviyo's OpenAPI
+Secrets Manager and SQS are moto. Klaviyo is a sandbox that checks every request against Klaviyo's OpenAPI
 description, when it lies beside the project; elsewhere the checks that need it say so and end.
 """
 
@@ -60,9 +60,9 @@ def signed(messages):
 class Rig:
     """The function and what it talks to; every program that is started here is ended here."""
 
-    def __init__(self, bootstrap, latency_ms=0, **settings):
+    def __init__(self, bootstrap, latency_ms=0, queues=False, **settings):
         self.bootstrap = pathlib.Path(bootstrap).resolve()
-        self.latency_ms, self.settings, self.programs = latency_ms, settings, []
+        self.latency_ms, self.queues, self.settings, self.programs = latency_ms, queues, settings, []
 
     def start(self, *command, **options):
         program = subprocess.Popen([str(part) for part in command], **options)
@@ -98,6 +98,11 @@ class Rig:
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": endpoint, "SECRET_ID": "segment-klaviyo", "KLAVIYO_BASE_URL": f"http://127.0.0.1:{klaviyo}",
         }
+        if self.queues:
+            self.sqs = session.client("sqs", endpoint_url=endpoint)
+            self.retry_queue = self.sqs.create_queue(QueueName="retry")["QueueUrl"]
+            self.dead_letters = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
+            environment |= {"RETRY_QUEUE_URL": self.retry_queue, "DEAD_LETTER_QUEUE_URL": self.dead_letters}
         LOG.parent.mkdir(parents=True, exist_ok=True)
         log = LOG.open("wb")
         self.start(EMULATOR, "--runtime-interface-emulator-address", f"127.0.0.1:{emulator}",

@@ -92,4 +92,5 @@ def check(bootstrap):
                 assert held["profiles"][0]["properties"]["n"] == 19, "the last value wins"
 
 
-only_with_sandbox(check)
+if __name__ == "__main__":
+    only_with_sandbox(check)

@@ -49,6 +49,49 @@ impl Fault {
     }
 }
 
+/// A Klaviyo that fails at random, the same way for the same seed and order of requests.
+#[derive(Debug)]
+pub struct Chaos {
+    random: fastrand::Rng,
+    /// How many of a hundred requests go wrong.
+    percent: u8,
+}
+
+impl Chaos {
+    /// Chaos of this seed.
+    pub fn new(seed: u64, percent: u8) -> Self {
+        Chaos { random: fastrand::Rng::with_seed(seed), percent }
+    }
+
+    /// What goes wrong with the next request, if anything.
+    pub(super) fn next(&mut self) -> Option<Fault> {
+        if self.random.u8(0..100) >= self.percent {
+            return None;
+        }
+        let answer = |status, retry_after| Symptom::Answer { status, retry_after, body: Value::Null };
+        let symptom = match self.random.u8(0..6) {
+            0 => answer(429, None),
+            1 => answer(429, Some(self.random.u64(0..3))),
+            2 => answer(500, None),
+            3 => answer(503, None),
+            _ => Symptom::Drop,
+        };
+        let throttles = matches!(symptom, Symptom::Answer { status: 429, .. });
+        let hangs = self.random.u8(0..20) == 0;
+        Some(Fault {
+            path: "",
+            times: 1,
+            delay: if hangs { HANG } else { Duration::ZERO },
+            // Who throttles has done nothing; of the rest, some is done and the acknowledgement lost.
+            applied: !throttles && self.random.bool(),
+            symptom,
+        })
+    }
+}
+
+/// Longer than a delivery has in a run with chaos.
+const HANG: Duration = Duration::from_millis(1_500);
+
 impl Fault {
     /// Klaviyo asks to come back in two minutes.
     pub(super) fn busy() -> Self {

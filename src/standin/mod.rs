@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use account::{Account, Consent, Event};
-pub use faults::{Fault, Symptom};
+pub use faults::{Chaos, Fault, Symptom};
 
 /// The key that the stand-in's Klaviyo accepts, unless the secret names another.
 pub const API_KEY: &str = "pk_local_not_a_real_key";
@@ -65,6 +65,10 @@ pub struct Held {
     pub account: Account,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Klaviyo fails at random.
+    pub chaos: Option<Chaos>,
+    /// Consents that were recorded although the function was told otherwise, or nothing.
+    pub unacknowledged_consents: usize,
     /// After so many more requests Klaviyo asks for two minutes, for all paths or one.
     pub accept_then_throttle: Option<usize>,
     /// The one path that this is about.
@@ -110,6 +114,8 @@ impl StandIn {
             calls: Vec::new(),
             account: Account::default(),
             faults: Vec::new(),
+            chaos: None,
+            unacknowledged_consents: 0,
             accept_then_throttle: None,
             throttle_only: None,
             refuse_bodies_with: None,
@@ -200,7 +206,10 @@ async fn serve(
     let fault = match (refused, throttled) {
         (true, _) => Some(Fault::status("", 400, 1)),
         (_, true) => Some(Fault::busy()),
-        _ => faults::next(&mut lock(&held).faults, uri.path()),
+        _ => {
+            let mut held = lock(&held);
+            faults::next(&mut held.faults, uri.path()).or_else(|| held.chaos.as_mut()?.next())
+        }
     };
     if let Some(Fault { delay, .. }) = &fault {
         tokio::time::sleep(*delay).await;
@@ -208,6 +217,7 @@ async fn serve(
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
     let is_reached = fault.as_ref().is_none_or(|fault| fault.applied);
     let mut reply = Reply::new(0, Value::Null);
+    let consents = lock(&held).account.consents.len();
     if is_reached {
         let forward_to = lock(&held).forward_to.clone();
         reply = match forward_to {
@@ -217,6 +227,8 @@ async fn serve(
     }
     if let Some(fault) = fault {
         reply = fault.symptom.reply();
+        let mut held = lock(&held);
+        held.unacknowledged_consents += held.account.consents.len() - consents;
     }
     let (method, path) = (method.to_string(), uri.to_string());
     let recorded = Recorded { method, path, body: json, status: reply.status, answer: reply.body.clone() };

@@ -14,6 +14,7 @@ mod support;
 mod agreement;
 mod bootstrap;
 mod bulk;
+mod chaos;
 mod delivery;
 mod faults;
 mod properties;
