@@ -1,5 +1,7 @@
 //! One invocation, from event to answer.
 
+mod process;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,23 +14,20 @@ use tokio::time::Instant;
 
 use crate::answer::{self, Answer, Refused};
 use crate::aws::{self, Aws};
-use crate::batch::{self, Ended, Parcel};
-use crate::delivery::Delivery;
+use crate::batch::{Ended, Parcel};
 use crate::ingress::{Event, LambdaEvent, NotForUs, Record, Request};
 use crate::klaviyo::{Klaviyo, revision};
-use crate::outcome::{Outcome, Unfinished};
+use crate::outcome::Outcome;
 use crate::queue::{Entry, Queue};
 use crate::secrets::{Doubt, SecretError, Secrets};
 use crate::segment;
 use crate::settings::{Settings, SettingsError};
 use crate::signature::{self, Unverified, Verified};
 use crate::telemetry::{self, Log};
+use process::Sender;
 
 /// Kept of Lambda's own time for the answer to get out.
 const LAMBDA_MARGIN: Duration = Duration::from_millis(300);
-
-/// The part of a delivery's time that is kept for writing queues.
-const QUEUE_PART: u32 = 6;
 
 /// Why the function does not start.
 #[derive(Debug, Error)]
@@ -156,7 +155,7 @@ impl Destination {
         };
         let now = OffsetDateTime::now_utc();
         let parcels: Vec<_> = elements.into_iter().map(|raw| Parcel::new(raw, now)).collect();
-        let mut ended = self.process(&parcels, deadline, self.retry_queue.as_ref(), line).await;
+        let mut ended = self.process(&parcels, Sender::Segment, deadline, line).await;
         self.bury(&parcels, &mut ended, deadline).await;
         let answer = Answer::ended(&ended);
         self.log_ended(&ended, line);
@@ -198,78 +197,15 @@ impl Destination {
         }
         // What gets no further stays as the record it is; what does is a new entry, so that nothing of it is
         // done again.
-        let mut ended = self.process(&parcels, deadline, None, line).await;
+        let mut ended = self.process(&parcels, Sender::Queue, deadline, line).await;
         let advanced = |(parcel, ended): (&Parcel, &Ended)| ended.done.len() > parcel.done.len();
         let advanced: Vec<bool> = parcels.iter().zip(&ended).map(advanced).collect();
-        if let Some(queue) = &self.retry_queue {
-            keep(queue, &parcels, &mut ended, deadline, |index| advanced.get(index) == Some(&true)).await;
-        }
+        self.keep(&parcels, &mut ended, &advanced, deadline).await;
         self.bury(&parcels, &mut ended, deadline).await;
         self.log_ended(&ended, line);
         let stays = |(id, ended): (&'r str, &Ended)| matches!(ended.outcome, Outcome::Retry(_)).then_some(id);
         failed.extend(ids.into_iter().zip(&ended).filter_map(stays));
         failed
-    }
-
-    /// Applies the rules and does what they decide. What cannot be done now is put into `queue`.
-    async fn process(
-        &self,
-        parcels: &[Parcel<'_>],
-        deadline: Instant,
-        queue: Option<&Queue>,
-        line: &mut telemetry::Delivery,
-    ) -> Vec<Ended> {
-        let batch::Decided { mut ended, work } = batch::decide(parcels, &self.settings.rules);
-        let labels: Vec<_> = work.iter().map(|work| (work.message, work.operation.label())).collect();
-        let calling = Instant::now();
-        let kept = if self.dead_letters.is_some() || self.retry_queue.is_some() {
-            deadline.saturating_duration_since(calling) / QUEUE_PART
-        } else {
-            Duration::ZERO
-        };
-        let delivery = Delivery::new(&self.klaviyo, &self.secrets, deadline - kept);
-        let partial = delivery.before_subscriptions(work).await;
-
-        // A message that is not finished now is not subscribed now. Without a queue Segment resends the whole
-        // delivery, so then no message is.
-        let mut so_far = ended.clone();
-        batch::account(&mut so_far, &labels, &partial.results);
-        let hindered = |ended: &Ended| matches!(ended.outcome, Outcome::Retry(cause) if cause != Unfinished::HeldBack);
-        let hindered: Vec<bool> = so_far.iter().map(hindered).collect();
-        let all_wait = self.retry_queue.is_none() && hindered.contains(&true);
-        if let Some(queue) = queue {
-            keep(queue, parcels, &mut so_far, deadline, |index| hindered.get(index) == Some(&true)).await;
-        }
-        let unkept = so_far
-            .iter()
-            .zip(&hindered)
-            .any(|(ended, hindered)| *hindered && queue.is_some() && matches!(ended.outcome, Outcome::Retry(_)));
-        let may_go = |message: usize| !all_wait && !unkept && hindered.get(message) == Some(&false);
-        let results = delivery.subscriptions(partial, may_go).await;
-
-        batch::account(&mut ended, &labels, &results);
-        for ((ended, so_far), _) in ended.iter_mut().zip(so_far).zip(&hindered).filter(|(_, hindered)| **hindered) {
-            *ended = so_far;
-        }
-        if let Some(queue) = queue {
-            keep(queue, parcels, &mut ended, deadline, |index| hindered.get(index) == Some(&false)).await;
-        }
-        line.klaviyo_ms = milliseconds(calling);
-        (line.klaviyo_calls, line.klaviyo_throttled) = delivery.counts();
-        ended
-    }
-
-    /// Puts what can never succeed into the dead-letter queue; what that does not take is not given up.
-    async fn bury(&self, parcels: &[Parcel<'_>], ended: &mut [Ended], deadline: Instant) {
-        let Some(queue) = &self.dead_letters else { return };
-        let is_dead = |ended: &Ended| matches!(ended.outcome, Outcome::Rejected(_));
-        let dead: Vec<usize> = (0..).zip(ended.iter()).filter(|(_, ended)| is_dead(ended)).map(|(at, _)| at).collect();
-        let bodies = dead.iter().filter_map(|at| Some(entry(parcels.get(*at)?, ended.get(*at)?))).collect();
-        for (at, there) in dead.into_iter().zip(queue.put(bodies, deadline).await) {
-            if let (Some(ended), false) = (ended.get_mut(at), there) {
-                ended.outcome = Outcome::Retry(Unfinished::QueueUnwritable);
-            }
-        }
     }
 
     fn log_ended(&self, ended: &[Ended], line: &mut telemetry::Delivery) {
@@ -283,37 +219,6 @@ impl Destination {
         line.count(ended.iter().map(|ended| &ended.outcome));
         line.reasons = Answer::reasons(ended);
     }
-}
-
-/// Puts the chosen ones of those that are to be retried into the queue. What it does not take stays with
-/// whoever sent it.
-async fn keep(
-    queue: &Queue,
-    parcels: &[Parcel<'_>],
-    ended: &mut [Ended],
-    deadline: Instant,
-    chosen: impl Fn(usize) -> bool,
-) {
-    let waits = |(at, ended): &(usize, &Ended)| matches!(ended.outcome, Outcome::Retry(_)) && chosen(*at);
-    let waiting: Vec<usize> = (0..).zip(ended.iter()).filter(waits).map(|(at, _)| at).collect();
-    let bodies = waiting.iter().filter_map(|at| Some(entry(parcels.get(*at)?, ended.get(*at)?))).collect();
-    for (at, there) in waiting.into_iter().zip(queue.put(bodies, deadline).await) {
-        let Some(ended) = ended.get_mut(at) else { continue };
-        if let Outcome::Retry(cause) = ended.outcome {
-            ended.outcome = if there { Outcome::Queued(cause) } else { Outcome::Retry(Unfinished::QueueUnwritable) };
-        }
-    }
-}
-
-/// What a queue holds of a message.
-fn entry(parcel: &Parcel, ended: &Ended) -> String {
-    let (reason, detail) = match &ended.outcome {
-        Outcome::Rejected(why) => (why.reason(), why.to_string()),
-        Outcome::Retry(why) | Outcome::Queued(why) => (why.reason(), why.to_string()),
-        Outcome::Ignored(why) => (why.reason(), why.to_string()),
-        Outcome::Delivered => ("delivered", String::new()),
-    };
-    Entry::new(parcel, reason, detail, ended).write()
 }
 
 fn refuse(refused: Refused, line: &mut telemetry::Delivery) -> Answer {

@@ -1,0 +1,124 @@
+//! A batch of messages, from the rules to Klaviyo and what is left to the queues.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Destination, milliseconds};
+use crate::batch::{self, Ended, Parcel};
+use crate::delivery::Delivery;
+use crate::outcome::{Outcome, Unfinished};
+use crate::queue::Entry;
+use crate::telemetry;
+
+/// The part of a delivery's time that is kept for writing queues.
+const QUEUE_PART: u32 = 6;
+
+/// Who sends again what is not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// Segment: the whole delivery, unless a queue takes what is left of it.
+    Segment,
+    /// The retry queue: each record by itself.
+    Queue,
+}
+
+impl Destination {
+    /// Applies the rules and does what they decide. What Segment sent and cannot be done now goes into the
+    /// retry queue.
+    pub(super) async fn process(
+        &self,
+        parcels: &[Parcel<'_>],
+        sender: Sender,
+        deadline: Instant,
+        line: &mut telemetry::Delivery,
+    ) -> Vec<Ended> {
+        let calling = Instant::now();
+        let batch::Decided { ended, work } = batch::decide(parcels, &self.settings.rules);
+        let labels: Vec<_> = work.iter().map(|work| (work.message, work.operation.label())).collect();
+        let delivery = Delivery::new(&self.klaviyo, &self.secrets, deadline - self.time_for_queues(deadline));
+        let partial = delivery.before_subscriptions(work).await;
+
+        // What cannot be done now is put aside before anybody is subscribed: nothing may make Segment resend
+        // a delivery whose subscriptions are sent.
+        let mut so_far = ended.clone();
+        batch::account(&mut so_far, &labels, &partial.results);
+        let unfinished: Vec<bool> = so_far.iter().map(is_unfinished).collect();
+        if sender == Sender::Segment {
+            self.keep(parcels, &mut so_far, &unfinished, deadline).await;
+        }
+        let is_resent = sender == Sender::Segment && so_far.iter().any(is_unfinished);
+        let may_go = |message: usize| !is_resent && unfinished.get(message) == Some(&false);
+        let results = delivery.subscriptions(partial, may_go).await;
+
+        let mut ended = ended;
+        batch::account(&mut ended, &labels, &results);
+        for ((ended, so_far), unfinished) in ended.iter_mut().zip(so_far).zip(&unfinished) {
+            if *unfinished {
+                *ended = so_far;
+            }
+        }
+        if sender == Sender::Segment {
+            let rest: Vec<bool> = unfinished.iter().map(|unfinished| !unfinished).collect();
+            self.keep(parcels, &mut ended, &rest, deadline).await;
+        }
+        line.klaviyo_ms = milliseconds(calling);
+        (line.klaviyo_calls, line.klaviyo_throttled) = delivery.counts();
+        ended
+    }
+
+    fn time_for_queues(&self, deadline: Instant) -> Duration {
+        let has_queue = self.dead_letters.is_some() || self.retry_queue.is_some();
+        if has_queue { deadline.saturating_duration_since(Instant::now()) / QUEUE_PART } else { Duration::ZERO }
+    }
+
+    /// Puts those of the chosen that are to be retried into the retry queue, if there is one. What it does
+    /// not take stays with whoever sent it.
+    pub(super) async fn keep(&self, parcels: &[Parcel<'_>], ended: &mut [Ended], chosen: &[bool], deadline: Instant) {
+        let Some(queue) = &self.retry_queue else { return };
+        let waits = |(at, ended): &(usize, &Ended)| {
+            matches!(ended.outcome, Outcome::Retry(_)) && chosen.get(*at) == Some(&true)
+        };
+        let waiting: Vec<usize> = (0..).zip(ended.iter()).filter(waits).map(|(at, _)| at).collect();
+        for (at, there) in waiting.iter().zip(queue.put(entries(&waiting, parcels, ended), deadline).await) {
+            let Some(ended) = ended.get_mut(*at) else { continue };
+            if let Outcome::Retry(cause) = ended.outcome {
+                ended.outcome =
+                    if there { Outcome::Queued(cause) } else { Outcome::Retry(Unfinished::QueueUnwritable) };
+            }
+        }
+    }
+
+    /// Puts what can never succeed into the dead-letter queue, if there is one; what that does not take is
+    /// not given up.
+    pub(super) async fn bury(&self, parcels: &[Parcel<'_>], ended: &mut [Ended], deadline: Instant) {
+        let Some(queue) = &self.dead_letters else { return };
+        let is_dead = |ended: &Ended| matches!(ended.outcome, Outcome::Rejected(_));
+        let dead: Vec<usize> = (0..).zip(ended.iter()).filter(|(_, ended)| is_dead(ended)).map(|(at, _)| at).collect();
+        for (at, there) in dead.iter().zip(queue.put(entries(&dead, parcels, ended), deadline).await) {
+            if let (Some(ended), false) = (ended.get_mut(*at), there) {
+                ended.outcome = Outcome::Retry(Unfinished::QueueUnwritable);
+            }
+        }
+    }
+}
+
+/// Whether something of it other than its subscription is to be sent again.
+fn is_unfinished(ended: &Ended) -> bool {
+    matches!(ended.outcome, Outcome::Retry(cause) if cause != Unfinished::HeldBack)
+}
+
+/// What a queue holds of the messages at these places.
+fn entries(places: &[usize], parcels: &[Parcel], ended: &[Ended]) -> Vec<String> {
+    places.iter().filter_map(|at| Some(entry(parcels.get(*at)?, ended.get(*at)?))).collect()
+}
+
+fn entry(parcel: &Parcel, ended: &Ended) -> String {
+    let (reason, detail) = match &ended.outcome {
+        Outcome::Rejected(why) => (why.reason(), why.to_string()),
+        Outcome::Retry(why) | Outcome::Queued(why) => (why.reason(), why.to_string()),
+        Outcome::Ignored(why) => (why.reason(), why.to_string()),
+        Outcome::Delivered => ("delivered", String::new()),
+    };
+    Entry::new(parcel, reason, detail, ended).write()
+}
