@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use segment_klaviyo::ingress::LambdaEvent;
+use segment_klaviyo::ingress::{Event, LambdaEvent};
 use segment_klaviyo::secrets::Secret;
 use segment_klaviyo::signature::{sign, verify};
 
@@ -10,7 +10,7 @@ const SECRET: &str = r#"{"klaviyo_api_key": "pk_fuzz", "segment_shared_secret": 
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(event) = serde_json::from_slice::<LambdaEvent>(bytes) else { return };
-    let Ok(request) = event.request() else { return };
+    let Ok(Event::Http(request)) = event.read() else { return };
     let secret = Secret::parse(SECRET).expect("the secret is well-formed");
     if verify(&request.body, request.credentials(), &secret).is_ok() {
         let genuine = sign(&request.body, "fuzz");

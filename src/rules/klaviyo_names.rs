@@ -42,9 +42,7 @@ struct Names<'a>(Fields<'a>);
 
 impl<'a> Names<'a> {
     fn add(&mut self, name: &'static str, value: Option<Json<'a>>) {
-        if let Some(value) = value {
-            self.0.push(name, value);
-        }
+        self.0.extend_one(name, value);
     }
 
     fn add_list(&mut self, name: &'static str, values: Vec<Json<'a>>) {

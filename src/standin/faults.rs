@@ -90,7 +90,7 @@ impl Chaos {
 }
 
 /// Longer than a delivery has in a run with chaos.
-const HANG: Duration = Duration::from_millis(1_500);
+const HANG: Duration = Duration::from_secs(10);
 
 impl Fault {
     /// Klaviyo asks to come back in two minutes.

@@ -33,7 +33,7 @@ fn message(n: usize) -> Value {
 #[tokio::test]
 async fn nothing_is_lost_and_nothing_doubled_in_chaos() {
     let (count, seed) = (number("CHAOS_MESSAGES", 1_000), number("CHAOS_SEED", 1) as u64);
-    let shop = Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "1000"), ("LIST_ID", "Y6nRLr")]).await;
+    let shop = Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "3000"), ("LIST_ID", "Y6nRLr")]).await;
     shop.standin.held().chaos = Some(Chaos::new(seed, FAULTS));
 
     let mut random = fastrand::Rng::with_seed(seed);

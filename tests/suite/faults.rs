@@ -11,7 +11,7 @@ const EVENTS: &str = "/api/events";
 const IMPORT: &str = "/api/profile-import";
 const SUBSCRIBE: &str = "/api/profile-subscription-bulk-create-jobs";
 
-const SHORT: (&str, &str) = ("DELIVERY_BUDGET_MS", "1000");
+const SHORT: (&str, &str) = ("DELIVERY_BUDGET_MS", "1500");
 const LIST: (&str, &str) = ("LIST_ID", "Y6nRLr");
 
 /// Klaviyo asks for two minutes: it cannot take this now, and there is no use in waiting.
