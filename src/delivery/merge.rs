@@ -10,12 +10,25 @@ use crate::klaviyo::{Consenter, IdentityKey, ListId, Operation, Profile, Subscri
 pub(super) struct Item<'a> {
     pub(super) operation: Operation<'a>,
     covers: Vec<usize>,
+    /// What was merged, piece by piece in the order of `covers`; empty when nothing was.
+    parts: Vec<Operation<'a>>,
 }
 
 impl<'a> Item<'a> {
     /// Another operation for the same work.
     pub(super) fn with(self, operation: Operation<'a>) -> Self {
         Item { operation, ..self }
+    }
+
+    /// What it was before it was merged, in order, so that one bad message does not cost the others.
+    pub(super) fn apart(self) -> Vec<Item<'a>> {
+        let one = |(operation, index)| Item { operation, covers: vec![index], parts: Vec::new() };
+        self.parts.into_iter().zip(self.covers).map(one).collect()
+    }
+
+    /// Whether it was merged of several.
+    pub(super) fn is_merged(&self) -> bool {
+        !self.parts.is_empty()
     }
 
     /// The messages that it is for.
@@ -163,7 +176,7 @@ fn fold<'a>(group: impl Iterator<Item = (usize, Operation<'a>)>) -> Vec<Item<'a>
     let mut items: Vec<Item> = Vec::new();
     for (index, operation) in group {
         let apart = match items.last_mut() {
-            Some(last) => match combine(&mut last.operation, operation) {
+            Some(last) => match combine(last, operation) {
                 None => {
                     last.covers.push(index);
                     continue;
@@ -172,18 +185,22 @@ fn fold<'a>(group: impl Iterator<Item = (usize, Operation<'a>)>) -> Vec<Item<'a>
             },
             None => operation,
         };
-        items.push(Item { operation: apart, covers: vec![index] });
+        items.push(Item { operation: apart, covers: vec![index], parts: Vec::new() });
     }
     items
 }
 
-/// Takes `later` into `earlier`, or gives back what has to be done by itself.
-fn combine<'a>(earlier: &mut Operation<'a>, later: Operation<'a>) -> Option<Operation<'a>> {
-    match (earlier, later) {
+/// Takes `later` into an item, or gives back what has to be done by itself.
+fn combine<'a>(item: &mut Item<'a>, later: Operation<'a>) -> Option<Operation<'a>> {
+    match (&mut item.operation, later) {
         (Operation::Import(earlier), Operation::Import(later)) => {
             if !can_merge(earlier, &later) {
                 return Some(Operation::Import(later));
             }
+            if item.parts.is_empty() {
+                item.parts.push(Operation::Import(earlier.clone()));
+            }
+            item.parts.push(Operation::Import(later.clone()));
             earlier.merge(later);
         }
         // Klaviyo keeps the first of several events, and one deletion is enough.

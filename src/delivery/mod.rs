@@ -98,10 +98,10 @@ impl<'d> Delivery<'d> {
         let messages = work.iter().map(|work| work.message).collect();
         let mut results: Results = vec![Err(Unmet::Later(Unfinished::HeldBack)); work.len()];
         let stages = Stages::of(work);
-        self.run(stages.profiles, pack, &mut results).await;
+        let refused = self.run(stages.profiles, pack, &mut results).await;
         self.run(stages.events, pack, &mut results).await;
         self.run_by_id(stages.removals, &mut results).await;
-        for wave in stages.chains {
+        for wave in stages.chains.into_iter().chain(waves(refused)) {
             self.run(wave, pack, &mut results).await;
         }
         let (by_id, by_address) = stages.deletions.into_iter().partition(lookup::is_needed);
@@ -143,13 +143,15 @@ impl<'d> Delivery<'d> {
         results
     }
 
-    /// Sends items side by side until each is settled. What a refused job leaves over goes again at once.
+    /// Sends items side by side until each is settled. What a refused job leaves over goes again at once;
+    /// what was merged and is refused comes back as the chains that it was.
     async fn run<'a>(
         &self,
         items: Vec<Item<'a>>,
         pack: impl Fn(&[&Operation<'a>]) -> Vec<Packed>,
         results: &mut Results,
-    ) {
+    ) -> Vec<Vec<Item<'a>>> {
+        let mut apart = Vec::new();
         let mut waiting = vec![items];
         let mut under_way = FuturesUnordered::new();
         loop {
@@ -163,7 +165,7 @@ impl<'d> Delivery<'d> {
                     under_way.push(async { (self.send(&packed.call).await, packed, members) });
                 }
             }
-            let Some((result, packed, members)) = under_way.next().await else { return };
+            let Some((result, packed, members)) = under_way.next().await else { return apart };
             match result {
                 Ok(_) => members.into_iter().for_each(|(_, item)| item.settle(&Ok(()), results)),
                 Err(NotDone::Later(cause)) => {
@@ -176,8 +178,21 @@ impl<'d> Delivery<'d> {
                         item.settle(&Err(Unmet::Never(why)), results);
                     }
                     waiting.extend(left.again);
+                    apart.extend(left.apart);
                 }
             }
         }
     }
+}
+
+/// Chains as waves: the first links of all, then the second ones.
+fn waves(chains: Vec<Vec<Item<'_>>>) -> Vec<Vec<Item<'_>>> {
+    let mut waves: Vec<Vec<Item>> = Vec::new();
+    for (wave, item) in chains.into_iter().flat_map(|chain| chain.into_iter().enumerate()) {
+        match waves.get_mut(wave) {
+            Some(items) => items.push(item),
+            None => waves.push(vec![item]),
+        }
+    }
+    waves
 }

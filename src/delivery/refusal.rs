@@ -11,6 +11,8 @@ use crate::outcome::Rejected;
 pub(super) struct Left<'a> {
     /// What can never succeed.
     pub(super) rejected: Vec<(Item<'a>, Rejected)>,
+    /// What was merged and is refused: each chain goes again piece by piece.
+    pub(super) apart: Vec<Vec<Item<'a>>>,
     /// What goes again, each group packed by itself.
     pub(super) again: Vec<Vec<Item<'a>>>,
 }
@@ -41,6 +43,7 @@ pub(super) fn sort_out<'a>(packed: &Packed, mut members: Vec<(usize, Item<'a>)>,
                 let refusal = Refusal { status: refusal.status, problems };
                 match item.operation.without_what_is_refused(&refusal) {
                     Some(operation) => again.push(item.with(operation)),
+                    None if item.is_merged() => left.apart.push(item.apart()),
                     None => left.rejected.push((item, refusal.rejected())),
                 }
             }

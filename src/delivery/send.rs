@@ -32,6 +32,8 @@ impl Delivery<'_> {
     pub(super) async fn send(&self, call: &Call) -> Result<Bytes, NotDone> {
         let _slot = self.slots.acquire().await;
         let mut secret = self.secrets.current(self.deadline).await;
+        // What is reported when time is over: what Klaviyo said last, if it said anything.
+        let mut cause = Unfinished::OutOfTime;
         for attempt in 0.. {
             let left = self.left();
             if left.is_zero() {
@@ -45,8 +47,9 @@ impl Delivery<'_> {
                 Err(error) => error,
             };
             match error.verdict() {
-                Verdict::Again { after, cause } => {
-                    if matches!(cause, Unfinished::Throttled(_)) {
+                Verdict::Again { after, cause: said } => {
+                    cause = if said == Unfinished::OutOfTime { cause } else { said };
+                    if matches!(said, Unfinished::Throttled(_)) {
                         self.throttled.set(self.throttled.get() + 1);
                     }
                     let pause = after.unwrap_or_default().saturating_add(jitter(attempt));
@@ -65,7 +68,7 @@ impl Delivery<'_> {
                 Verdict::Never(refusal) => return Err(NotDone::Refused(refusal.clone())),
             }
         }
-        Err(NotDone::Later(Unfinished::OutOfTime))
+        Err(NotDone::Later(cause))
     }
 }
 

@@ -431,3 +431,21 @@ async fn a_large_order_does_not_grow_with_its_lines() {
     assert!(bytes < 6_000_000, "{bytes}");
     assert_eq!(held.account.events.len(), 501);
 }
+
+#[tokio::test]
+async fn a_bad_identify_does_not_cost_the_same_person_s_others() {
+    for strangers in [0, 20] {
+        let shop = Shop::open(&[PATIENT]).await;
+        shop.standin.held().refuse_bodies_with = Some("poison".to_owned());
+        let sarah = |traits: Value| of("sarah@klaviyo-demo.com".into(), traits);
+        let mut batch =
+            vec![sarah(json!({"n": 1, "a": 1})), sarah(json!({"poison": true})), sarah(json!({"n": 3, "b": 1}))];
+        batch.extend((0..strangers).map(|n| of(format!("p{n}@klaviyo-demo.com"), json!({}))));
+        let answer = shop.send(&batch.into()).await;
+        assert_eq!((answer.status, answer.report.delivered, answer.report.rejected), (200, strangers + 2, 1));
+        assert_eq!(answer.report.results[0].index, 1);
+        let held = shop.standin.held();
+        let sarah = held.account.profiles.iter().find(|it| it["email"] == "sarah@klaviyo-demo.com").unwrap();
+        assert_eq!(sarah["properties"], json!({"n": 3, "a": 1, "b": 1}));
+    }
+}

@@ -16,7 +16,7 @@ const SUBSCRIBE: &str = "/api/profile-subscription-bulk-create-jobs";
 /// A budget long enough for tests that do not wait it out.
 const FAST: &[(&str, &str)] = &[("DELIVERY_BUDGET_MS", "3000")];
 /// A budget that is soon over.
-const SHORT: &[(&str, &str)] = &[("DELIVERY_BUDGET_MS", "500")];
+const SHORT: &[(&str, &str)] = &[("DELIVERY_BUDGET_MS", "1500")];
 
 fn throttled(path: &'static str, retry_after: u64, times: usize) -> Fault {
     let mut fault = Fault::status(path, 429, times);
@@ -167,7 +167,7 @@ async fn what_klaviyo_cannot_take_now_goes_back_to_segment() {
         let answer = shop.send(&track("m1", &json!({}))).await;
         assert_eq!((answer.status, answer.report.results[0].reason), (status, reason), "{fault:?}");
         assert_eq!(answer.retry_after, Some(retry_after), "{fault:?}");
-        assert!(started.elapsed() < Duration::from_secs(3), "the budget of half a second holds");
+        assert!(started.elapsed() < Duration::from_secs(5), "the budget holds");
     }
 }
 
