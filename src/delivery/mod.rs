@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::klaviyo::{Klaviyo, Operation, Packed, pack};
+use crate::klaviyo::{Klaviyo, Operation, Packed, SUBSCRIBERS, pack};
 use crate::outcome::{Rejected, Unfinished};
 use crate::secrets::Secrets;
 use merge::{Item, Stages};
@@ -121,7 +121,7 @@ impl<'d> Delivery<'d> {
         let Partial { messages, mut results, subscriptions } = partial;
         let in_time = self.left() >= self.reserve;
         let refused = merge::refused(&messages, &results);
-        let mut jobs: BTreeMap<_, Vec<Item>> = BTreeMap::new();
+        let mut kinds: BTreeMap<_, Vec<Item>> = BTreeMap::new();
         for item in subscriptions {
             // A message whose profile Klaviyo refuses is not subscribed either.
             let refusals: Option<Vec<_>> = item.messages(&messages).map(|message| refused.get(&message)).collect();
@@ -130,14 +130,18 @@ impl<'d> Delivery<'d> {
             } else if !in_time && item.messages(&messages).all(&may_go) {
                 item.settle(&Err(Unmet::Later(Unfinished::OutOfTime)), &mut results);
             } else if item.messages(&messages).all(&may_go) {
-                jobs.entry(item.operation.label()).or_default().push(item);
+                let confirms = matches!(&item.operation, Operation::Subscribe(it) if it.consented_at.is_none());
+                kinds.entry((item.operation.label(), confirms)).or_default().push(item);
             }
         }
-        for items in jobs.into_values() {
-            let places = items.iter().flat_map(Item::places).collect::<Vec<_>>();
-            self.run(items, pack, &mut results).await;
-            if places.iter().any(|place| matches!(results.get(*place), Some(Err(Unmet::Later(_))))) {
-                break;
+        for mut items in kinds.into_values() {
+            while !items.is_empty() {
+                let rest = items.split_off(items.len().min(SUBSCRIBERS));
+                let places: Vec<_> = items.iter().flat_map(Item::places).collect();
+                self.run(std::mem::replace(&mut items, rest), pack, &mut results).await;
+                if places.iter().any(|place| matches!(results.get(*place), Some(Err(Unmet::Later(_))))) {
+                    return results;
+                }
             }
         }
         results

@@ -15,4 +15,4 @@ pub use operation::{
     Consenter, Event, Identity, IdentityKey, ListId, Membership, Operation, Patch, Profile, Properties, Subscription,
     Unsubscription,
 };
-pub use pack::{Packed, pack, resolved};
+pub use pack::{Packed, SUBSCRIBERS, pack, resolved};

@@ -29,7 +29,8 @@ const PROFILES_ONE_BY_ONE: usize = 5;
 /// How many of each kind Klaviyo takes in one request.
 const EVENTS: usize = 1_000;
 const PROFILES: usize = 10_000;
-const SUBSCRIBERS: usize = 1_000;
+/// People whom one request can subscribe.
+pub const SUBSCRIBERS: usize = 1_000;
 const UNSUBSCRIBERS: usize = 100;
 const MEMBERS: usize = 1_000;
 

@@ -411,6 +411,18 @@ async fn one_subscription_job_that_is_throttled_holds_back_the_next() {
 }
 
 #[tokio::test]
+async fn subscription_jobs_to_one_list_go_one_after_another_too() {
+    let shop = Shop::open(&[("DELIVERY_BUDGET_MS", "20000"), ("LIST_ID", "Y6nRLr")]).await;
+    let symptom = Symptom::Answer { status: 429, retry_after: Some(120), body: Value::Null };
+    shop.standin.held().faults.push(Fault { symptom, ..Fault::status(SUBSCRIBE, 429, 1) });
+    let batch: Value = (0..1_500).map(|n| of(format!("p{n}@klaviyo-demo.com"), json!({}))).collect();
+    let answer = shop.send(&batch).await;
+    assert_eq!((answer.status, answer.retry, shop.standin.held().account.consents.len()), (429, 1_500, 0));
+    assert_eq!(shop.send(&batch).await.status, 200);
+    assert_eq!(shop.standin.held().account.consents.len(), 1_500, "each asked once");
+}
+
+#[tokio::test]
 async fn sms_consent_names_the_person_by_address_too() {
     let shop = Shop::open(&[PATIENT, ("LIST_ID", "Y6nRLr"), ("CONSENT_CHANNELS", "sms")]).await;
     shop.send(&of("s@klaviyo-demo.com".into(), json!({"phone": "+15005550006"}))).await;
