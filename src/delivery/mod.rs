@@ -7,7 +7,7 @@ mod refusal;
 mod send;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -101,8 +101,10 @@ impl<'d> Delivery<'d> {
         let refused = self.run(stages.profiles, pack, &mut results).await;
         self.run(stages.events, pack, &mut results).await;
         self.run_by_id(stages.removals, &mut results).await;
-        for wave in stages.chains.into_iter().chain(waves(refused)) {
-            self.run(wave, pack, &mut results).await;
+        let mut chains: VecDeque<_> = stages.chains.into_iter().chain(waves(refused)).collect();
+        while let Some(wave) = chains.pop_front() {
+            let refused = self.run(wave, pack, &mut results).await;
+            chains.extend(waves(refused));
         }
         let (by_id, by_address) = stages.deletions.into_iter().partition(lookup::is_needed);
         self.run(by_address, pack, &mut results).await;

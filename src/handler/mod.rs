@@ -155,8 +155,7 @@ impl Destination {
         };
         let now = OffsetDateTime::now_utc();
         let parcels: Vec<_> = elements.into_iter().map(|raw| Parcel::new(raw, now)).collect();
-        let mut ended = self.process(&parcels, Sender::Segment, deadline, line).await;
-        self.bury(&parcels, &mut ended, deadline).await;
+        let ended = self.process(&parcels, Sender::Segment, deadline, line).await;
         let answer = Answer::ended(&ended);
         self.log_ended(&ended, line);
         answer
@@ -201,7 +200,6 @@ impl Destination {
         let advanced = |(parcel, ended): (&Parcel, &Ended)| ended.done.len() > parcel.done.len();
         let advanced: Vec<bool> = parcels.iter().zip(&ended).map(advanced).collect();
         self.keep(&parcels, &mut ended, &advanced, deadline).await;
-        self.bury(&parcels, &mut ended, deadline).await;
         self.log_ended(&ended, line);
         let stays = |(id, ended): (&'r str, &Ended)| matches!(ended.outcome, Outcome::Retry(_)).then_some(id);
         failed.extend(ids.into_iter().zip(&ended).filter_map(stays));

@@ -8,7 +8,7 @@ use super::{Destination, milliseconds};
 use crate::batch::{self, Ended, Parcel};
 use crate::delivery::Delivery;
 use crate::outcome::{Outcome, Unfinished};
-use crate::queue::Entry;
+use crate::queue::{Entry, Queue};
 use crate::telemetry;
 
 /// The part of a delivery's time that is kept for writing queues.
@@ -39,32 +39,43 @@ impl Destination {
         let delivery = Delivery::new(&self.klaviyo, &self.secrets, deadline - self.time_for_queues(deadline));
         let partial = delivery.before_subscriptions(work).await;
 
-        // What cannot be done now is put aside before anybody is subscribed: nothing may make Segment resend
-        // a delivery whose subscriptions are sent.
+        // What cannot be done now, or never, is put aside before anybody is subscribed: nothing may make
+        // Segment resend a delivery whose subscriptions are sent.
         let mut so_far = ended.clone();
         batch::account(&mut so_far, &labels, &partial.results);
-        let unfinished: Vec<bool> = so_far.iter().map(is_unfinished).collect();
-        if sender == Sender::Segment {
-            self.keep(parcels, &mut so_far, &unfinished, deadline).await;
-        }
+        let stopped: Vec<bool> = so_far.iter().map(|ended| is_unfinished(ended) || is_dead(ended)).collect();
+        self.put_aside(parcels, &mut so_far, &stopped, sender, deadline).await;
         let is_resent = sender == Sender::Segment && so_far.iter().any(is_unfinished);
-        let may_go = |message: usize| !is_resent && unfinished.get(message) == Some(&false);
+        let may_go = |message: usize| !is_resent && stopped.get(message) == Some(&false);
         let results = delivery.subscriptions(partial, may_go).await;
 
         let mut ended = ended;
         batch::account(&mut ended, &labels, &results);
-        for ((ended, so_far), unfinished) in ended.iter_mut().zip(so_far).zip(&unfinished) {
-            if *unfinished {
+        for ((ended, so_far), stopped) in ended.iter_mut().zip(so_far).zip(&stopped) {
+            if *stopped {
                 *ended = so_far;
             }
         }
-        if sender == Sender::Segment {
-            let rest: Vec<bool> = unfinished.iter().map(|unfinished| !unfinished).collect();
-            self.keep(parcels, &mut ended, &rest, deadline).await;
-        }
+        let rest: Vec<bool> = stopped.iter().map(|stopped| !stopped).collect();
+        self.put_aside(parcels, &mut ended, &rest, sender, deadline).await;
         line.klaviyo_ms = milliseconds(calling);
         (line.klaviyo_calls, line.klaviyo_throttled) = delivery.counts();
         ended
+    }
+
+    /// Puts the chosen ones into the queues. Records that are to be retried are in one already.
+    async fn put_aside(
+        &self,
+        parcels: &[Parcel<'_>],
+        ended: &mut [Ended],
+        chosen: &[bool],
+        sender: Sender,
+        deadline: Instant,
+    ) {
+        if sender == Sender::Segment {
+            self.keep(parcels, ended, chosen, deadline).await;
+        }
+        self.bury(parcels, ended, chosen, sender, deadline).await;
     }
 
     fn time_for_queues(&self, deadline: Instant) -> Duration {
@@ -89,18 +100,33 @@ impl Destination {
         }
     }
 
-    /// Puts what can never succeed into the dead-letter queue, if there is one; what that does not take is
-    /// not given up.
-    pub(super) async fn bury(&self, parcels: &[Parcel<'_>], ended: &mut [Ended], deadline: Instant) {
+    /// Puts those of the chosen that can never succeed into the dead-letter queue, if there is one. What that
+    /// does not take now is not given up. What is larger than SQS ever takes is rejected as without a queue:
+    /// Segment would resend it for hours, and its neighbours with it. As a record it stays for SQS to move.
+    async fn bury(
+        &self,
+        parcels: &[Parcel<'_>],
+        ended: &mut [Ended],
+        chosen: &[bool],
+        sender: Sender,
+        deadline: Instant,
+    ) {
         let Some(queue) = &self.dead_letters else { return };
-        let is_dead = |ended: &Ended| matches!(ended.outcome, Outcome::Rejected(_));
-        let dead: Vec<usize> = (0..).zip(ended.iter()).filter(|(_, ended)| is_dead(ended)).map(|(at, _)| at).collect();
-        for (at, there) in dead.iter().zip(queue.put(entries(&dead, parcels, ended), deadline).await) {
-            if let (Some(ended), false) = (ended.get_mut(*at), there) {
+        let dies = |(at, ended): &(usize, &Ended)| is_dead(ended) && chosen.get(*at) == Some(&true);
+        let dead: Vec<usize> = (0..).zip(ended.iter()).filter(dies).map(|(at, _)| at).collect();
+        let bodies = entries(&dead, parcels, ended);
+        let fits: Vec<bool> = bodies.iter().map(|body| Queue::takes(body)).collect();
+        for ((at, fits), there) in dead.iter().zip(fits).zip(queue.put(bodies, deadline).await) {
+            let is_given_up = there || (!fits && sender == Sender::Segment);
+            if let (Some(ended), false) = (ended.get_mut(*at), is_given_up) {
                 ended.outcome = Outcome::Retry(Unfinished::QueueUnwritable);
             }
         }
     }
+}
+
+fn is_dead(ended: &Ended) -> bool {
+    matches!(ended.outcome, Outcome::Rejected(_))
 }
 
 /// Whether something of it other than its subscription is to be sent again.

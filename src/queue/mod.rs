@@ -49,6 +49,11 @@ impl Queue {
         Queue { client, url, log }
     }
 
+    /// Whether SQS takes a body of this size.
+    pub fn takes(body: &str) -> bool {
+        body.len() <= BYTES
+    }
+
     /// Puts bodies into the queue and says of each, in their order, whether it is there. What is larger
     /// than SQS takes is not.
     pub async fn put(&self, bodies: Vec<String>, deadline: Instant) -> Vec<bool> {
@@ -99,7 +104,7 @@ impl Queue {
 fn requests(bodies: Vec<String>) -> Vec<Vec<(usize, String)>> {
     let mut requests: Vec<Vec<(usize, String)>> = Vec::new();
     let mut bytes = 0;
-    for (index, body) in bodies.into_iter().enumerate().filter(|(_, body)| body.len() <= BYTES) {
+    for (index, body) in bodies.into_iter().enumerate().filter(|(_, body)| Queue::takes(body)) {
         match requests.last_mut() {
             Some(request) if request.len() < ENTRIES && bytes + body.len() <= BYTES => {
                 bytes += body.len();

@@ -461,3 +461,19 @@ async fn a_bad_identify_does_not_cost_the_same_person_s_others() {
         assert_eq!(sarah["properties"], json!({"n": 3, "a": 1, "b": 1}));
     }
 }
+
+#[tokio::test]
+async fn a_bad_identify_behind_another_address_costs_only_itself_too() {
+    let shop = Shop::open(&[PATIENT, ("ENFORCE_EMAIL", "false")]).await;
+    shop.standin.held().refuse_bodies_with = Some("poison".to_owned());
+    let to = |name: &str, traits: Value| of(format!("{name}@klaviyo-demo.com"), traits);
+    let batch = json!([
+        to("a", json!({})),
+        to("b", json!({"n": 1})),
+        to("b", json!({"poison": true})),
+        to("b", json!({"n": 3}))
+    ]);
+    let answer = shop.send(&batch).await;
+    assert_eq!((answer.status, answer.report.delivered, answer.report.rejected), (200, 3, 1));
+    assert_eq!(shop.standin.held().account.profiles[0]["properties"], json!({"n": 3}));
+}

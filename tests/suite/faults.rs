@@ -296,3 +296,25 @@ async fn a_klaviyo_that_takes_its_time_is_waited_for() {
     let answer = shop.send(&track("m1", &json!({}))).await;
     assert_eq!((answer.status, shop.events()), (200, 1), "a second try may be as slow as Klaviyo is");
 }
+
+#[tokio::test]
+async fn a_dead_letter_larger_than_sqs_takes_is_rejected_and_does_not_come_back() {
+    let shop = Shop::open_with_queues(&[LIST]).await;
+    let huge = identify(&json!({"email": "li@klaviyo-demo.com", "bio": "x".repeat(300_000)}), &json!({}));
+    let answer = shop.send(&json!([huge, sarah()])).await;
+    assert_eq!((answer.status, answer.report.delivered, answer.report.rejected), (200, 1, 1));
+    assert_eq!(answer.report.results[0].reason, "profile_too_large");
+    assert_eq!((shop.dead_letters().len(), shop.send(&huge).await.status), (0, 400));
+}
+
+#[tokio::test]
+async fn nobody_is_subscribed_while_a_dead_letter_could_make_segment_resend() {
+    let shop = Shop::open_with_queues(&[LIST]).await;
+    shop.standin.held().queues_down = true;
+    assert_eq!(shop.send(&json!([nameless(), sarah()])).await.status, 503);
+    assert_eq!(shop.standin.held().account.consents.len(), 0);
+    shop.standin.held().queues_down = false;
+    assert_eq!(shop.send(&json!([nameless(), sarah()])).await.status, 200);
+    assert_eq!(shop.standin.held().account.consents.len(), 1, "asked once");
+    assert_eq!(shop.dead_letters().len(), 1);
+}
