@@ -25,6 +25,8 @@ pub struct LambdaEvent {
     /// SQS.
     #[serde(rename = "Records")]
     records: Option<Vec<Record>>,
+    /// Ours, to be invoked by hand: who may do that may also read the function's settings.
+    check: Option<bool>,
 }
 
 /// A message of an SQS queue:
@@ -60,7 +62,7 @@ struct RequestContext {
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
     "not an event this function is for: expected an API Gateway (REST or HTTP API) or Function URL request, \
-     or records of its own SQS queue"
+     records of its own SQS queue, or {{\"check\": true}}"
 )]
 pub struct NotForUs;
 
@@ -71,6 +73,8 @@ pub enum Event<'e> {
     Http(Request<'e>),
     /// Messages that were put aside. Only this function writes into its queue, so they need no signature.
     Records(&'e [Record]),
+    /// Whether everything is there that deliveries need.
+    Check,
 }
 
 /// An HTTP request, whichever way it came.
@@ -91,7 +95,7 @@ impl LambdaEvent {
         }
         let is_http = self.http_method.is_some() || self.request_context.as_ref().is_some_and(|it| it.http.is_some());
         if !is_http {
-            return Err(NotForUs);
+            return if self.check == Some(true) { Ok(Event::Check) } else { Err(NotForUs) };
         }
         let body = self.body.as_deref().unwrap_or_default();
         let body = match self.is_base64_encoded {
@@ -164,7 +168,7 @@ mod tests {
     fn request(event: &LambdaEvent) -> Request<'_> {
         match event.read().unwrap() {
             Event::Http(request) => request,
-            Event::Records(_) => panic!("not a request"),
+            Event::Records(_) | Event::Check => panic!("not a request"),
         }
     }
 
@@ -209,8 +213,15 @@ mod tests {
     }
 
     #[test]
+    fn a_check_is_asked_for_by_whoever_may_invoke_the_function_and_never_over_http() {
+        assert!(matches!(event(r#"{"check": true}"#).read(), Ok(Event::Check)));
+        let over_http = event(r#"{"httpMethod": "POST", "body": "{\"check\": true}", "check": true}"#);
+        assert!(matches!(over_http.read(), Ok(Event::Http(_))));
+    }
+
+    #[test]
     fn other_events_are_none_of_ours() {
-        for json in ["{}", r#"{"key1": "value1"}"#, r#"{"source": "aws.events"}"#, SNS] {
+        for json in ["{}", r#"{"check": false}"#, r#"{"key1": "value1"}"#, r#"{"source": "aws.events"}"#, SNS] {
             assert_eq!(event(json).read().err(), Some(NotForUs), "{json}");
         }
     }

@@ -16,6 +16,7 @@ pub mod batch;
 pub mod delivery;
 pub mod queue;
 pub mod answer;
+pub mod check;
 pub mod handler;
 
 pub mod aws;

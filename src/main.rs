@@ -3,18 +3,9 @@
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use segment_klaviyo::handler::{Destination, FailedRecords, Invocation, Reply};
+use segment_klaviyo::handler::{Destination, Invocation, Response};
 use segment_klaviyo::{ingress, telemetry::Log};
-
-/// What Lambda takes as an answer, of either kind of event.
-#[derive(serde::Serialize)]
-#[serde(untagged)]
-enum Response {
-    Http(Box<ApiGatewayProxyResponse>),
-    Records(FailedRecords),
-}
 
 /// One invocation at a time is Lambda's rule, so one thread does.
 #[tokio::main(flavor = "current_thread")]
@@ -35,10 +26,7 @@ async fn main() -> ExitCode {
             request_id: Some(event.context.request_id),
             time_left: Some(deadline.duration_since(SystemTime::now()).unwrap_or_default()),
         };
-        Ok::<_, Error>(match destination.handle(&event.payload, invocation).await? {
-            Reply::Http(answer) => Response::Http(Box::new(answer.into_response())),
-            Reply::Records(failed) => Response::Records(failed),
-        })
+        Ok::<Response, Error>(destination.handle(&event.payload, invocation).await?.into())
     };
     match run(service_fn(handle)).await {
         Ok(()) => ExitCode::SUCCESS,

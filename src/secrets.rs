@@ -101,22 +101,30 @@ impl Secrets {
         state.secret.clone()
     }
 
+    /// Whether the secret can be fetched and used as it is now; from then on it is the copy in hand.
+    pub async fn check(&self, deadline: Instant) -> Result<Arc<Secret>, SecretError> {
+        let mut state = self.state.lock().await;
+        self.fetch_until(&mut state, deadline).await?;
+        Ok(state.secret.clone())
+    }
+
     async fn renew(&self, state: &mut State, deadline: Instant) {
+        if let Err(error) = self.fetch_until(state, deadline).await {
+            self.log.warn("secret not refreshed, the copy in hand serves", &error);
+            state.stale_at = state.stale_at.max(Instant::now() + REFRESH_PAUSE);
+        }
+    }
+
+    async fn fetch_until(&self, state: &mut State, deadline: Instant) -> Result<(), SecretError> {
         let fetched = timeout_at(deadline, fetch(&self.client, &self.id)).await;
         let late = |_| SecretError::Fetch { id: self.id.clone(), reason: "no time left".to_owned() };
-        match fetched.map_err(late).flatten() {
-            Ok(secret) => {
-                state.stale_at = Instant::now() + self.ttl;
-                // The same secret stays the same copy: nobody need try again with it.
-                if secret != *state.secret {
-                    state.secret = Arc::new(secret);
-                }
-            }
-            Err(error) => {
-                self.log.warn("secret not refreshed, the copy in hand serves", &error);
-                state.stale_at = state.stale_at.max(Instant::now() + REFRESH_PAUSE);
-            }
+        let secret = fetched.map_err(late).flatten()?;
+        state.stale_at = Instant::now() + self.ttl;
+        // The same secret stays the same copy: nobody need try again with it.
+        if secret != *state.secret {
+            state.secret = Arc::new(secret);
         }
+        Ok(())
     }
 }
 

@@ -85,6 +85,8 @@ pub struct EventFilter {
 /// Everything that the environment says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// `ENVIRONMENT`: the name of this deployment, the dimension of its metrics.
+    pub environment: String,
     /// `SECRET_ID`: name or ARN of the secret.
     pub secret_id: String,
     /// `SECRET_TTL_SECONDS`: how long a fetched secret is taken as fresh.
@@ -103,6 +105,7 @@ pub struct Settings {
 
 /// Every variable with its default (`None`: there is none), in the order of the README.
 pub const VARIABLES: &[(&str, Option<&str>)] = &[
+    ("ENVIRONMENT", Some("dev")),
     ("SECRET_ID", None),
     ("SECRET_TTL_SECONDS", Some("300")),
     ("CONFIRM_OPTIN", Some("true")),
@@ -134,6 +137,7 @@ impl Settings {
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let read = parse::Reader::new(get);
         Ok(Settings {
+            environment: read.environment("ENVIRONMENT")?,
             secret_id: read.required("SECRET_ID")?,
             secret_ttl: Duration::from_secs(read.number("SECRET_TTL_SECONDS", 1..=86_400)?),
             retry_queue_url: read.optional_url("RETRY_QUEUE_URL")?,

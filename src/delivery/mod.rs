@@ -6,7 +6,7 @@ mod people;
 mod refusal;
 mod send;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -64,8 +64,8 @@ pub struct Delivery<'d> {
     /// Subscriptions are started only while there is this much time left.
     reserve: Duration,
     slots: Semaphore,
-    calls: Cell<u32>,
-    throttled: Cell<u32>,
+    latencies: RefCell<Vec<u64>>,
+    throttled: Cell<usize>,
 }
 
 impl<'d> Delivery<'d> {
@@ -78,7 +78,7 @@ impl<'d> Delivery<'d> {
             deadline,
             reserve: left / RESERVED_PART,
             slots: Semaphore::new(CONCURRENCY),
-            calls: Cell::new(0),
+            latencies: RefCell::default(),
             throttled: Cell::new(0),
         }
     }
@@ -87,9 +87,9 @@ impl<'d> Delivery<'d> {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Requests sent so far, and how many of them were throttled.
-    pub fn counts(&self) -> (u32, u32) {
-        (self.calls.get(), self.throttled.get())
+    /// How long each request took that was sent so far, in milliseconds, and how many were throttled.
+    pub fn counts(&self) -> (Vec<u64>, usize) {
+        (self.latencies.borrow().clone(), self.throttled.get())
     }
 
     /// Does all of the work that may be done twice: profiles before what names them, deletions after what

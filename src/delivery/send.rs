@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Delivery;
 use crate::klaviyo::{Call, Refusal, Verdict};
 use crate::outcome::Unfinished;
 use crate::secrets::Doubt;
+use crate::telemetry::milliseconds;
 
 /// The ceiling of the first pause before another try; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -39,10 +40,12 @@ impl Delivery<'_> {
             if left.is_zero() {
                 break;
             }
-            self.calls.set(self.calls.get() + 1);
             let is_first = attempt == 0 && call.is_repeatable();
             let timeout = if is_first { left.min(LONGEST_FIRST_TRY) } else { left };
-            let error = match self.klaviyo.send(secret.klaviyo_api_key(), call, timeout).await {
+            let started = Instant::now();
+            let sent = self.klaviyo.send(secret.klaviyo_api_key(), call, timeout).await;
+            self.latencies.borrow_mut().push(milliseconds(started));
+            let error = match sent {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };

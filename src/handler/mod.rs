@@ -1,13 +1,13 @@
 //! One invocation, from event to answer.
 
 mod process;
+mod reply;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use serde::Serialize;
 use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::answer::{self, Answer, Refused};
 use crate::aws::{self, Aws};
 use crate::batch::{Ended, Parcel};
+use crate::check::{self, Report, State, finding};
 use crate::ingress::{Event, LambdaEvent, NotForUs, Record, Request};
 use crate::klaviyo::{Klaviyo, revision};
 use crate::outcome::Outcome;
@@ -23,8 +24,9 @@ use crate::secrets::{Doubt, SecretError, Secrets};
 use crate::segment;
 use crate::settings::{Settings, SettingsError};
 use crate::signature::{self, Unverified, Verified};
-use crate::telemetry::{self, Log};
+use crate::telemetry::{self, Log, Metric, Metrics, UNVERIFIED, milliseconds};
 use process::Sender;
+pub use reply::{FailedRecord, FailedRecords, Reply, Response};
 
 /// Kept of Lambda's own time for the answer to get out.
 const LAMBDA_MARGIN: Duration = Duration::from_millis(300);
@@ -55,32 +57,6 @@ pub struct Invocation {
     pub time_left: Option<Duration>,
 }
 
-/// What an invocation is answered with.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// To an HTTP request.
-    Http(Answer),
-    /// To records of a queue.
-    Records(FailedRecords),
-}
-
-/// The records that stay in the queue:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
-#[derive(Debug, Default, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct FailedRecords {
-    /// All others are deleted.
-    pub batch_item_failures: Vec<FailedRecord>,
-}
-
-/// A record that stays in the queue.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct FailedRecord {
-    /// SQS's id of it.
-    pub item_identifier: String,
-}
-
 /// The function: everything that lives as long as the process.
 pub struct Destination {
     settings: Settings,
@@ -104,7 +80,8 @@ impl Destination {
         let (retry_queue, dead_letters) = (queue(&settings.retry_queue_url), queue(&settings.dead_letter_queue_url));
         let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
         if let Some(ageing) = revision::ageing(OffsetDateTime::now_utc().date()) {
-            log.warn("Klaviyo's API revision", &ageing);
+            let counted = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
+            log.warn_counted("Klaviyo's API revision", &ageing, counted);
         }
         Ok(Destination { settings, secrets, klaviyo, retry_queue, dead_letters, log, cold: AtomicBool::new(true) })
     }
@@ -126,6 +103,7 @@ impl Destination {
         let reply = match event {
             // A fault here costs this invocation and no other; what was sent is sent again.
             Event::Http(request) => {
+                line.is_from_segment = true;
                 let answer = AssertUnwindSafe(self.receive(&request, deadline, &mut line)).catch_unwind().await;
                 let answer = answer.unwrap_or_else(|_| Answer::internal_error());
                 line.status = answer.status;
@@ -137,10 +115,27 @@ impl Destination {
                 let failed = failed.into_iter().map(|id| FailedRecord { item_identifier: id.to_owned() });
                 Reply::Records(FailedRecords { batch_item_failures: failed.collect() })
             }
+            Event::Check => return Ok(Reply::Check(self.check(deadline).await)),
         };
         line.duration_ms = milliseconds(started);
-        self.log.delivery(&line);
+        self.log.delivery(&line, &self.settings.environment);
         Ok(reply)
+    }
+
+    /// Whether everything is there that deliveries need.
+    async fn check(&self, deadline: Instant) -> Report {
+        let mut findings = check::settings(&self.settings);
+        match self.secrets.check(deadline).await {
+            Ok(secret) => {
+                findings.push(finding("secret", State::Ok, "fetched, and of the form that is expected"));
+                let key = secret.klaviyo_api_key();
+                findings.extend(check::klaviyo(&self.klaviyo, key, &self.settings.rules, deadline).await);
+            }
+            Err(error) => findings.push(finding("secret", State::Failed, error.to_string())),
+        }
+        let report = Report::of(findings);
+        self.log.check(&report, report.check != State::Failed);
+        report
     }
 
     /// A delivery of Segment's.
@@ -221,13 +216,9 @@ impl Destination {
 
 fn refuse(refused: Refused, line: &mut telemetry::Delivery) -> Answer {
     let reason = match refused {
-        Refused::Unverified(_) => "unverified",
+        Refused::Unverified(_) => UNVERIFIED,
         Refused::Body(_) => "unreadable_body",
     };
     line.reasons.insert(reason, 1);
     Answer::refused(&refused)
-}
-
-fn milliseconds(since: Instant) -> u64 {
-    since.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Destination, milliseconds};
+use super::Destination;
 use crate::batch::{self, Ended, Parcel};
 use crate::delivery::Delivery;
 use crate::outcome::{Outcome, Unfinished};
 use crate::queue::{Entry, Queue};
-use crate::telemetry;
+use crate::telemetry::{self, milliseconds};
 
 /// The part of a delivery's time that is kept for writing queues.
 const QUEUE_PART: u32 = 6;
@@ -59,7 +59,8 @@ impl Destination {
         let rest: Vec<bool> = stopped.iter().map(|stopped| !stopped).collect();
         self.put_aside(parcels, &mut ended, &rest, sender, deadline).await;
         line.klaviyo_ms = milliseconds(calling);
-        (line.klaviyo_calls, line.klaviyo_throttled) = delivery.counts();
+        (line.klaviyo_latencies, line.klaviyo_throttled) = delivery.counts();
+        line.klaviyo_calls = line.klaviyo_latencies.len();
         ended
     }
 

@@ -28,6 +28,27 @@ impl Klaviyo {
     /// Sends `call` once. `Ok` is Klaviyo's acknowledgement, with the answer's body as far as it came:
     /// what follows the status line of an acknowledgement no longer changes what was done.
     pub async fn send(&self, key: &str, call: &Call, timeout: Duration) -> Result<Bytes, CallError> {
+        let response = self.request(key, call, timeout).await?;
+        let status = response.status();
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let body = response.bytes().await;
+        match status.as_u16() {
+            200..=299 => Ok(body.unwrap_or_default()),
+            401 | 403 => Err(CallError::Key),
+            429 => Err(CallError::Throttled { retry_after: retry_after.map(Duration::from_secs) }),
+            status @ 400..=499 => Err(refusal(status, &body.map_err(fault)?)),
+            status => Err(CallError::Unavailable { status }),
+        }
+    }
+
+    /// Klaviyo's response to `call`, whatever its status.
+    pub(super) async fn request(
+        &self,
+        key: &str,
+        call: &Call,
+        timeout: Duration,
+    ) -> Result<reqwest::Response, CallError> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), call.path));
         if !call.query.is_empty() {
@@ -44,18 +65,7 @@ impl Klaviyo {
         if !call.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/vnd.api+json").body(call.body.clone());
         }
-        let response = request.send().await.map_err(fault)?;
-        let status = response.status();
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let body = response.bytes().await;
-        match status.as_u16() {
-            200..=299 => Ok(body.unwrap_or_default()),
-            401 | 403 => Err(CallError::Key),
-            429 => Err(CallError::Throttled { retry_after: retry_after.map(Duration::from_secs) }),
-            status @ 400..=499 => Err(refusal(status, &body.map_err(fault)?)),
-            status => Err(CallError::Unavailable { status }),
-        }
+        request.send().await.map_err(fault)
     }
 }
 

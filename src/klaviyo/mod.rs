@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod operation;
 mod pack;
+mod probe;
 pub mod revision;
 mod wire;
 
@@ -16,3 +17,4 @@ pub use operation::{
     Unsubscription,
 };
 pub use pack::{Packed, SUBSCRIBERS, pack, resolved};
+pub use probe::Probe;

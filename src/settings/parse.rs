@@ -28,6 +28,13 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         self.text(name).ok_or(SettingsError::Missing(name))
     }
 
+    pub(super) fn environment(&self, name: &'static str) -> Result<String, SettingsError> {
+        let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let fits = |text: &String| (1..=20).contains(&text.len()) && text.bytes().all(is_part);
+        let expected = "1 to 20 lower-case letters, digits and hyphens, such as staging".into();
+        Some(self.required(name)?).filter(fits).ok_or(SettingsError::Invalid { name, expected })
+    }
+
     pub(super) fn boolean(&self, name: &'static str) -> Result<bool, SettingsError> {
         match self.required(name)?.to_ascii_lowercase().as_str() {
             "true" => Ok(true),

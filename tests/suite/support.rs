@@ -55,7 +55,7 @@ impl Shop {
     pub(crate) async fn handle(&self, event: &Value) -> Answer {
         match self.invoke(event, Invocation::default()).await.unwrap() {
             Reply::Http(answer) => answer,
-            Reply::Records(failed) => panic!("{failed:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -65,11 +65,14 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     for path in &arguments.events {
         let event = read(path)?;
         standin.held().calls.clear();
-        let answer = destination.handle(&event, Invocation::default()).await;
-        let Reply::Http(answer) = answer.map_err(|error| format!("{}: {error}", path.display()))? else {
-            return Err(format!("{}: records of a queue; expected an HTTP request", path.display()));
-        };
-        show::delivery(path, &answer, &standin.held().calls);
+        let reply = destination.handle(&event, Invocation::default()).await;
+        match reply.map_err(|error| format!("{}: {error}", path.display()))? {
+            Reply::Http(answer) => show::delivery(path, &answer, &standin.held().calls),
+            Reply::Check(report) => show::report(path, &report),
+            Reply::Records(_) => {
+                return Err(format!("{}: records of a queue; expected an HTTP request", path.display()));
+            }
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use segment_klaviyo::answer::Answer;
+use segment_klaviyo::check::{Report, State};
 use segment_klaviyo::standin::Recorded;
 use serde::Serialize;
 
@@ -39,6 +40,19 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
         let id = item.message_id.as_deref().unwrap_or("no messageId");
         println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
         println!("    {FAIR}{} ({}){FAIR:#}: {}", item.outcome, item.reason, item.detail);
+    }
+}
+
+/// What a check found.
+pub(crate) fn report(path: &Path, report: &Report) {
+    println!("\n{BOLD}{}{BOLD:#}\n", path.display());
+    for finding in &report.findings {
+        let (style, word) = match finding.state {
+            State::Ok => (GOOD, "ok"),
+            State::Warning => (FAIR, "warning"),
+            State::Failed => (BAD, "failed"),
+        };
+        println!("  {style}{word:8}{style:#}{BOLD}{}{BOLD:#}: {}", finding.about, finding.detail);
     }
 }
 

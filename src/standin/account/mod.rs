@@ -24,6 +24,8 @@ pub struct Account {
     pub profiles: Vec<Map<String, Value>>,
     /// Events, each once.
     pub events: Vec<Event>,
+    /// `double_opt_in` or `single_opt_in` of each list that can be looked at.
+    pub opt_in: BTreeMap<String, &'static str>,
     /// The profiles on each list.
     pub lists: BTreeMap<String, BTreeSet<usize>>,
     /// Consents given and taken back, in the order in which they arrived.
@@ -71,6 +73,7 @@ impl Account {
             ("POST", "/api/profile-subscription-bulk-delete-jobs", _) => self.unsubscribe(body),
             ("POST", "/api/data-privacy-deletion-jobs", _) => self.delete(body),
             ("GET", "/api/profiles", _) => self.find(uri.query().unwrap_or_default()),
+            ("GET", path, _) if path.starts_with("/api/lists/") => self.list(path),
             ("DELETE", _, Some(list)) => self.remove_from_list(list, body),
             _ => Err(no(404, "not_found", uri.path())),
         }

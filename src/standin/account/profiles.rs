@@ -68,8 +68,18 @@ impl Account {
         accepted(202)
     }
 
-    /// Answers `filter=any(<field>,["…"])`.
+    /// Answers a list by its id.
+    pub(super) fn list(&self, path: &str) -> Result<Reply, No> {
+        let id = path.trim_start_matches("/api/lists/");
+        let opt_in = self.opt_in.get(id).ok_or_else(|| no(404, "not_found", "/data"))?;
+        Ok(Reply::new(200, json!({"data": {"type": "list", "id": id, "attributes": {"opt_in_process": opt_in}}})))
+    }
+
+    /// Answers `filter=any(<field>,["…"])`; without a filter as an account without profiles would.
     pub(super) fn find(&self, query: &str) -> Result<Reply, No> {
+        if !query.contains("filter=") {
+            return Ok(Reply::new(200, json!({"data": []})));
+        }
         let filter = || {
             let url = reqwest::Url::parse(&format!("http://localhost/?{query}")).ok()?;
             let filter = url.query_pairs().find(|(name, _)| name == "filter")?.1.into_owned();

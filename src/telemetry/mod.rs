@@ -1,4 +1,6 @@
-//! The log: one JSON object a line, one line a delivery. Never an email, phone, key or body.
+//! The log: one JSON object a line, one line a delivery, metrics included. Never an email, phone, key or body.
+
+mod metrics;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -7,9 +9,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use crate::outcome::{Note, Outcome, Rejected};
 use crate::segment::timestamp;
+pub use metrics::{Metric, Metrics, NAMESPACE};
+
+/// The reason in the log line of a request that is not let in.
+pub const UNVERIFIED: &str = "unverified";
 
 /// The levels of Lambda's own JSON log format, by which it filters.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -27,6 +34,15 @@ struct Line<'l, T: Serialize> {
     message: &'l str,
     #[serde(flatten)]
     fields: T,
+}
+
+/// A line that is counted.
+#[derive(Serialize)]
+struct Counted<'m, T: Serialize> {
+    #[serde(flatten)]
+    fields: T,
+    #[serde(flatten)]
+    metrics: Metrics<'m>,
 }
 
 /// What one delivery came to.
@@ -53,15 +69,21 @@ pub struct Delivery {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<&'static str, usize>,
     /// Requests to Klaviyo.
-    pub klaviyo_calls: u32,
+    pub klaviyo_calls: usize,
     /// Of these, how many were throttled.
-    pub klaviyo_throttled: u32,
+    pub klaviyo_throttled: usize,
     /// Time spent on Klaviyo from first to last call, in milliseconds.
     pub klaviyo_ms: u64,
     /// Time spent on all of it, in milliseconds.
     pub duration_ms: u64,
     /// Whether the function had just started.
     pub cold_start: bool,
+    /// Whether Segment sent it: what comes back from the retry queue has been received before.
+    #[serde(skip)]
+    pub is_from_segment: bool,
+    /// How long each request to Klaviyo took, in milliseconds.
+    #[serde(skip)]
+    pub klaviyo_latencies: Vec<u64>,
 }
 
 impl Delivery {
@@ -77,6 +99,22 @@ impl Delivery {
                 Outcome::Retry(_) => self.retry += 1,
             }
         }
+    }
+
+    fn metrics<'e>(&self, environment: &'e str) -> Metrics<'e> {
+        let times = |reason: &str| self.reasons.get(reason).copied().unwrap_or_default();
+        Metrics::new(environment)
+            .count(Metric::MessagesReceived, if self.is_from_segment { self.received } else { 0 })
+            .count(Metric::Delivered, self.delivered)
+            .count(Metric::Ignored, self.ignored)
+            .count(Metric::Rejected, self.rejected)
+            .count(Metric::Queued, self.queued)
+            .count(Metric::SignatureRejected, times(UNVERIFIED))
+            .count(Metric::KlaviyoCalls, self.klaviyo_latencies.len())
+            .count(Metric::KlaviyoThrottled, self.klaviyo_throttled)
+            .values(Metric::KlaviyoLatency, &self.klaviyo_latencies)
+            .count(Metric::DeletionUnresolved, times(Rejected::DeletionUnresolved.reason()))
+            .count(Metric::ColdStart, self.cold_start.into())
     }
 }
 
@@ -121,11 +159,11 @@ impl Log {
         }));
     }
 
-    /// Logs one delivery.
-    pub fn delivery(&self, delivery: &Delivery) {
+    /// Logs one delivery, with its metrics for this deployment.
+    pub fn delivery(&self, delivery: &Delivery, environment: &str) {
         let is_fine = delivery.status < 400 && !delivery.reasons.contains_key(Note::DroppedDomain.reason());
         let level = if is_fine { Level::Info } else { Level::Warn };
-        self.write(level, "delivery", delivery);
+        self.write(level, "delivery", Counted { fields: delivery, metrics: delivery.metrics(environment) });
     }
 
     /// Logs one rejected message.
@@ -138,6 +176,16 @@ impl Log {
     /// Logs something that works but should not be so.
     pub fn warn(&self, message: &str, error: &dyn Error) {
         self.write(Level::Warn, message, cause(error));
+    }
+
+    /// Logs something that works but should not be so, and counts it.
+    pub fn warn_counted(&self, message: &str, error: &dyn Error, metrics: Metrics) {
+        self.write(Level::Warn, message, Counted { fields: cause(error), metrics });
+    }
+
+    /// Logs what a check found.
+    pub fn check(&self, report: &impl Serialize, is_passed: bool) {
+        self.write(if is_passed { Level::Info } else { Level::Error }, "check", report);
     }
 
     /// Logs something that does not work.
@@ -166,4 +214,9 @@ pub fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Whole milliseconds since then.
+pub fn milliseconds(since: Instant) -> u64 {
+    since.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
 }
