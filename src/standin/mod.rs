@@ -9,6 +9,7 @@ mod sqs;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -103,7 +104,12 @@ impl Held {
 impl StandIn {
     /// Serves on a free port of the loopback interface.
     pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        StandIn::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+    }
+
+    /// Serves at `address`: programs in a container reach this machine at another than its loopback one.
+    pub async fn listen(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let held = Arc::new(Mutex::new(Held {
             secret: Some(secret(API_KEY)),

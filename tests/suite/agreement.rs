@@ -42,7 +42,8 @@ fn block<'t>(text: &'t str, head: &str) -> Vec<&'t str> {
 /// The variables that the template gives to the function, and the parameter behind each.
 fn template_variables() -> BTreeMap<String, String> {
     let lines = block(&template(), "Variables:\n").join("\n");
-    let pairs = lines.lines().map(|line| line.split_once(": !Ref ").expect("NAME: !Ref Parameter"));
+    let settings = lines.lines().filter(|line| !line.starts_with('#') && !line.starts_with("AWS_"));
+    let pairs = settings.map(|line| line.split_once(": !Ref ").expect("NAME: !Ref Parameter"));
     pairs.map(|(name, parameter)| (name.to_owned(), parameter.to_owned())).collect()
 }
 

@@ -28,12 +28,7 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
 
     println!("\n  Calls to Klaviyo: {}", calls.len());
     for (number, call) in (1..).zip(calls) {
-        let style = style_of(call.status);
-        println!("\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}", call.method, call.path, call.status);
-        println!("{}", indented(&call.body));
-        if call.status >= 400 {
-            println!("  {DIM}answer{DIM:#}\n{}", indented(&call.answer));
-        }
+        self::call(number, call);
     }
 
     for item in &answer.report.results {
@@ -41,6 +36,21 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
         println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
         println!("    {FAIR}{} ({}){FAIR:#}: {}", item.outcome, item.reason, item.detail);
     }
+}
+
+/// One call to Klaviyo.
+pub(crate) fn call(number: usize, call: &Recorded) {
+    let style = style_of(call.status);
+    println!("\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}", call.method, call.path, call.status);
+    println!("{}", indented(&call.body));
+    if call.status >= 400 {
+        println!("  {DIM}answer{DIM:#}\n{}", indented(&call.answer));
+    }
+}
+
+/// Something to know.
+pub(crate) fn line(text: &str) {
+    println!("{text}");
 }
 
 /// What a check found.
