@@ -1,7 +1,6 @@
 //! What the tool can be asked for.
 
 use clap::{Parser, Subcommand};
-use segment_klaviyo::settings::VARIABLES;
 
 use crate::{send, stand_in};
 
@@ -23,20 +22,4 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Send(send::Arguments),
     StandIn(stand_in::Arguments),
-}
-
-/// A `KEY=VALUE` for one of the function's settings.
-pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    match key {
-        "KLAVIYO_BASE_URL" => return Err("use --klaviyo-url, so that the calls can be shown".to_owned()),
-        "SECRET_ID" => return Err("the secret is played by the stand-in".to_owned()),
-        _ => {}
-    }
-    if VARIABLES.iter().any(|(name, _)| *name == key) {
-        Ok((key.to_owned(), value.to_owned()))
-    } else {
-        let known: Vec<_> = VARIABLES.iter().map(|(name, _)| *name).collect();
-        Err(format!("no such setting; there are {}", known.join(", ")))
-    }
 }

@@ -1,6 +1,7 @@
 //! Binary `local`: the Lambda function on a desk, without AWS.
 
 mod cli;
+mod desk;
 mod send;
 mod show;
 mod stand_in;
