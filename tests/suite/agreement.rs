@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use segment_klaviyo::settings::{Settings, SettingsError, VARIABLES};
+use segment_klaviyo::telemetry::{Metric, NAMESPACE};
 
 use crate::support::root;
 
@@ -43,8 +44,19 @@ fn block<'t>(text: &'t str, head: &str) -> Vec<&'t str> {
 fn template_variables() -> BTreeMap<String, String> {
     let lines = block(&template(), "Variables:\n").join("\n");
     let settings = lines.lines().filter(|line| !line.starts_with('#') && !line.starts_with("AWS_"));
-    let pairs = settings.map(|line| line.split_once(": !Ref ").expect("NAME: !Ref Parameter"));
-    pairs.map(|(name, parameter)| (name.to_owned(), parameter.to_owned())).collect()
+    // NAME: !Ref Parameter, or an !If whose last choice is one.
+    let pairs = settings.map(|line| (line.split_once(": !").unwrap().0, line.rsplit_once("!Ref ").unwrap().1));
+    pairs.map(|(name, parameter)| (name.to_owned(), parameter.trim_end_matches(']').to_owned())).collect()
+}
+
+/// The names of this project's own metrics that the template speaks of.
+fn template_metrics() -> BTreeSet<String> {
+    let template = template();
+    let in_alarms = template.split("Namespace: SegmentKlaviyo").skip(1);
+    let in_alarms = in_alarms.map(|rest| rest.trim_start().strip_prefix("MetricName: ").expect("a name next"));
+    let in_dashboard = template.split("[\"SegmentKlaviyo\", \"").skip(1);
+    let name = |rest: &str| rest.chars().take_while(char::is_ascii_alphabetic).collect();
+    in_alarms.chain(in_dashboard).map(name).collect()
 }
 
 /// The default of a parameter.
@@ -81,6 +93,13 @@ fn the_template_sets_every_setting_and_has_the_same_defaults() {
         assert_eq!(same(parameter), expected, "{name} is set by the parameter of its name");
     }
     assert_eq!(variables.len(), VARIABLES.len());
+}
+
+#[test]
+fn alarms_and_dashboard_show_every_metric_that_there_is_and_no_other() {
+    let all = Metric::ALL.iter().map(|metric| format!("{metric:?}")).collect();
+    assert_eq!(template_metrics(), all);
+    assert!(template().contains(&format!("Namespace: {NAMESPACE}\n")));
 }
 
 #[test]
