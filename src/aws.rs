@@ -31,7 +31,7 @@ pub struct Aws<G> {
 
 impl<G: Fn(&str) -> Option<String>> Aws<G> {
     /// Reads the function's own role and region through `get`.
-    pub fn read(get: G, http: &reqwest::Client) -> Result<Self, NotSet> {
+    pub fn read(get: G, http: SdkHttp) -> Result<Self, NotSet> {
         let set = |name: &str| get(name).filter(|value| !value.is_empty());
         let required = |name: &'static str| set(name).ok_or(NotSet(name));
         let credentials = Credentials::new(
@@ -42,7 +42,7 @@ impl<G: Fn(&str) -> Option<String>> Aws<G> {
             "environment",
         );
         let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).ok_or(NotSet("AWS_REGION"))?;
-        Ok(Aws { get, http: SdkHttp(http.clone()), credentials, region })
+        Ok(Aws { get, http, credentials, region })
     }
 
     /// A Secrets Manager client.

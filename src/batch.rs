@@ -28,6 +28,11 @@ impl<'a> Parcel<'a> {
     pub fn new(raw: &'a RawValue, now: OffsetDateTime) -> Self {
         Parcel { raw, message: Message::read(raw), decided_at: now, done: Vec::new() }
     }
+
+    /// Whether it tells of a completed order: what merchants ask for first.
+    pub fn is_order(&self) -> bool {
+        self.message.as_ref().is_ok_and(rules::is_order)
+    }
 }
 
 /// How far one message is.

@@ -12,6 +12,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 
+use crate::telemetry::{Remote, Tracer};
+
 /// Sent with every request, so that Klaviyo can tell who calls and in which version.
 const USER_AGENT: &str = concat!("segment-klaviyo/", env!("CARGO_PKG_VERSION"));
 
@@ -40,7 +42,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Lets the AWS SDK send its requests through the one client.
 #[derive(Debug, Clone)]
-pub struct SdkHttp(pub reqwest::Client);
+pub struct SdkHttp {
+    /// The one client.
+    pub http: reqwest::Client,
+    /// Hears of each request.
+    pub tracer: Tracer,
+}
 
 impl HttpClient for SdkHttp {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
@@ -50,13 +57,19 @@ impl HttpClient for SdkHttp {
 
 impl HttpConnector for SdkHttp {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.clone();
+        let SdkHttp { http, tracer } = self.clone();
         HttpConnectorFuture::new(async move {
+            // Such as `secretsmanager.GetSecretValue`.
+            let name = || request.headers().get("x-amz-target").unwrap_or("AWS").to_owned();
+            let mut span = tracer.request(Remote::Aws, name);
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
             let request = request.try_into().map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;
-            let response = client.execute(request).await.map_err(connector_error)?;
+            let response = http.execute(request).await.map_err(connector_error)?;
             let (status, headers) = (response.status(), response.headers().clone());
+            if let Some(span) = &mut span {
+                span.status = Some(status.as_u16());
+            }
             let body = response.bytes().await.map_err(connector_error)?;
             let mut response = http::Response::new(SdkBody::from(body));
             *response.status_mut() = status;

@@ -16,6 +16,7 @@ use crate::answer::{self, Answer, Refused};
 use crate::aws::{self, Aws};
 use crate::batch::{Ended, Parcel};
 use crate::check::{self, Report, State, finding};
+use crate::http::SdkHttp;
 use crate::ingress::{Event, LambdaEvent, NotForUs, Record, Request};
 use crate::klaviyo::{Klaviyo, revision};
 use crate::outcome::Outcome;
@@ -24,7 +25,7 @@ use crate::secrets::{Doubt, SecretError, Secrets};
 use crate::segment;
 use crate::settings::{Settings, SettingsError};
 use crate::signature::{self, Unverified, Verified};
-use crate::telemetry::{self, Log, Metric, Metrics, UNVERIFIED, milliseconds};
+use crate::telemetry::{self, Log, Metric, Metrics, Tracer, UNVERIFIED, milliseconds};
 use process::Sender;
 pub use reply::{FailedRecord, FailedRecords, Reply, Response};
 
@@ -55,6 +56,8 @@ pub struct Invocation {
     pub request_id: Option<String>,
     /// The time that Lambda has left for it.
     pub time_left: Option<Duration>,
+    /// X-Ray's id of it, and whether it is sampled.
+    pub trace: Option<String>,
 }
 
 /// The function: everything that lives as long as the process.
@@ -65,6 +68,7 @@ pub struct Destination {
     retry_queue: Option<Queue>,
     dead_letters: Option<Queue>,
     log: Log,
+    tracer: Tracer,
     cold: AtomicBool,
 }
 
@@ -73,23 +77,26 @@ impl Destination {
     pub async fn start(get: impl Fn(&str) -> Option<String>, log: Log) -> Result<Self, StartError> {
         let settings = Settings::read(&get)?;
         let http = crate::http::client().map_err(StartError::Http)?;
-        let aws = Aws::read(&get, &http)?;
+        let tracer = Tracer::read(&get);
+        let aws = Aws::read(&get, SdkHttp { http: http.clone(), tracer: tracer.clone() })?;
         let secrets =
             Secrets::load(aws.secrets_manager(), &settings.secret_id, settings.secret_ttl, log.clone()).await?;
         let queue = |url: &Option<String>| url.clone().map(|url| Queue::new(aws.sqs(), url, log.clone()));
         let (retry_queue, dead_letters) = (queue(&settings.retry_queue_url), queue(&settings.dead_letter_queue_url));
-        let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
+        let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone(), tracer.clone());
         if let Some(ageing) = revision::ageing(OffsetDateTime::now_utc().date()) {
             let counted = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
             log.warn_counted("Klaviyo's API revision", &ageing, counted);
         }
-        Ok(Destination { settings, secrets, klaviyo, retry_queue, dead_letters, log, cold: AtomicBool::new(true) })
+        let cold = AtomicBool::new(true);
+        Ok(Destination { settings, secrets, klaviyo, retry_queue, dead_letters, log, tracer, cold })
     }
 
     /// Answers one event and writes its log line. An event that is for nobody here is an error of the
     /// invocation: whoever sent it must not take it for delivered.
     pub async fn handle(&self, event: &LambdaEvent, invocation: Invocation) -> Result<Reply, NotForUs> {
         let event = event.read().inspect_err(|error| self.log.error("event not handled", error))?;
+        self.tracer.invocation(invocation.trace.as_deref());
         let started = Instant::now();
         let mut line = telemetry::Delivery {
             request_id: invocation.request_id,
@@ -152,7 +159,7 @@ impl Destination {
         let parcels: Vec<_> = elements.into_iter().map(|raw| Parcel::new(raw, now)).collect();
         let ended = self.process(&parcels, Sender::Segment, deadline, line).await;
         let answer = Answer::ended(&ended);
-        self.log_ended(&ended, line);
+        self.log_ended(&parcels, &ended, line);
         answer
     }
 
@@ -195,13 +202,13 @@ impl Destination {
         let advanced = |(parcel, ended): (&Parcel, &Ended)| ended.done.len() > parcel.done.len();
         let advanced: Vec<bool> = parcels.iter().zip(&ended).map(advanced).collect();
         self.keep(&parcels, &mut ended, &advanced, deadline).await;
-        self.log_ended(&ended, line);
+        self.log_ended(&parcels, &ended, line);
         let stays = |(id, ended): (&'r str, &Ended)| matches!(ended.outcome, Outcome::Retry(_)).then_some(id);
         failed.extend(ids.into_iter().zip(&ended).filter_map(stays));
         failed
     }
 
-    fn log_ended(&self, ended: &[Ended], line: &mut telemetry::Delivery) {
+    fn log_ended(&self, parcels: &[Parcel], ended: &[Ended], line: &mut telemetry::Delivery) {
         for (index, message) in ended.iter().enumerate() {
             if let Outcome::Rejected(why) = &message.outcome {
                 let message_id = message.message_id.as_deref().and_then(answer::shown);
@@ -210,6 +217,8 @@ impl Destination {
             }
         }
         line.count(ended.iter().map(|ended| &ended.outcome));
+        let orders = parcels.iter().zip(ended).filter(|(parcel, _)| parcel.is_order());
+        line.count_orders(orders.map(|(_, ended)| &ended.outcome));
         line.reasons = Answer::reasons(ended);
     }
 }

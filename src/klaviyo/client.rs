@@ -11,18 +11,20 @@ use super::call::Call;
 use super::error::{CallError, Problem, Refusal};
 use super::operation::IdentityKey;
 use super::revision::REVISION;
+use crate::telemetry::{Remote, Tracer};
 
 /// Klaviyo, as the settings say where it is.
 #[derive(Debug, Clone)]
 pub struct Klaviyo {
     http: reqwest::Client,
     base: Url,
+    tracer: Tracer,
 }
 
 impl Klaviyo {
-    /// Klaviyo at `base`, through `http`.
-    pub fn new(http: reqwest::Client, base: Url) -> Self {
-        Klaviyo { http, base }
+    /// Klaviyo at `base`, through `http`; `tracer` hears of each request.
+    pub fn new(http: reqwest::Client, base: Url, tracer: Tracer) -> Self {
+        Klaviyo { http, base, tracer }
     }
 
     /// Sends `call` once. `Ok` is Klaviyo's acknowledgement, with the answer's body as far as it came:
@@ -65,7 +67,12 @@ impl Klaviyo {
         if !call.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/vnd.api+json").body(call.body.clone());
         }
-        request.send().await.map_err(fault)
+        let mut span = self.tracer.request(Remote::Other, || format!("Klaviyo {} {}", call.method, call.path));
+        let response = request.send().await.map_err(fault)?;
+        if let Some(span) = &mut span {
+            span.status = Some(response.status().as_u16());
+        }
+        Ok(response)
     }
 }
 

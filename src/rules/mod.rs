@@ -22,6 +22,7 @@ use crate::segment::{Kind, Message};
 use crate::settings::Rules;
 use identity::Person;
 use integrations::Integration;
+use order::Order;
 
 /// What becomes of a message, as far as the rules know.
 #[derive(Debug)]
@@ -47,6 +48,11 @@ pub fn decide<'a>(message: &Message<'a>, rules: &Rules, now: OffsetDateTime) -> 
         Err(Stop::Ignore(reason)) => Decision::Ignore(reason),
         Err(Stop::Reject(reason)) => Decision::Reject(reason),
     }
+}
+
+/// Whether the message tells of a completed order.
+pub fn is_order(message: &Message) -> bool {
+    Order::of(message) == Some(Order::Completed)
 }
 
 /// How a rule ends a message early.

@@ -1,6 +1,7 @@
 //! The log: one JSON object a line, one line a delivery, metrics included. Never an email, phone, key or body.
 
 mod metrics;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use crate::outcome::{Note, Outcome, Rejected};
 use crate::segment::timestamp;
 pub use metrics::{Metric, Metrics, NAMESPACE};
+pub use trace::{Remote, Tracer};
 
 /// The reason in the log line of a request that is not let in.
 pub const UNVERIFIED: &str = "unverified";
@@ -65,6 +67,10 @@ pub struct Delivery {
     pub queued: usize,
     /// Messages for Segment, or the queue, to send again.
     pub retry: usize,
+    /// Completed orders among the received messages; none of those that come back from the retry queue.
+    pub orders_received: usize,
+    /// Completed orders among the delivered messages.
+    pub orders_delivered: usize,
     /// How many messages there are for each reason or note.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub reasons: BTreeMap<&'static str, usize>,
@@ -98,6 +104,14 @@ impl Delivery {
                 Outcome::Queued(_) => self.queued += 1,
                 Outcome::Retry(_) => self.retry += 1,
             }
+        }
+    }
+
+    /// Counts how the completed orders among them ended.
+    pub fn count_orders<'o>(&mut self, outcomes: impl Iterator<Item = &'o Outcome>) {
+        for outcome in outcomes {
+            self.orders_received += usize::from(self.is_from_segment);
+            self.orders_delivered += usize::from(*outcome == Outcome::Delivered);
         }
     }
 

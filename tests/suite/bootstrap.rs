@@ -59,6 +59,7 @@ async fn next(State(queues): State<Queues>) -> (HeaderMap, String) {
     let headers = [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
         ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
+        ("lambda-runtime-trace-id", "Root=1-a-b;Parent=c;Sampled=1".to_owned()),
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:123456789012:function:f".to_owned()),
     ];
     (headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect(), event)
@@ -104,7 +105,10 @@ fn sample(name: &str) -> String {
 async fn the_binary_answers_lambda_and_logs_json() {
     let standin = StandIn::start().await.unwrap();
     let mut lambda = RuntimeApi::start().await;
-    let child = bootstrap(&standin, &lambda.address).spawn().unwrap();
+    let daemon = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    daemon.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut command = bootstrap(&standin, &lambda.address);
+    let child = command.env("AWS_XRAY_DAEMON_ADDRESS", daemon.local_addr().unwrap().to_string()).spawn().unwrap();
 
     for (name, status) in
         [("order-completed", 200), ("rest-api-order-completed", 200), ("unsigned", 401), ("malformed", 400)]
@@ -116,6 +120,10 @@ async fn the_binary_answers_lambda_and_logs_json() {
     }
     assert_eq!(standin.held().account.events.len(), 6);
     assert_eq!(standin.held().fetches, 1);
+
+    let mut datagram = [0; 2_000];
+    let read = daemon.recv(&mut datagram).expect("a datagram in time");
+    assert!(String::from_utf8_lossy(&datagram[..read]).contains(r#""trace_id":"1-a-b""#));
 
     let log = lines(child, 4).await;
     let statuses: Vec<_> = log.iter().map(|line| line["status"].as_u64().unwrap()).collect();

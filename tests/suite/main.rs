@@ -24,3 +24,4 @@ mod rules;
 mod samples;
 mod secret;
 mod signature;
+mod trace;

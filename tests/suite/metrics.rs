@@ -87,6 +87,24 @@ async fn what_waits_is_received_once_and_delivered_once() {
 }
 
 #[tokio::test]
+async fn orders_are_counted_in_the_log_line_once_received_and_once_delivered() {
+    let shop = shop(&[]).await;
+    let orders = |shop: &Shop| {
+        let line = shop.log().into_iter().rfind(|line| line["message"] == "delivery").unwrap();
+        (line["orders_received"].clone(), line["orders_delivered"].clone())
+    };
+    let cancelled = json!({"type": "track", "event": "Order Cancelled", "userId": "sarah@klaviyo-demo.com"});
+    shop.send(&json!([order("991", 1), order("992", 0), cancelled, track("m-2", &json!({}))])).await;
+    assert_eq!(orders(&shop), (json!(2), json!(2)));
+    shop.standin.held().accept_then_throttle = Some(0);
+    shop.send(&order("993", 0)).await;
+    assert_eq!(orders(&shop), (json!(1), json!(0)));
+    shop.standin.held().accept_then_throttle = None;
+    shop.redeliver(crate::support::RETRY_QUEUE).await;
+    assert_eq!(orders(&shop), (json!(0), json!(1)));
+}
+
+#[tokio::test]
 async fn a_rejected_message_that_is_redriven_counts_as_delivered() {
     let shop = shop(&[]).await;
     shop.standin.held().faults.push(Fault::status("/api/events", 400, 1));
