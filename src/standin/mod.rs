@@ -1,9 +1,10 @@
-//! Klaviyo, Secrets Manager and SQS on loopback: what the local tool and the tests deliver to.
+//! Klaviyo, Secrets Manager, SQS and Lambda on loopback: what the local tool, tests and benchmarks run against.
 //!
 //! The function cannot tell it from the real ones: it is reached over HTTP by the same clients.
 
 mod account;
 mod faults;
+mod lambda;
 mod secrets_manager;
 mod sqs;
 
@@ -23,6 +24,7 @@ use tokio::task::JoinHandle;
 
 pub use account::{Account, Consent, Event};
 pub use faults::{Chaos, Fault, Symptom};
+pub use lambda::{NoAnswer, RuntimeApi};
 
 /// The key that the stand-in's Klaviyo accepts, unless the secret names another.
 pub const API_KEY: &str = "pk_local_not_a_real_key";
