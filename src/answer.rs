@@ -165,7 +165,8 @@ fn status_of_unfinished(causes: &[Unfinished]) -> u16 {
     if causes.iter().all(throttling) { 429 } else { 503 }
 }
 
-fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
+/// What is to be said of the message at this place of a delivery; nothing if it is simply delivered.
+pub fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
     let item = |outcome, reason, detail: String| Item {
         index,
         message_id: ended.message_id.as_deref().and_then(shown),

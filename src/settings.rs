@@ -69,7 +69,7 @@ pub struct Rules {
     pub audience_lists: bool,
     /// `HONOR_DELETIONS`: delete messages delete profiles.
     pub honor_deletions: bool,
-    /// `BACKFILL_AFTER_HOURS`: events older than this fire no flows.
+    /// `BACKFILL_AFTER_HOURS`: events older than this fire no flows; with zero none does, whatever its time.
     pub backfill_after: Option<Duration>,
 }
 

@@ -157,10 +157,30 @@ impl Destination {
         };
         let now = OffsetDateTime::now_utc();
         let parcels: Vec<_> = elements.into_iter().map(|raw| Parcel::new(raw, now)).collect();
-        let ended = self.process(&parcels, Sender::Segment, deadline, line).await;
-        let answer = Answer::ended(&ended);
-        self.log_ended(&parcels, &ended, line);
-        answer
+        Answer::ended(&self.deliver(&parcels, deadline, line).await)
+    }
+
+    /// How each of these messages ended, until `deadline` at the latest. Whoever hands them over vouches for
+    /// them; what is to be retried may come again, with what is done of it, and nothing of that is repeated.
+    pub async fn deliver(
+        &self,
+        parcels: &[Parcel<'_>],
+        deadline: Instant,
+        line: &mut telemetry::Delivery,
+    ) -> Vec<Ended> {
+        let ended = self.process(parcels, Sender::Segment, deadline, line).await;
+        self.log_ended(parcels, &ended, line);
+        ended
+    }
+
+    /// The settings it goes by.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The settings it goes by, for whoever runs it by hand and means it otherwise.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
     }
 
     /// Lets the request in, with a fresh secret if the one in hand does not fit: it may have been rotated.

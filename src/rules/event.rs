@@ -37,7 +37,7 @@ pub(super) fn record<'a>(
         value: value(&message.properties, order.is_some()),
         value_currency: currency(&message.properties),
         unique_id: order.and_then(|order| order.unique_id(&message.properties)).unwrap_or_else(|| message_id(message)),
-        backfill: rules.backfill_after.is_some_and(|age| time.is_some_and(|time| now - time > age)),
+        backfill: rules.backfill_after.is_some_and(|age| age.is_zero() || time.is_some_and(|time| now - time > age)),
         time: time.and_then(timestamp::write),
     })
 }

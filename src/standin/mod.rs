@@ -169,7 +169,12 @@ impl Drop for StandIn {
 
 /// The secret's text with this key and the samples' shared secret.
 pub fn secret(klaviyo_api_key: &str) -> String {
-    json!({"klaviyo_api_key": klaviyo_api_key, "segment_shared_secret": SHARED_SECRET}).to_string()
+    secret_of(klaviyo_api_key, SHARED_SECRET)
+}
+
+/// The secret's text with this key and this shared secret.
+pub fn secret_of(klaviyo_api_key: &str, shared_secret: &str) -> String {
+    json!({"klaviyo_api_key": klaviyo_api_key, "segment_shared_secret": shared_secret}).to_string()
 }
 
 /// What one party saw of the state is never half done, so a poisoned lock is as good as any.

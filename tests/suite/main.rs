@@ -20,6 +20,7 @@ mod delivery;
 mod faults;
 mod metrics;
 mod properties;
+mod replay;
 mod rules;
 mod samples;
 mod secret;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{send, stand_in};
+use crate::{replay, send, stand_in};
 
 /// The Segment → Klaviyo function on a desk.
 ///
@@ -22,4 +22,5 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Send(send::Arguments),
     StandIn(stand_in::Arguments),
+    Replay(replay::Arguments),
 }

@@ -2,7 +2,7 @@
 
 use segment_klaviyo::handler::{Destination, Invocation, Reply};
 use segment_klaviyo::ingress::LambdaEvent;
-use segment_klaviyo::settings::VARIABLES;
+use segment_klaviyo::settings::{Settings, VARIABLES};
 use segment_klaviyo::standin::{self, Recorded, StandIn};
 use segment_klaviyo::telemetry::{Log, chain};
 
@@ -18,6 +18,35 @@ pub(crate) struct Options {
     settings: Vec<(String, String)>,
 }
 
+impl Options {
+    /// What was chosen for one of the function's settings.
+    pub(crate) fn chosen(&self, name: &str) -> Option<String> {
+        self.settings.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    }
+
+    /// Another Klaviyo than the stand-in.
+    pub(crate) fn klaviyo_url(&self) -> Option<&str> {
+        self.klaviyo_url.as_deref()
+    }
+
+    /// The function's settings, for a command that starts no function.
+    pub(crate) fn settings(&self) -> Result<Settings, String> {
+        let no_secret = |name: &str| (name == "SECRET_ID").then(|| "none".to_owned());
+        Settings::read(|name| self.chosen(name).or_else(|| no_secret(name))).map_err(|error| chain(&error))
+    }
+}
+
+/// What a command wants otherwise than the others.
+#[derive(Default)]
+pub(crate) struct Way<'w> {
+    /// Defaults of the function's settings.
+    pub(crate) defaults: &'w [(&'w str, &'w str)],
+    /// The shared secret, if not the samples' one.
+    pub(crate) shared_secret: Option<String>,
+    /// Whether calls go straight to a real Klaviyo: there are more than anybody wants to see.
+    pub(crate) unseen: bool,
+}
+
 /// The function and what it talks to.
 pub(crate) struct Desk {
     standin: StandIn,
@@ -28,21 +57,49 @@ impl Desk {
     /// Starts the function as Lambda would. Calls to a real Klaviyo go through the stand-in, so that they can
     /// be shown.
     pub(crate) async fn open(options: Options) -> Result<Self, String> {
+        Desk::open_as(&options, Way::default()).await
+    }
+
+    /// Starts the function in this way.
+    pub(crate) async fn open_as(options: &Options, way: Way<'_>) -> Result<Self, String> {
         let standin = StandIn::start().await.map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
-        if let Some(url) = options.klaviyo_url {
-            let key = std::env::var("KLAVIYO_API_KEY")
+        let mut key = standin::API_KEY.to_owned();
+        let mut base = None;
+        if let Some(url) = options.klaviyo_url() {
+            key = std::env::var("KLAVIYO_API_KEY")
                 .map_err(|_| "--klaviyo-url needs KLAVIYO_API_KEY in the environment")?;
-            let mut held = standin.held();
-            held.secret = Some(standin::secret(&key));
-            held.forward_to = Some(url);
+            if way.unseen {
+                base = Some(("KLAVIYO_BASE_URL", url.to_owned()));
+            } else {
+                standin.held().forward_to = Some(url.to_owned());
+            }
         }
+        let shared_secret = way.shared_secret.as_deref().unwrap_or(standin::SHARED_SECRET);
+        standin.held().secret = Some(standin::secret_of(&key, shared_secret));
         let environment = standin.environment();
+        let defaults = way.defaults.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let environment: Vec<_> = base.into_iter().chain(defaults).chain(environment).collect();
         let get = |name: &str| {
-            let chosen = options.settings.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-            chosen.or_else(|| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))
+            let value = || environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+            options.chosen(name).or_else(value)
         };
         let destination = Destination::start(get, Log::new(|_| {})).await.map_err(|error| chain(&error))?;
         Ok(Desk { standin, destination })
+    }
+
+    /// The function itself.
+    pub(crate) fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// The function's settings, for a command that means one otherwise than its text could say.
+    pub(crate) fn settings_mut(&mut self) -> &mut Settings {
+        self.destination.settings_mut()
+    }
+
+    /// What stands in for AWS, and for Klaviyo if there is no real one.
+    pub(crate) fn standin(&self) -> &StandIn {
+        &self.standin
     }
 
     /// The function's answer to one event, and the calls to Klaviyo that it made for it.

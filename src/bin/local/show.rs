@@ -53,6 +53,11 @@ pub(crate) fn line(text: &str) {
     println!("{text}");
 }
 
+/// Something to know that is no result.
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
 /// What a check found.
 pub(crate) fn report(path: &Path, report: &Report) {
     println!("\n{BOLD}{}{BOLD:#}\n", path.display());

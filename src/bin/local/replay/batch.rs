@@ -1,0 +1,89 @@
+//! Lines → batches of messages: what is a message, which are meant, and how many go at once.
+
+use segment_klaviyo::batch::{Ended, Parcel};
+use segment_klaviyo::segment::{Message, NotAMessage};
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+
+use super::filter::Filter;
+use super::lines::{Lines, Position};
+
+/// A batch ends when it holds so much, or so much was read for it: none is too large for this machine, and a
+/// replay of which little is meant still gets a checkpoint now and then.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A message on its way.
+pub(super) struct Recorded {
+    /// Where its line is.
+    pub(super) at: Position,
+    /// Its own bytes.
+    pub(super) raw: Box<RawValue>,
+    /// What Klaviyo has acknowledged of it, by the operations' labels.
+    pub(super) done: Vec<String>,
+    /// How it ended, when it was sent last.
+    pub(super) ended: Option<Ended>,
+}
+
+impl Recorded {
+    /// The message as the function takes it.
+    pub(super) fn parcel(&self, decided_at: OffsetDateTime) -> Parcel<'_> {
+        Parcel { done: self.done.clone(), ..Parcel::new(&self.raw, decided_at) }
+    }
+}
+
+/// A line that is no message.
+pub(super) struct Unreadable {
+    /// Where it is.
+    pub(super) at: Position,
+    /// What is wrong with it.
+    pub(super) why: String,
+}
+
+/// What is read at once.
+pub(super) struct Batch {
+    /// Those that are meant.
+    pub(super) messages: Vec<Recorded>,
+    /// How many messages are not meant.
+    pub(super) left_out: u64,
+    /// The lines that are none.
+    pub(super) unreadable: Vec<Unreadable>,
+    /// The line after it.
+    pub(super) end: Position,
+    /// The line that is no message and ends it, when none is let pass.
+    pub(super) ended_by: Option<Unreadable>,
+}
+
+/// The next `most` messages that are meant; `None` when there are no more lines. `strict` ends at the first
+/// line that is no message.
+pub(super) fn next(lines: &mut Lines, most: usize, filter: &Filter, strict: bool) -> Option<Batch> {
+    let mut batch =
+        Batch { messages: Vec::new(), left_out: 0, unreadable: Vec::new(), end: lines.here(), ended_by: None };
+    let (before, mut held) = (lines.bytes(), 0);
+    while batch.messages.len() < most && held.max(lines.bytes() - before) < MOST_BYTES {
+        let Some(line) = lines.next() else { break };
+        match line.text.and_then(|text| read(&text, filter)) {
+            Ok(Some(raw)) => {
+                held += raw.get().len() as u64;
+                batch.messages.push(Recorded { at: line.at, raw, done: Vec::new(), ended: None });
+            }
+            Ok(None) => batch.left_out += 1,
+            Err(why) if strict => {
+                batch.ended_by = Some(Unreadable { at: line.at, why });
+                return Some(batch);
+            }
+            Err(why) => batch.unreadable.push(Unreadable { at: line.at, why }),
+        }
+        batch.end = lines.here();
+    }
+    let is_empty = batch.messages.is_empty() && batch.left_out == 0 && batch.unreadable.is_empty();
+    (!is_empty).then_some(batch)
+}
+
+/// The message on a line, `None` if it is not meant.
+fn read(text: &[u8], filter: &Filter) -> Result<Option<Box<RawValue>>, String> {
+    let raw: Box<RawValue> =
+        serde_json::from_slice(text).map_err(|error| format!("not JSON (column {})", error.column()))?;
+    let message = Message::read(&raw).map_err(|why: NotAMessage| why.to_string())?;
+    let is_meant = filter.lets_through(&message);
+    Ok(is_meant.then_some(raw))
+}

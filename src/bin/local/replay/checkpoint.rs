@@ -1,0 +1,135 @@
+//! How far a replay is, on disk: what makes a stopped or killed one go on without doing anything twice.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::input::Source;
+use super::lines::Position;
+use super::tally::Tally;
+
+/// What the name of a checkpoint ends in.
+const ENDING: &str = ".replay.json";
+
+/// The form that is written, and the only one that is read.
+const VERSION: u8 = 1;
+
+/// Everything that is known of a replay after a batch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    version: u8,
+    /// The files, as they were at the beginning.
+    pub(super) sources: Vec<Source>,
+    /// What decides what is sent, and where to.
+    pub(super) settings: BTreeMap<String, String>,
+    /// When the rules are, or were first, applied, in epoch seconds.
+    pub(super) decided_at: i64,
+    /// The first line that is not finished.
+    pub(super) position: Position,
+    /// What is done of the messages from there on.
+    pub(super) done: Vec<Done>,
+    /// What became of everything before it.
+    pub(super) tally: Tally,
+    /// Whether there is nothing left to do.
+    pub(super) finished: bool,
+}
+
+/// A message that Klaviyo has acknowledged something of, in a batch that is not finished.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Done {
+    /// Where it is.
+    pub(super) at: Position,
+    /// The operations, by their labels.
+    pub(super) labels: Vec<String>,
+}
+
+impl Checkpoint {
+    /// Nothing is done yet.
+    pub(super) fn new(sources: Vec<Source>, settings: BTreeMap<String, String>, decided_at: i64) -> Self {
+        let (position, done, tally) = (Position::default(), Vec::new(), Tally::default());
+        Checkpoint { version: VERSION, sources, settings, decided_at, position, done, tally, finished: false }
+    }
+
+    /// The checkpoint at `path`, `None` if there is none.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, String> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        match serde_json::from_slice::<Checkpoint>(&text) {
+            Ok(checkpoint) if checkpoint.version == VERSION => Ok(Some(checkpoint)),
+            _ => Err(format!("{}: not the checkpoint of a replay; name another with --checkpoint", path.display())),
+        }
+    }
+
+    /// Says why a replay of `now` cannot go on from here: it would do other things than it began.
+    pub(super) fn fits(&self, now: &Checkpoint) -> Result<(), String> {
+        if self.sources.len() != now.sources.len() {
+            return Err(format!("it is about {} files, and now there are {}", self.sources.len(), now.sources.len()));
+        }
+        if let Some((_, now)) = self.sources.iter().zip(&now.sources).find(|(before, now)| !now.is(before)) {
+            return Err(format!("{} has changed since", now.path.display()));
+        }
+        let keys = self.settings.keys().chain(now.settings.keys());
+        match keys.into_iter().find(|key| self.settings.get(*key) != now.settings.get(*key)) {
+            Some(key) => Err(format!("{key} was {}", self.settings.get(key).map_or("not given", String::as_str))),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes it whole or not at all, and so that it outlives a power cut.
+    pub(super) fn write(&self, path: &Path) -> Result<(), String> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let write = || {
+            let mut file = File::create(&beside)?;
+            file.write_all(&serde_json::to_vec(self)?)?;
+            file.sync_all()?;
+            fs::rename(&beside, path)?;
+            sync_directory(path)
+        };
+        write().map_err(|error| format!("{}: cannot be written: {error}", path.display()))
+    }
+}
+
+/// A new name lasts once its directory is on disk. Windows has no such thing to ask for.
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Where the checkpoint of a replay of this file or directory is, unless it is said.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    // Put together anew: a slash at the end of a directory's name would lead into it.
+    let mut name = path.components().collect::<PathBuf>().into_os_string();
+    name.push(ENDING);
+    name.into()
+}
+
+/// Whether this is the name of a checkpoint.
+pub(super) fn is_one(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_beside_the_file_or_directory() {
+        for (path, expected) in [("a/b.ndjson", "a/b.ndjson.replay.json"), ("archive/", "archive.replay.json")] {
+            assert_eq!(beside(Path::new(path)), Path::new(expected));
+            assert!(is_one(&beside(Path::new(path))));
+        }
+    }
+}
