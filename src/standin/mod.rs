@@ -80,6 +80,8 @@ pub struct Held {
     pub refuse_bodies_with: Option<String>,
     /// Requests to Klaviyo go on to this base URL instead of the account here.
     pub forward_to: Option<String>,
+    /// What they go on with, once one has.
+    client: Option<reqwest::Client>,
 }
 
 /// A running stand-in. It stops when it is dropped.
@@ -90,6 +92,14 @@ pub struct StandIn {
 }
 
 impl Held {
+    /// The client that requests go on with: connections are kept for the next one.
+    fn client(&mut self) -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
+        match &self.client {
+            Some(client) => Ok(client.clone()),
+            None => Ok(self.client.insert(crate::http::client()?).clone()),
+        }
+    }
+
     fn is_throttled(&mut self, path: &str) -> bool {
         let is_meant = self.throttle_only.as_deref().is_none_or(|only| only == path);
         match &mut self.accept_then_throttle {
@@ -128,6 +138,7 @@ impl StandIn {
             throttle_only: None,
             refuse_bodies_with: None,
             forward_to: None,
+            client: None,
         }));
         let limit = DefaultBodyLimit::max(MOST_BYTES);
         let service = Router::new().fallback(serve).layer(limit).with_state(held.clone());
@@ -234,7 +245,10 @@ async fn serve(
     if is_reached {
         let forward_to = lock(&held).forward_to.clone();
         reply = match forward_to {
-            Some(base) => forward(&base, &method, &uri, &headers, body).await,
+            Some(base) => {
+                let client = lock(&held).client();
+                forward(client, &base, &method, &uri, &headers, body).await
+            }
             None => lock(&held).account.answer(&method, &uri, &headers, &json),
         };
     }
@@ -250,10 +264,17 @@ async fn serve(
 }
 
 /// Passes a request on and its answer back, so that calls to another Klaviyo can be shown too.
-async fn forward(base: &str, method: &Method, uri: &Uri, headers: &HeaderMap, body: Bytes) -> Reply {
+async fn forward(
+    client: Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>>,
+    base: &str,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Reply {
     let failed =
         |error: &dyn std::error::Error| Reply::new(502, json!({"forwarding failed": crate::telemetry::chain(error)}));
-    let client = match crate::http::client() {
+    let client = match client {
         Ok(client) => client,
         Err(error) => return failed(error.as_ref()),
     };

@@ -24,5 +24,6 @@ mod replay;
 mod rules;
 mod samples;
 mod secret;
+mod serve;
 mod signature;
 mod trace;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{replay, send, stand_in};
+use crate::{replay, send, serve, stand_in};
 
 /// The Segment → Klaviyo function on a desk.
 ///
@@ -23,4 +23,5 @@ pub(crate) enum Command {
     Send(send::Arguments),
     StandIn(stand_in::Arguments),
     Replay(replay::Arguments),
+    Serve(serve::Arguments),
 }

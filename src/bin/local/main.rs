@@ -4,6 +4,7 @@ mod cli;
 mod desk;
 mod replay;
 mod send;
+mod serve;
 mod show;
 mod stand_in;
 
@@ -18,6 +19,7 @@ async fn main() -> ExitCode {
     let done = match command.unwrap_or(Command::Send(send)) {
         Command::Send(arguments) => send::run(arguments).await,
         Command::StandIn(arguments) => stand_in::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
         Command::Replay(arguments) => return replay::run(arguments).await,
     };
     match done {

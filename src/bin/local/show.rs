@@ -1,5 +1,6 @@
 //! What a person sees. Colours only on a terminal (and not with NO_COLOR).
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anstream::{eprintln, println};
@@ -8,6 +9,7 @@ use segment_klaviyo::answer::Answer;
 use segment_klaviyo::check::{Report, State};
 use segment_klaviyo::standin::Recorded;
 use serde::Serialize;
+use time::OffsetDateTime;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -36,6 +38,24 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
         println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
         println!("    {FAIR}{} ({}){FAIR:#}: {}", item.outcome, item.reason, item.detail);
     }
+}
+
+/// One delivery that came over HTTP, in a line.
+pub(crate) fn served(at: OffsetDateTime, answer: &Answer, calls: usize) {
+    let report = &answer.report;
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    report.results.iter().for_each(|item| *reasons.entry(item.reason).or_default() += 1);
+    let reasons: Vec<_> = reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    let (time, style) = (at.time(), style_of(answer.status));
+    println!(
+        "{DIM}{:02}:{:02}:{:02}Z{DIM:#}  {style}{}{style:#}  {}, calls to Klaviyo: {calls}  {DIM}{}{DIM:#}",
+        time.hour(),
+        time.minute(),
+        time.second(),
+        answer.status,
+        report.message,
+        reasons.join(", ")
+    );
 }
 
 /// One call to Klaviyo.

@@ -1,0 +1,150 @@
+//! The last deliveries, as the page shows them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use segment_klaviyo::answer::{Answer, Item};
+use segment_klaviyo::segment::{Message, NotAMessage};
+use segment_klaviyo::standin::Recorded;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+
+/// Deliveries that are kept.
+const DELIVERIES: usize = 200;
+
+/// Messages that are shown of a delivery, beside those with something to say of them.
+const MESSAGES: usize = 100;
+
+/// Bytes of messages and calls that are kept of a delivery in full.
+const FULL_BYTES: usize = 256 * 1024;
+
+/// One delivery and what became of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Delivery {
+    /// Its place among all of them, from 1.
+    number: usize,
+    /// When it came, in epoch milliseconds.
+    at: i64,
+    took_ms: u128,
+    bytes: usize,
+    /// What Segment was told.
+    status: u16,
+    retry_after: Option<u64>,
+    message: String,
+    received: usize,
+    messages: Vec<Shown>,
+    calls: Vec<Call>,
+}
+
+/// A message and how it ended.
+#[derive(Debug, Serialize)]
+struct Shown {
+    index: usize,
+    /// Its type, and the event's or page's name.
+    kind: String,
+    name: Option<String>,
+    message_id: Option<String>,
+    outcome: &'static str,
+    reason: Option<&'static str>,
+    detail: Option<String>,
+    /// The message itself, if there is room for it.
+    full: Option<String>,
+}
+
+/// A call to Klaviyo.
+#[derive(Debug, Serialize)]
+struct Call {
+    method: String,
+    path: String,
+    status: u16,
+    /// Its body and the answer to it, if there is room for them.
+    full: Option<String>,
+    answer: Option<String>,
+}
+
+/// The last deliveries, the newest first.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    count: usize,
+    deliveries: VecDeque<Delivery>,
+}
+
+impl History {
+    /// Keeps a delivery, and forgets one if there are too many.
+    pub(super) fn add(&mut self, at: OffsetDateTime, took: Duration, body: &[u8], answer: &Answer, calls: &[Recorded]) {
+        self.count += 1;
+        let mut room = FULL_BYTES;
+        self.deliveries.push_front(Delivery {
+            number: self.count,
+            at: (at.unix_timestamp_nanos() / 1_000_000) as i64,
+            took_ms: took.as_millis(),
+            bytes: body.len(),
+            status: answer.status,
+            retry_after: answer.retry_after,
+            message: answer.report.message.clone(),
+            received: answer.report.received,
+            messages: messages(body, answer, &mut room),
+            calls: calls.iter().map(|call| self::call(call, &mut room)).collect(),
+        });
+        self.deliveries.truncate(DELIVERIES);
+    }
+
+    /// Those after this number, the newest first.
+    pub(super) fn after(&self, number: usize) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.iter().take_while(move |delivery| delivery.number > number)
+    }
+}
+
+/// What a delivery held, as far as the function let it in: what nobody signed is not looked at.
+fn messages(body: &[u8], answer: &Answer, room: &mut usize) -> Vec<Shown> {
+    let said: BTreeMap<usize, &Item> = answer.report.results.iter().map(|item| (item.index, item)).collect();
+    let elements = if answer.report.received == 0 { Vec::new() } else { elements(body) };
+    let is_shown = |index: &usize| *index < MESSAGES || said.contains_key(index);
+    let elements = elements.into_iter().enumerate().filter(|(index, _)| is_shown(index));
+    elements.map(|(index, raw)| shown(index, raw, said.get(&index).copied(), room)).collect()
+}
+
+fn elements(body: &[u8]) -> Vec<&RawValue> {
+    serde_json::from_slice(body).or_else(|_| serde_json::from_slice(body).map(|one| vec![one])).unwrap_or_default()
+}
+
+fn shown(index: usize, raw: &RawValue, said: Option<&Item>, room: &mut usize) -> Shown {
+    let message = Message::read(raw);
+    let text = |key: &str| {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
+        serde_json::from_str::<String>(fields.get(key)?.get()).ok()
+    };
+    let kind = message.as_ref().ok().and_then(|_| text("type")).unwrap_or_else(|| "no type".to_owned());
+    let name = |message: &Message| message.event.as_deref().or(message.name.as_deref()).map(str::to_owned);
+    Shown {
+        index,
+        kind,
+        name: message.as_ref().ok().and_then(name),
+        message_id: message.map_err(|NotAMessage| ()).ok().and_then(|it| it.message_id.map(|id| id.into_owned())),
+        outcome: said.map_or("delivered", |item| item.outcome),
+        reason: said.map(|item| item.reason),
+        detail: said.map(|item| item.detail.clone()),
+        full: pretty(raw, raw.get().len(), room),
+    }
+}
+
+fn call(call: &Recorded, room: &mut usize) -> Call {
+    let full = |json: &serde_json::Value, room: &mut usize| {
+        if json.is_null() { None } else { pretty(json, json.to_string().len(), room) }
+    };
+    Call {
+        method: call.method.clone(),
+        path: call.path.clone(),
+        status: call.status,
+        full: full(&call.body, room),
+        answer: full(&call.answer, room),
+    }
+}
+
+/// JSON as people read it, if there is room for so many bytes.
+fn pretty(json: impl Serialize, bytes: usize, room: &mut usize) -> Option<String> {
+    *room = room.checked_sub(bytes)?;
+    let value = serde_json::to_value(json).ok()?;
+    serde_json::to_string_pretty(&value).ok()
+}

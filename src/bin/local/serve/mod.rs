@@ -1,0 +1,76 @@
+//! `serve`: the function behind an HTTP endpoint on this machine, and a page of what comes in.
+
+mod door;
+mod history;
+mod routes;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use segment_klaviyo::answer::Answer;
+use segment_klaviyo::handler::Reply;
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::desk::{self, Desk, Way};
+use crate::show;
+use routes::{Job, Service};
+
+/// Requests that may wait for their turn before more are kept from coming in.
+const WAITING: usize = 64;
+
+/// Takes Segment's deliveries on this machine, as the Lambda function would, and shows what becomes of them.
+///
+/// POST /segment takes them, from a tunnel or from curl; requests must be signed with the shared secret. GET / is
+/// a page of the last 200, for this machine only. One delivery is worked on at a time.
+#[derive(clap::Args)]
+#[command(after_help = "Example: SEGMENT_SHARED_SECRET=… local serve --settings LIST_ID=Y6nRLr\n\
+    then:    let a tunnel lead to it, and give Segment the tunnel's address with /segment at its end")]
+pub(crate) struct Arguments {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// What Segment signs with; else SEGMENT_SHARED_SECRET in the environment, else the samples' secret.
+    #[arg(long, value_name = "SECRET")]
+    shared_secret: Option<String>,
+
+    #[command(flatten)]
+    desk: desk::Options,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
+    let Arguments { listen, shared_secret, desk: options } = arguments;
+    let shared_secret = shared_secret.or_else(|| std::env::var("SEGMENT_SHARED_SECRET").ok());
+    let desk = Desk::open_as(&options, Way { shared_secret, ..Way::default() }).await?;
+    let failed = |error: std::io::Error| format!("cannot listen on {listen}: {error}");
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let klaviyo = options.klaviyo_url().unwrap_or("a stand-in on this machine").to_owned();
+    let (sender, jobs) = mpsc::channel(WAITING);
+    let service = Service::new(sender, klaviyo, OffsetDateTime::now_utc().unix_timestamp());
+    let router = service.clone().router().into_make_service_with_connect_info::<SocketAddr>();
+    show::line(&format!("http://{address}/segment takes deliveries, http://{address}/ shows them; Ctrl-C ends it"));
+    tokio::select! {
+        ended = axum::serve(listener, router) => ended.map_err(failed),
+        ended = work(&desk, jobs, &service) => ended,
+    }
+}
+
+/// Runs the function for one request after another: what it calls meanwhile is that one's.
+async fn work(desk: &Desk, mut jobs: mpsc::Receiver<Job>, service: &Service) -> Result<(), String> {
+    while let Some(Job { event, body, answer }) = jobs.recv().await {
+        let (at, began) = (OffsetDateTime::now_utc(), Instant::now());
+        let (reply, calls) = desk.invoke(&event).await?;
+        let answered = match reply {
+            Reply::Http(answered) => answered,
+            Reply::Check(_) | Reply::Records(_) => Answer::internal_error(),
+        };
+        service.history().add(at, began.elapsed(), &body, &answered, &calls);
+        show::served(at, &answered, calls.len());
+        // Who does not wait for the answer any more sends it again.
+        let _ = answer.send(answered.into_response());
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What is served: `/segment` for Segment, the rest for a person.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use aws_lambda_events::encodings::Body as LambdaBody;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use segment_klaviyo::ingress::LambdaEvent;
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::door;
+use super::history::History;
+
+/// Lambda takes 6 MB a request.
+const MOST_BYTES: usize = 6 * 1024 * 1024;
+
+/// A request of Segment's, for the one who runs the function.
+pub(super) struct Job {
+    pub(super) event: LambdaEvent,
+    pub(super) body: Bytes,
+    pub(super) answer: oneshot::Sender<ApiGatewayProxyResponse>,
+}
+
+/// What every route knows.
+#[derive(Clone)]
+pub(super) struct Service {
+    jobs: mpsc::Sender<Job>,
+    history: Arc<Mutex<History>>,
+    /// Where calls go, and when this began: a page that is older begins anew.
+    about: Arc<(String, i64)>,
+}
+
+impl Service {
+    pub(super) fn new(jobs: mpsc::Sender<Job>, klaviyo: String, began: i64) -> Self {
+        Service { jobs, history: Arc::default(), about: Arc::new((klaviyo, began)) }
+    }
+
+    /// The deliveries so far. What one party saw of them is never half done.
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All routes.
+    pub(super) fn router(self) -> Router {
+        let file =
+            |kind: &'static str, text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, kind)], text) });
+        let page = Router::new()
+            .route("/", file("text/html; charset=utf-8", include_str!("page/page.html")))
+            .route("/page.css", file("text/css; charset=utf-8", include_str!("page/page.css")))
+            .route("/page.js", file("text/javascript; charset=utf-8", include_str!("page/page.js")))
+            .route("/deliveries/after/{number}", get(deliveries))
+            .layer(middleware::from_fn(door::only_this_machine));
+        let segment = post(segment).layer(DefaultBodyLimit::max(MOST_BYTES));
+        page.route("/segment", segment).with_state(self)
+    }
+}
+
+async fn segment(
+    State(service): State<Service>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let (answer, answered) = oneshot::channel();
+    let Ok(event) = serde_json::from_value(event(&headers, &body, peer)) else { return gone() };
+    let job = Job { event, body, answer };
+    if service.jobs.send(job).await.is_err() {
+        return gone();
+    }
+    answered.await.map_or_else(|_| gone(), response)
+}
+
+/// The request as an API Gateway HTTP API hands it to Lambda (payload 2.0).
+fn event(headers: &HeaderMap, body: &[u8], peer: SocketAddr) -> Value {
+    let mut joined = Map::new();
+    for name in headers.keys() {
+        let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        joined.insert(name.to_string(), values.join(",").into());
+    }
+    let text = std::str::from_utf8(body);
+    json!({
+        "version": "2.0",
+        "routeKey": "POST /segment",
+        "rawPath": "/segment",
+        "headers": joined,
+        "requestContext": {"http": {"method": "POST", "path": "/segment", "sourceIp": peer.ip().to_string()}},
+        "body": text.map_or_else(|_| STANDARD.encode(body), str::to_owned),
+        "isBase64Encoded": text.is_err(),
+    })
+}
+
+/// What API Gateway makes of the function's answer.
+fn response(answer: ApiGatewayProxyResponse) -> Response {
+    let body = match answer.body {
+        Some(LambdaBody::Text(text)) => Body::from(text),
+        Some(LambdaBody::Binary(bytes)) => Body::from(bytes),
+        _ => Body::empty(),
+    };
+    let status = u16::try_from(answer.status_code).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    (status.unwrap_or(StatusCode::BAD_GATEWAY), answer.headers, body).into_response()
+}
+
+/// The function is not there to answer: Segment sends it again.
+fn gone() -> Response {
+    StatusCode::BAD_GATEWAY.into_response()
+}
+
+/// The deliveries after the one of this number, which are those that a page does not have yet.
+async fn deliveries(State(service): State<Service>, Path(after): Path<usize>) -> Response {
+    let (klaviyo, began) = service.about.as_ref();
+    let history = service.history();
+    let newer: Vec<_> = history.after(after).collect();
+    let text = json!({"klaviyo": klaviyo, "began": began, "deliveries": newer}).to_string();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
