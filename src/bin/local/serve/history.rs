@@ -7,6 +7,7 @@ use segment_klaviyo::answer::{Answer, Item};
 use segment_klaviyo::segment::{Message, NotAMessage};
 use segment_klaviyo::standin::Recorded;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
@@ -57,6 +58,8 @@ struct Shown {
 struct Call {
     method: String,
     path: String,
+    /// What it is about, in a few words.
+    about: Option<String>,
     status: u16,
     /// Its body and the answer to it, if there is room for them.
     full: Option<String>,
@@ -130,16 +133,29 @@ fn shown(index: usize, raw: &RawValue, said: Option<&Item>, room: &mut usize) ->
 }
 
 fn call(call: &Recorded, room: &mut usize) -> Call {
-    let full = |json: &serde_json::Value, room: &mut usize| {
+    let full = |json: &Value, room: &mut usize| {
         if json.is_null() { None } else { pretty(json, json.to_string().len(), room) }
     };
     Call {
         method: call.method.clone(),
         path: call.path.clone(),
+        about: about(&call.body),
         status: call.status,
         full: full(&call.body, room),
         answer: full(&call.answer, room),
     }
+}
+
+/// The metric, if a call is about one event, else how many things it is about.
+fn about(body: &Value) -> Option<String> {
+    const SEVERAL: [(&str, &str); 3] = [
+        ("/data/attributes/events-bulk-create/data", "profiles with events"),
+        ("/data/attributes/profiles/data", "profiles"),
+        ("/data", "profiles"),
+    ];
+    let metric = body.pointer("/data/attributes/metric/data/attributes/name").and_then(Value::as_str);
+    let count = |(place, noun): &(&str, &str)| Some(format!("{} {noun}", body.pointer(place)?.as_array()?.len()));
+    metric.map(str::to_owned).or_else(|| SEVERAL.iter().find_map(count))
 }
 
 /// JSON as people read it, if there is room for so many bytes.

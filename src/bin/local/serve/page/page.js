@@ -39,7 +39,7 @@ function row(line, full, ...below) {
 function message(it) {
   const line = [
     element("span", "kind", it.kind),
-    element("span", "grows", it.name ?? it.message_id ?? `message ${it.index}`),
+    element("span", "grows", it.name || it.message_id || `message ${it.index}`),
     pill(it.outcome, LOOK_OF_OUTCOME[it.outcome] ?? "fair"),
   ];
   const why = it.detail === null ? null : element("p", "why", `${it.reason}: ${it.detail}`);
@@ -49,7 +49,8 @@ function message(it) {
 function call(it) {
   const line = [
     element("span", "kind", it.method),
-    element("span", "mono grows", it.path),
+    element("span", "mono", it.path),
+    element("span", "grows kind", it.about ?? ""),
     pill(it.status === 0 ? "no answer" : it.status, it.status === 0 ? "bad" : lookOfStatus(it.status)),
   ];
   return row(line, [it.full, it.answer]);
