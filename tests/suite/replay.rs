@@ -160,6 +160,7 @@ async fn killed_in_the_middle_it_goes_on_after_the_last_finished_batch() {
     calls += count_arrivals(&place.standin, &mut arrived);
     let (_, report, _) = ended(Output { status, ..child.wait_with_output().await.unwrap() });
     assert_eq!(status.code(), Some(0), "{report}");
+    assert_eq!(report["read_before"], read);
     for (name, expected) in [("read", count), ("delivered", count), ("rejected", 0), ("unreadable", 0), ("given_up", 0)]
     {
         assert_eq!(report[name], expected, "{name}");

@@ -46,15 +46,13 @@ pub(crate) fn served(at: OffsetDateTime, answer: &Answer, calls: usize) {
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     report.results.iter().for_each(|item| *reasons.entry(item.reason).or_default() += 1);
     let reasons: Vec<_> = reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let (time, style) = (at.time(), style_of(answer.status));
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    let noun = if calls == 1 { "call " } else { "calls" };
     println!(
-        "{DIM}{:02}:{:02}:{:02}Z{DIM:#}  {style}{}{style:#}  {}, calls to Klaviyo: {calls}  {DIM}{}{DIM:#}",
-        time.hour(),
-        time.minute(),
-        time.second(),
-        answer.status,
-        report.message,
-        reasons.join(", ")
+        "{DIM}{hour:02}:{minute:02}:{second:02}Z{DIM:#}  {style}{}{style:#}  {calls:>3} {noun}  {}{DIM}{reasons}{DIM:#}",
+        answer.status, report.message,
     );
 }
 

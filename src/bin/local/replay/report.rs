@@ -19,6 +19,8 @@ pub(super) struct Report {
     pub(super) files: usize,
     #[serde(flatten)]
     pub(super) tally: Tally,
+    /// Messages that an earlier run had read.
+    pub(super) read_before: u64,
     /// How long this run took.
     pub(super) seconds: f64,
     /// Where the next one goes on, as `file:line`.
@@ -47,9 +49,11 @@ impl Report {
             let _ = writeln!(text, "{args}");
         };
         let what = if self.dry_run { "Decided, and sent nothing" } else { "Replayed" };
+        let before = format!(" ({} of them before)", grouped(self.read_before));
         line(format_args!(
-            "{what}: {} from {} in {}, {} to Klaviyo\n",
+            "{what}: {}{} from {} in {}, {} to Klaviyo\n",
             count(tally.read, "message"),
+            if self.read_before > 0 { before.as_str() } else { "" },
             count(self.files as u64, "file"),
             seconds(Duration::from_secs_f64(self.seconds)),
             count(tally.calls, "call")

@@ -25,6 +25,8 @@ pub(super) struct Run<'a> {
     checkpoint: Checkpoint,
     path: Option<PathBuf>,
     started: Instant,
+    /// Messages that an earlier run had read.
+    before: u64,
 }
 
 /// What a batch goes through.
@@ -37,7 +39,8 @@ enum Through<'d> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(arguments: &'a Arguments, checkpoint: Checkpoint, path: Option<PathBuf>) -> Self {
-        Run { arguments, checkpoint, path, started: Instant::now() }
+        let before = checkpoint.tally.read;
+        Run { arguments, checkpoint, path, started: Instant::now(), before }
     }
 
     /// Decides by the rules, and sends nothing.
@@ -161,6 +164,7 @@ impl<'a> Run<'a> {
             seconds: self.started.elapsed().as_secs_f64(),
             goes_on_at: (!finished).then(|| place(&sources, position)),
             tally,
+            read_before: self.before,
             checkpoint: self.path,
             stand_in: None,
         }
