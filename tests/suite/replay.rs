@@ -2,7 +2,7 @@
 //!
 //! `REPLAY_MESSAGES` chooses a longer run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use segment_klaviyo::standin::{API_KEY, Account, Fault, StandIn, Symptom};
+use segment_klaviyo::standin::{API_KEY, Account, Chaos, Fault, StandIn, Symptom};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
@@ -113,6 +113,15 @@ fn message(n: usize) -> Value {
     }
 }
 
+/// The ids of the events that the message of this number means.
+fn events_of(n: usize) -> Vec<String> {
+    match n % 10 {
+        0 | 1 => Vec::new(),
+        2 => vec![format!("R{n}"), format!("R{n}_p0"), format!("R{n}_p1")],
+        _ => vec![format!("m{n}")],
+    }
+}
+
 fn seen(n: usize, timestamp: &str) -> Value {
     json!({"type": "track", "event": "Seen", "messageId": format!("s{n}"), "timestamp": timestamp,
         "userId": "sarah@klaviyo-demo.com"})
@@ -166,13 +175,7 @@ async fn killed_in_the_middle_it_goes_on_after_the_last_finished_batch() {
         assert_eq!(report[name], expected, "{name}");
     }
 
-    let mut expected: Vec<_> = (0..count)
-        .flat_map(|n| match n % 10 {
-            0 | 1 => Vec::new(),
-            2 => vec![format!("R{n}"), format!("R{n}_p0"), format!("R{n}_p1")],
-            _ => vec![format!("m{n}")],
-        })
-        .collect();
+    let mut expected: Vec<_> = (0..count).flat_map(events_of).collect();
     let mut found = place.events();
     expected.sort();
     found.sort();
@@ -194,6 +197,46 @@ async fn killed_in_the_middle_it_goes_on_after_the_last_finished_batch() {
          {calls} calls in {:.1} s; at most {memory} kB of memory",
         found.len(),
         started.elapsed().as_secs_f64()
+    );
+}
+
+#[tokio::test]
+async fn killed_again_and_again_in_chaos_nothing_is_lost_and_nothing_doubled() {
+    const COUNT: usize = 2_000;
+    const PEOPLE_OF_A_BATCH: usize = 10;
+    let place = Place::new("chaos").await;
+    let path = place.file("messages.ndjson", (0..COUNT).map(message));
+    let options = ["--batch", "50", "--settings", "LIST_ID=Y6nRLr", "--settings", "DELIVERY_BUDGET_MS=1000"];
+    place.standin.held().chaos = Some(Chaos::new(1, 25));
+
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut kills = 0;
+    let status = loop {
+        let mut child = place.command(&path, &options).spawn().unwrap();
+        let patience = Duration::from_millis(if kills < 10 { random.u64(50..700) } else { 120_000 });
+        match tokio::time::timeout(patience, child.wait()).await {
+            Ok(status) => break status.unwrap(),
+            Err(_) => child.kill().await.unwrap(),
+        }
+        kills += 1;
+    };
+    assert_eq!(status.code(), Some(0), "after {kills} kills");
+
+    let mut found = place.events();
+    found.sort();
+    let mut expected: Vec<_> = (0..COUNT).flat_map(events_of).collect();
+    expected.sort();
+    assert_eq!(found, expected, "every event is there, once");
+    let held = place.standin.held();
+    let asked: HashSet<_> = held.account.consents.iter().map(|consent| consent.email.clone()).collect();
+    let people = (0..COUNT).filter(|n| n % 10 < 2).count();
+    assert_eq!(asked.len(), people, "everybody is subscribed");
+    let most = people + held.unacknowledged_consents + kills * PEOPLE_OF_A_BATCH;
+    let sent = held.account.consents.len();
+    assert!(sent <= most, "{sent} subscriptions for {people} people, {kills} kills");
+    println!(
+        "{kills} kills, {sent} subscriptions for {people} people ({} unacknowledged)",
+        held.unacknowledged_consents
     );
 }
 
