@@ -17,16 +17,18 @@ use cli::{Cli, Command};
 async fn main() -> ExitCode {
     let Cli { command, send } = Cli::parse();
     let done = match command.unwrap_or(Command::Send(send)) {
-        Command::Send(arguments) => send::run(arguments).await,
-        Command::StandIn(arguments) => stand_in::run(arguments).await,
-        Command::Serve(arguments) => serve::run(arguments).await,
-        Command::Replay(arguments) => return replay::run(arguments).await,
+        Command::Send(arguments) => send::run(arguments).await.map(|()| true),
+        Command::StandIn(arguments) => stand_in::run(arguments).await.map(|()| true),
+        Command::Serve(arguments) => serve::run(arguments).await.map(|()| true),
+        Command::Replay(arguments) => replay::run(arguments).await,
     };
+    // As grep and diff have it: 0 yes, 1 no, 2 could not be told.
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
             show::problem(&problem);
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }

@@ -15,7 +15,6 @@ mod tally;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use segment_klaviyo::settings::{Settings, VARIABLES};
@@ -29,26 +28,17 @@ use run::Run;
 use crate::desk::{Desk, Way};
 use crate::show;
 
-/// It could not run.
-const FAILED: u8 = 2;
-
 /// One try of a delivery takes no longer. A minute is what Klaviyo's steady rate limits count by, and Ctrl-C
 /// should not wait so long.
 const BUDGET_MS: &str = "30000";
 
-pub(crate) async fn run(arguments: Arguments) -> ExitCode {
+/// Whether everything is delivered or ignored.
+pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
     let is_json = arguments.json;
-    match replay(arguments).await {
-        Ok(report) => {
-            let text = if is_json { serde_json::to_string_pretty(&report).unwrap_or_default() } else { report.text() };
-            show::line(&text);
-            if report.finished && report.tally.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(problem) => {
-            show::problem(&problem);
-            ExitCode::from(FAILED)
-        }
-    }
+    let report = replay(arguments).await?;
+    let text = if is_json { serde_json::to_string_pretty(&report).unwrap_or_default() } else { report.text() };
+    show::line(&text);
+    Ok(report.finished && report.tally.is_clean())
 }
 
 async fn replay(arguments: Arguments) -> Result<Report, String> {
