@@ -14,13 +14,16 @@
     reason = "a bench may panic"
 )]
 
+#[path = "../messages.rs"]
+mod messages;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use segment_klaviyo::signature;
-use segment_klaviyo::standin::{RuntimeApi, SHARED_SECRET, StandIn};
-use serde_json::{Value, json};
+use segment_klaviyo::standin::{RuntimeApi, StandIn};
+
+use messages::{batch, event, track};
 
 /// Invocations of one message, and of a batch, after some to warm up.
 const SINGLES: usize = 1_000;
@@ -103,50 +106,9 @@ async fn measure(path: &Path) -> Vec<f64> {
     let (mut program, init) = Program::start(path).await;
     let single = program.cpu(&event(&track(0)), SINGLES).await;
     let small = program.peak();
-    let batch = |size| event(&(0..size).map(track).collect::<Vec<_>>().into());
-    let in_batch = program.cpu(&batch(1_000), BATCHES).await / 1_000.0;
-    program.invoke(&batch(4_000)).await;
+    let in_batch = program.cpu(&event(&batch(1_000)), BATCHES).await / 1_000.0;
+    program.invoke(&event(&batch(4_000))).await;
     vec![init, single, in_batch, small, program.peak(), std::fs::metadata(path).unwrap().len() as f64 / 1e6]
-}
-
-/// A product view as Segment's website library sends it, with another id and person each.
-fn track(n: usize) -> Value {
-    json!({
-        "anonymousId": "5f9a2c31-7f0e-4e2b-9d53-0c1c8f3a6b7d",
-        "channel": "client",
-        "context": {
-            "ip": "203.0.113.24",
-            "library": {"name": "analytics.js", "version": "npm:next-1.81.0"},
-            "locale": "en-US",
-            "page": {"path": "/products/wild-berry-jam", "title": "Wild Berry Jam", "url": "https://klaviyo-demo.com/products/wild-berry-jam"},
-            "traits": {"email": format!("sarah.{n}@klaviyo-demo.com")},
-            "userAgent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
-        },
-        "event": "Product Viewed",
-        "integrations": {},
-        "messageId": format!("ajs-next-1795169730412-{n:08x}"),
-        "originalTimestamp": "2026-11-20T10:15:30.412Z",
-        "properties": {
-            "brand": "Fable & Oat", "category": "Pantry", "currency": "USD", "name": "Wild Berry Jam", "price": 9.95,
-            "product_id": "prd_1077", "sku": "BERRY-JAM-8", "url": "https://klaviyo-demo.com/products/wild-berry-jam",
-            "image_url": "https://cdn.klaviyo-demo.com/img/wild-berry-jam.jpg", "variant": "8 oz",
-        },
-        "receivedAt": "2026-11-20T10:15:30.419Z",
-        "sentAt": "2026-11-20T10:15:30.412Z",
-        "timestamp": "2026-11-20T10:15:30.412Z",
-        "type": "track",
-        "userId": format!("usr_{n}"),
-    })
-}
-
-/// What API Gateway makes of a delivery.
-fn event(body: &Value) -> String {
-    let body = body.to_string();
-    let signature = signature::sign(body.as_bytes(), SHARED_SECRET).unwrap();
-    let headers = json!({"content-type": "application/json", "user-agent": "Segment.io/2.0", "x-signature": signature});
-    let context = json!({"http": {"method": "POST", "path": "/segment"}, "stage": "$default"});
-    json!({"version": "2.0", "routeKey": "POST /segment", "headers": headers, "requestContext": context, "body": body})
-        .to_string()
 }
 
 /// Builds both as Lambda gets them.
