@@ -2,6 +2,7 @@
 
 mod cli;
 mod desk;
+mod input;
 mod send;
 mod show;
 mod stand_in;
