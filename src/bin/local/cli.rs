@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{send, stand_in};
+use crate::{check, completions, send, sign, stand_in};
 
 /// The Segment → Klaviyo function on a desk.
 ///
@@ -21,5 +21,9 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Send(send::Arguments),
+    Sign(sign::SignArguments),
+    Verify(sign::VerifyArguments),
+    Check(check::Arguments),
     StandIn(stand_in::Arguments),
+    Completions(completions::Arguments),
 }

@@ -1,10 +1,13 @@
 //! Binary `local`: the Lambda function on a desk, without AWS.
 
+mod check;
 mod cli;
+mod completions;
 mod desk;
 mod input;
 mod send;
 mod show;
+mod sign;
 mod stand_in;
 
 use std::process::ExitCode;
@@ -16,14 +19,23 @@ use cli::{Cli, Command};
 async fn main() -> ExitCode {
     let Cli { command, send } = Cli::parse();
     let done = match command.unwrap_or(Command::Send(send)) {
-        Command::Send(arguments) => send::run(arguments).await,
-        Command::StandIn(arguments) => stand_in::run(arguments).await,
+        Command::Send(arguments) => send::run(arguments).await.map(|()| true),
+        Command::Sign(arguments) => sign::sign(&arguments).map(|()| true),
+        Command::Verify(arguments) => sign::verify(&arguments),
+        Command::Check(arguments) => check::run(arguments).await,
+        Command::StandIn(arguments) => stand_in::run(arguments).await.map(|()| true),
+        Command::Completions(arguments) => {
+            completions::run(&arguments);
+            Ok(true)
+        }
     };
+    // As grep and diff have it: 0 yes, 1 no, 2 could not be told.
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
             show::problem(&problem);
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }

@@ -66,6 +66,11 @@ pub(crate) fn report(path: &Path, report: &Report) {
     }
 }
 
+/// Something to know beside what was asked for.
+pub(crate) fn note(text: &str) {
+    eprintln!("{FAIR}note{FAIR:#}: {text}");
+}
+
 /// Something that keeps the tool from working.
 pub(crate) fn problem(text: &str) {
     eprintln!("{BAD}error{BAD:#}: {text}");
