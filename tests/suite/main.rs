@@ -17,6 +17,7 @@ mod bulk;
 mod chaos;
 mod check;
 mod delivery;
+mod explain;
 mod faults;
 mod metrics;
 mod properties;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, completions, send, sign, stand_in};
+use crate::{check, completions, explain, send, sign, stand_in};
 
 /// The Segment → Klaviyo function on a desk.
 ///
@@ -21,6 +21,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Send(send::Arguments),
+    Explain(explain::Arguments),
     Sign(sign::SignArguments),
     Verify(sign::VerifyArguments),
     Check(check::Arguments),

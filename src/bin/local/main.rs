@@ -4,8 +4,10 @@ mod check;
 mod cli;
 mod completions;
 mod desk;
+mod explain;
 mod input;
 mod send;
+mod setup;
 mod show;
 mod sign;
 mod stand_in;
@@ -20,6 +22,7 @@ async fn main() -> ExitCode {
     let Cli { command, send } = Cli::parse();
     let done = match command.unwrap_or(Command::Send(send)) {
         Command::Send(arguments) => send::run(arguments).await.map(|()| true),
+        Command::Explain(arguments) => explain::run(arguments).map(|()| true),
         Command::Sign(arguments) => sign::sign(&arguments).map(|()| true),
         Command::Verify(arguments) => sign::verify(&arguments),
         Command::Check(arguments) => check::run(arguments).await,

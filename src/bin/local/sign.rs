@@ -46,6 +46,12 @@ pub(crate) struct SharedSecret {
     secret: String,
 }
 
+impl Default for SharedSecret {
+    fn default() -> Self {
+        SharedSecret { secret: SHARED_SECRET.to_owned() }
+    }
+}
+
 impl SharedSecret {
     /// The secret as the function holds it.
     pub(crate) fn held(&self) -> Result<Secret, String> {

@@ -1,0 +1,166 @@
+//! What is other between two ways to treat the same message.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::fields::Path;
+use super::seen::{Request, Seen, Verdict};
+
+/// What is other.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Difference {
+    /// Whether the message is sent, before and after, if that or its reason is other.
+    pub(crate) verdict: Option<(Verdict, Verdict)>,
+    /// Requests that are made only before, by call and title.
+    pub(crate) removed: Vec<String>,
+    /// Requests that are made only after.
+    pub(crate) added: Vec<String>,
+    /// Attributes of requests that are made both ways.
+    pub(crate) changes: Vec<Change>,
+    /// Notes, before and after, if they are others.
+    pub(crate) notes: Option<(Vec<String>, Vec<String>)>,
+}
+
+/// An attribute with another value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Change {
+    /// The request, by call and title as they are before.
+    pub(crate) request: String,
+    /// The attribute; a custom property is one.
+    pub(crate) attribute: Path,
+    /// Its value before, if it is there.
+    pub(crate) before: Option<Value>,
+    /// Its value after, if it is there.
+    pub(crate) after: Option<Value>,
+}
+
+/// Which way an attribute is other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Way {
+    /// It is there only after.
+    Added,
+    /// It is there only before.
+    Removed,
+    /// It has another value.
+    Changed,
+}
+
+impl Way {
+    /// How a person writes it.
+    pub(crate) fn sign(self) -> char {
+        match self {
+            Way::Added => '+',
+            Way::Removed => '−',
+            Way::Changed => '~',
+        }
+    }
+}
+
+impl Change {
+    /// Which way the attribute is other.
+    pub(crate) fn way(&self) -> Way {
+        match (&self.before, &self.after) {
+            (None, _) => Way::Added,
+            (_, None) => Way::Removed,
+            (Some(_), Some(_)) => Way::Changed,
+        }
+    }
+}
+
+impl Difference {
+    /// Whether nothing is other.
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Difference::default()
+    }
+
+    /// Whether Klaviyo gets something else.
+    pub(crate) fn is_seen_by_klaviyo(&self) -> bool {
+        !(self.removed.is_empty() && self.added.is_empty() && self.changes.is_empty())
+    }
+
+    /// The differences in a few words each; what is the same in several requests is said once.
+    pub(crate) fn in_short(&self) -> Vec<String> {
+        let verdict = self.verdict.iter().map(|(_, after)| after.to_string());
+        let requests = |sign, requests: &[String]| {
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            requests.iter().for_each(|request| *counts.entry(request.clone()).or_default() += 1);
+            counts.into_iter().map(move |(request, count)| format!("{sign} {request}{}", times(count)))
+        };
+        let notes = self.notes.iter().flat_map(|(_, after)| after).map(|note| format!("note: {note}"));
+        let mut short: Vec<_> = verdict.collect();
+        if self.verdict.as_ref().is_none_or(|(_, after)| after.is_sent()) {
+            short.extend(requests("+", &self.added).chain(requests("−", &self.removed)).chain(self.changes_in_short()));
+        }
+        short.extend(notes);
+        short
+    }
+
+    fn changes_in_short(&self) -> Vec<String> {
+        let properties = Path::of(&["properties"]);
+        let (mut short, mut names) = (Vec::new(), BTreeMap::<Way, BTreeSet<String>>::new());
+        let mut changes = BTreeMap::<(Way, &Path), Vec<&Change>>::new();
+        for change in &self.changes {
+            match change.attribute.below(&properties) {
+                Some(name) => drop(names.entry(change.way()).or_default().insert(name.to_string())),
+                None => changes.entry((change.way(), &change.attribute)).or_default().push(change),
+            }
+        }
+        short.extend(changes.into_iter().map(|((way, path), changes)| match (way, changes.as_slice()) {
+            (Way::Changed, [Change { after: Some(after), .. }]) => format!("{path} = {}", plain(after)),
+            (_, all) => format!("{} {path}{}", way.sign(), times(all.len())),
+        }));
+        short.extend(names.into_iter().map(|(way, names)| {
+            let names: Vec<_> = names.into_iter().collect();
+            format!("{} properties {}", way.sign(), names.join(", "))
+        }));
+        short
+    }
+}
+
+fn times(count: usize) -> String {
+    if count > 1 { format!(" (×{count})") } else { String::new() }
+}
+
+/// A value as a person writes it.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// What is other in `after`.
+pub(crate) fn between(before: &Seen, after: &Seen) -> Difference {
+    let verdict = (before.verdict != after.verdict).then(|| (before.verdict.clone(), after.verdict.clone()));
+    let notes = |seen: &Seen| seen.notes.iter().map(|note| note.reason().to_owned()).collect::<Vec<_>>();
+    let notes = (before.notes != after.notes).then(|| (notes(before), notes(after)));
+    let mut difference = Difference { verdict, notes, ..Difference::default() };
+    let mut rest: Vec<&Request> = after.requests.iter().map(AsRef::as_ref).collect();
+    for request in &before.requests {
+        let same = rest.iter().position(|other| is_same(request, other));
+        let Some(other) = same.map(|at| rest.remove(at)) else {
+            difference.removed.push(request.name());
+            continue;
+        };
+        let paths: BTreeSet<_> = request.rows.keys().chain(other.rows.keys()).collect();
+        for path in paths {
+            let (before, after) = (request.rows.get(path), other.rows.get(path));
+            if before != after {
+                let (before, after) = (before.cloned(), after.cloned());
+                let request = request.name();
+                difference.changes.push(Change { request, attribute: path.clone(), before, after });
+            }
+        }
+    }
+    difference.added = rest.into_iter().map(Request::name).collect();
+    difference
+}
+
+/// Whether two requests are the same one with perhaps other attributes: events are told by their ids.
+fn is_same(one: &Request, other: &Request) -> bool {
+    let id = |request: &Request| request.rows.get(&Path::of(&["unique_id"])).cloned();
+    one.call == other.call && id(one) == id(other)
+}
