@@ -16,6 +16,7 @@ mod bootstrap;
 mod bulk;
 mod chaos;
 mod check;
+mod compare;
 mod delivery;
 mod explain;
 mod faults;

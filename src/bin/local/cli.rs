@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, completions, explain, send, sign, stand_in};
+use crate::{check, compare, completions, explain, send, sign, stand_in};
 
 /// The Segment → Klaviyo function on a desk.
 ///
@@ -22,6 +22,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Send(send::Arguments),
     Explain(explain::Arguments),
+    Compare(compare::Arguments),
     Sign(sign::SignArguments),
     Verify(sign::VerifyArguments),
     Check(check::Arguments),

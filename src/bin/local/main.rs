@@ -2,6 +2,7 @@
 
 mod check;
 mod cli;
+mod compare;
 mod completions;
 mod desk;
 mod explain;
@@ -23,6 +24,7 @@ async fn main() -> ExitCode {
     let done = match command.unwrap_or(Command::Send(send)) {
         Command::Send(arguments) => send::run(arguments).await.map(|()| true),
         Command::Explain(arguments) => explain::run(arguments).map(|()| true),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Sign(arguments) => sign::sign(&arguments).map(|()| true),
         Command::Verify(arguments) => sign::verify(&arguments),
         Command::Check(arguments) => check::run(arguments).await,

@@ -60,6 +60,11 @@ impl Way {
 }
 
 impl Change {
+    /// The name of the custom property that it is about, if it is one.
+    pub(crate) fn property(&self) -> Option<String> {
+        self.attribute.below(&Path::of(&["properties"])).map(|name| name.to_string())
+    }
+
     /// Which way the attribute is other.
     pub(crate) fn way(&self) -> Way {
         match (&self.before, &self.after) {
@@ -74,11 +79,6 @@ impl Difference {
     /// Whether nothing is other.
     pub(crate) fn is_none(&self) -> bool {
         *self == Difference::default()
-    }
-
-    /// Whether Klaviyo gets something else.
-    pub(crate) fn is_seen_by_klaviyo(&self) -> bool {
-        !(self.removed.is_empty() && self.added.is_empty() && self.changes.is_empty())
     }
 
     /// The differences in a few words each; what is the same in several requests is said once.
@@ -99,12 +99,11 @@ impl Difference {
     }
 
     fn changes_in_short(&self) -> Vec<String> {
-        let properties = Path::of(&["properties"]);
         let (mut short, mut names) = (Vec::new(), BTreeMap::<Way, BTreeSet<String>>::new());
         let mut changes = BTreeMap::<(Way, &Path), Vec<&Change>>::new();
         for change in &self.changes {
-            match change.attribute.below(&properties) {
-                Some(name) => drop(names.entry(change.way()).or_default().insert(name.to_string())),
+            match change.property() {
+                Some(name) => drop(names.entry(change.way()).or_default().insert(name)),
                 None => changes.entry((change.way(), &change.attribute)).or_default().push(change),
             }
         }
@@ -163,4 +162,48 @@ pub(crate) fn between(before: &Seen, after: &Seen) -> Difference {
 fn is_same(one: &Request, other: &Request) -> bool {
     let id = |request: &Request| request.rows.get(&Path::of(&["unique_id"])).cloned();
     one.call == other.call && id(one) == id(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use serde_json::value::to_raw_value;
+    use time::macros::datetime;
+
+    use super::super::seen::see;
+    use super::*;
+    use crate::setup::Setup;
+
+    fn difference(settings: &[(&str, &str)], message: &Value) -> Difference {
+        let other = settings.iter().fold(Setup::default(), |setup, (name, value)| setup.with(name, value));
+        let raw = to_raw_value(message).unwrap();
+        let seen = |setup: &Setup| see(&raw, &setup.rules().unwrap(), datetime!(2026-11-20 12:00 UTC), &[]);
+        between(&seen(&Setup::default()), &seen(&other))
+    }
+
+    #[test]
+    fn the_same_in_several_requests_is_said_once() {
+        let order = json!({
+            "type": "track", "event": "Order Completed", "userId": "usr_1", "messageId": "m",
+            "properties": {"email": "sarah@klaviyo-demo.com", "order_id": "R1", "products": [{"sku": "a"}, {"sku": "b"}]},
+        });
+        let cases: [(&[(&str, &str)], &[&str]); 5] = [
+            (&[], &[]),
+            (&[("ENFORCE_EMAIL", "false")], &["+ profile.external_id (×3)"]),
+            (&[("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", "false")], &["metric = Placed Order"]),
+            (&[("KLAVIYO_PROPERTY_NAMES", "false")], &["− properties Items, OrderId, SKU"]),
+            (&[("EVENTS_BLOCKED", "Ordered Product")], &["− POST /api/events Ordered Product (×2)"]),
+        ];
+        for (settings, expected) in cases {
+            assert_eq!(difference(settings, &order).in_short(), expected, "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn of_what_is_no_longer_sent_only_that_is_said() {
+        let message = json!({"type": "track", "event": "A", "userId": "sarah@klaviyo-demo.com"});
+        let blocked = difference(&[("EVENTS_BLOCKED", "A")], &message);
+        assert_eq!(blocked.in_short(), ["ignored (event_filtered)"]);
+        assert_eq!(blocked.removed, ["POST /api/events A"]);
+    }
 }

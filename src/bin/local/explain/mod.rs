@@ -63,7 +63,8 @@ pub(crate) struct Arguments {
     secret: SharedSecret,
 }
 
-fn moment(text: &str) -> Result<OffsetDateTime, String> {
+/// A time as options take it.
+pub(crate) fn moment(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|_| "expected a time such as 2026-11-20T12:00:00Z".to_owned())
 }
 
