@@ -124,15 +124,20 @@ fn what_is_left_out_has_a_reason() {
             &[][..],
             track(json!({"currency": "dollars"})),
             "properties.currency",
-            "not a currency code of three letters: no value_currency; kept as it is",
+            "cannot be value_currency: not a currency code of three letters; kept as it is",
         ),
-        (&[], track(json!({"revenue": "$5"})), "properties.revenue", "not a number: no value; kept as it is"),
-        (&[], track(json!({"price": "12,50"})), "properties.price", "not a number: no properties.Price; kept as it is"),
+        (&[], track(json!({"revenue": "$5"})), "properties.revenue", "cannot be value: not a number; kept as it is"),
+        (
+            &[],
+            track(json!({"price": "12,50"})),
+            "properties.price",
+            "cannot be properties.Price: not a number; kept as it is",
+        ),
         (
             &open,
             track(json!({"phone": "555"})),
             "properties.phone",
-            "neither an international phone number nor one of DEFAULT_COUNTRY: no profile.phone_number; kept as it is",
+            "cannot be profile.phone_number: neither an international phone number nor one of DEFAULT_COUNTRY; kept as it is",
         ),
         (&[], track(json!({})), "userId", "with ENFORCE_EMAIL=false it is profile.external_id"),
         (&[], order("R1", 0), "messageId", "not needed: unique_id comes from properties.order_id"),
@@ -140,8 +145,8 @@ fn what_is_left_out_has_a_reason() {
         assert_eq!(why(arguments, &message, field), expected, "{message}");
     }
     for (timestamp, expected) in [
-        ("yesterday", "not a time that can be read: no time"),
-        ("1999-12-31T00:00:00Z", "a time before 2000 or more than a year ahead: no time"),
+        ("yesterday", "cannot be time: not a time that can be read"),
+        ("1999-12-31T00:00:00Z", "cannot be time: a time before 2000 or more than a year ahead"),
     ] {
         let mut message = track(json!({}));
         message["timestamp"] = timestamp.into();

@@ -18,6 +18,7 @@ mod chaos;
 mod check;
 mod compare;
 mod delivery;
+mod desk;
 mod explain;
 mod faults;
 mod metrics;

@@ -206,7 +206,12 @@ pub(crate) fn order(id: &str, lines: usize) -> Value {
 /// Runs the local tool with this on stdin: its exit code, and what it prints, errors too.
 pub(crate) fn local(arguments: &[&str], input: &str) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    command.args(arguments).current_dir(root("")).env("NO_COLOR", "1").env_remove("SEGMENT_SHARED_SECRET");
+    command
+        .args(arguments)
+        .current_dir(root(""))
+        .env("NO_COLOR", "1")
+        .env_remove("SEGMENT_SHARED_SECRET")
+        .env_remove("KLAVIYO_API_KEY");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut tool = command.spawn().unwrap();
     // One that does not read its input has closed it.

@@ -174,8 +174,8 @@ mod tests {
     use super::*;
     use crate::setup::Setup;
 
-    fn difference(settings: &[(&str, &str)], message: &Value) -> Difference {
-        let other = settings.iter().fold(Setup::default(), |setup, (name, value)| setup.with(name, value));
+    fn difference(name: &str, value: &str, message: &Value) -> Difference {
+        let other = Setup::default().with(name, value);
         let raw = to_raw_value(message).unwrap();
         let seen = |setup: &Setup| see(&raw, &setup.rules().unwrap(), datetime!(2026-11-20 12:00 UTC), &[]);
         between(&seen(&Setup::default()), &seen(&other))
@@ -187,22 +187,21 @@ mod tests {
             "type": "track", "event": "Order Completed", "userId": "usr_1", "messageId": "m",
             "properties": {"email": "sarah@klaviyo-demo.com", "order_id": "R1", "products": [{"sku": "a"}, {"sku": "b"}]},
         });
-        let cases: [(&[(&str, &str)], &[&str]); 5] = [
-            (&[], &[]),
-            (&[("ENFORCE_EMAIL", "false")], &["+ profile.external_id (×3)"]),
-            (&[("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", "false")], &["metric = Placed Order"]),
-            (&[("KLAVIYO_PROPERTY_NAMES", "false")], &["− properties Items, OrderId, SKU"]),
-            (&[("EVENTS_BLOCKED", "Ordered Product")], &["− POST /api/events Ordered Product (×2)"]),
-        ];
-        for (settings, expected) in cases {
-            assert_eq!(difference(settings, &order).in_short(), expected, "{settings:?}");
+        for (name, value, expected) in [
+            ("ENFORCE_EMAIL", "true", vec![]),
+            ("ENFORCE_EMAIL", "false", vec!["+ profile.external_id (×3)"]),
+            ("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", "false", vec!["metric = Placed Order"]),
+            ("KLAVIYO_PROPERTY_NAMES", "false", vec!["− properties Items, OrderId, SKU"]),
+            ("EVENTS_BLOCKED", "Ordered Product", vec!["− POST /api/events Ordered Product (×2)"]),
+        ] {
+            assert_eq!(difference(name, value, &order).in_short(), expected, "{name}={value}");
         }
     }
 
     #[test]
     fn of_what_is_no_longer_sent_only_that_is_said() {
         let message = json!({"type": "track", "event": "A", "userId": "sarah@klaviyo-demo.com"});
-        let blocked = difference(&[("EVENTS_BLOCKED", "A")], &message);
+        let blocked = difference("EVENTS_BLOCKED", "A", &message);
         assert_eq!(blocked.in_short(), ["ignored (event_filtered)"]);
         assert_eq!(blocked.removed, ["POST /api/events A"]);
     }

@@ -9,10 +9,9 @@ use super::seen::{Request, Seen, Verdict};
 use super::trace::{Origin, Source};
 use super::{About, Explained, Said};
 
-/// Prints one array, an object for each file.
-pub(super) fn print(files: &[Explained]) {
-    let files: Value = files.iter().map(file).collect();
-    crate::show::line(&format!("{files:#}"));
+/// An array with an object for each file.
+pub(super) fn of(files: &[Explained]) -> Value {
+    files.iter().map(file).collect()
 }
 
 fn file(file: &Explained) -> Value {
@@ -22,14 +21,13 @@ fn file(file: &Explained) -> Value {
 
 fn message(about: &About) -> Value {
     let [kind, event, message_id] = &about.titles;
-    let mut said = match &about.said {
+    let titles = json!({"type": kind, "event": event, "message_id": message_id});
+    let said = match &about.said {
         Said::Explanation(explanation) => self::explanation(explanation),
         Said::Difference(difference) => json!({"difference": self::difference(difference)}),
     };
-    for (key, value) in [("type", kind), ("event", event), ("message_id", message_id)] {
-        said[key] = json!(value);
-    }
-    said
+    let objects = [titles, said].into_iter().filter_map(|object| object.as_object().cloned());
+    Value::Object(objects.flatten().collect())
 }
 
 fn explanation(it: &Explanation) -> Value {
@@ -44,9 +42,13 @@ fn explanation(it: &Explanation) -> Value {
         "unread": unread.collect::<Value>(),
         "decisive": it.decisive.iter().map(ToString::to_string).collect::<Value>(),
         "settings": it.switches.iter().map(switched).collect::<Value>(),
-        "sent_with": it.remedies.settings.iter().map(|settings| settings.iter().cloned().collect()).collect::<Vec<std::collections::BTreeMap<_, _>>>(),
+        "sent_with": it.remedies.settings.iter().map(|settings| pairs(settings)).collect::<Value>(),
         "sent_without": it.remedies.fields.iter().map(ToString::to_string).collect::<Value>(),
     })
+}
+
+fn pairs(settings: &[(&'static str, String)]) -> Value {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect()
 }
 
 fn verdict(verdict: &Verdict) -> Value {

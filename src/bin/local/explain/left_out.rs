@@ -132,7 +132,7 @@ impl fmt::Display for Why {
             Why::Unreadable { problem, attributes, is_kept } => {
                 let names: Vec<_> = attributes.iter().map(ToString::to_string).collect();
                 let kept = if *is_kept { "; kept as it is" } else { "" };
-                write!(f, "{problem}: no {}{kept}", names.join(", "))
+                write!(f, "cannot be {}: {problem}{kept}", names.join(", "))
             }
             Why::Setting { name, value, attribute } if value.is_empty() => {
                 write!(f, "without {name} it is {attribute}")

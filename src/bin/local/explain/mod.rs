@@ -87,7 +87,7 @@ struct About {
 enum Said {
     Explanation(Box<Explanation>),
     /// With `--diff`.
-    Difference(Difference),
+    Difference(Box<Difference>),
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
@@ -96,26 +96,31 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
     let other = (!arguments.diff.is_empty()).then(|| setup.with_all(arguments.diff));
     other.as_ref().map(Setup::rules).transpose()?;
     let now = arguments.now.unwrap_or_else(OffsetDateTime::now_utc);
-    let mut explained = Vec::new();
+    let mut files = Vec::new();
     for path in &arguments.files {
         let name = input::name(path);
         let (bodies, refused) =
             messages(&input::event(path)?, &arguments.secret).map_err(|problem| format!("{name}: {problem}"))?;
-        let about = |(at, raw): (usize, &Box<RawValue>)| {
-            about(raw, &setup, other.as_ref(), now).map_err(|problem| format!("{name}, message {at}: {problem}"))
-        };
-        let messages = bodies.iter().enumerate().map(about).collect::<Result<_, _>>()?;
-        explained.push(Explained { name, refused, messages });
+        let mut messages = Vec::new();
+        for (at, raw) in bodies.iter().enumerate() {
+            let about = about(raw, &setup, other.as_ref(), now);
+            messages.push(about.map_err(|problem| format!("{name}, message {at}: {problem}"))?);
+        }
+        let file = Explained { name, refused, messages };
+        if arguments.json {
+            files.push(file);
+        } else {
+            show::file(&file);
+        }
     }
     if arguments.json {
-        json::print(&explained)
-    } else {
-        explained.iter().for_each(show::file)
+        crate::show::line(&format!("{:#}", json::of(&files)));
     }
     Ok(())
 }
 
-/// The messages of a delivery, and what Segment would be told if the function did not take it.
+/// The messages of a delivery, and what Segment would be told if the function did not take it. What is signed
+/// with the stand-in's secret is taken as well.
 pub(crate) fn messages(
     event: &LambdaEvent,
     secret: &SharedSecret,
@@ -123,13 +128,14 @@ pub(crate) fn messages(
     let Ok(Event::Http(request)) = event.read() else {
         return Err("not an HTTP request and no messages".to_owned());
     };
-    let refused = verify(&request.body, request.credentials(), &secret.held()?).err();
+    let (body, theirs, ours) = (request.body.as_ref(), secret.held()?, SharedSecret::default().held()?);
+    let credentials = request.credentials();
+    let refused = verify(body, credentials, &theirs).or_else(|_| verify(body, credentials, &ours)).err();
     let refused = refused.map(|why| format!("401: {why}"));
     // What is explained is what would be done if the body were let in.
-    let signature = sign(&request.body, SHARED_SECRET);
+    let signature = sign(body, SHARED_SECRET);
     let credentials = Credentials { signature: signature.as_deref(), authorization: None };
-    let local = SharedSecret::default().held()?;
-    let body = verify(&request.body, credentials, &local).map_err(|error| error.to_string())?;
+    let body = verify(body, credentials, &ours).map_err(|error| error.to_string())?;
     match segment::elements(&body) {
         Ok(elements) => Ok((elements.into_iter().map(ToOwned::to_owned).collect(), refused)),
         Err(why) => Ok((Vec::new(), refused.or_else(|| Some(format!("400: {why}"))))),
@@ -141,7 +147,7 @@ fn about(raw: &RawValue, setup: &Setup, other: Option<&Setup>, now: OffsetDateTi
     let titles = ["type", "event", "messageId"].map(|key| message.get(key)?.as_str().map(str::to_owned));
     let seen = seen::see(raw, &setup.rules()?, now, &[]);
     let said = match other {
-        Some(other) => Said::Difference(diff::between(&seen, &seen::see(raw, &other.rules()?, now, &[]))),
+        Some(other) => Said::Difference(Box::new(diff::between(&seen, &seen::see(raw, &other.rules()?, now, &[])))),
         None => Said::Explanation(Box::new(explanation::of(&message, seen, setup, now)?)),
     };
     Ok(About { titles, said })
