@@ -200,3 +200,32 @@ fn what_cannot_be_explained_is_an_error() {
         assert!(shown.starts_with(expected), "{shown}");
     }
 }
+
+/// Everything that easily goes wrong, in one picture.
+#[test]
+fn what_is_wrong_with_messages_is_shown() {
+    let mut refund = track(
+        "m-refund",
+        &json!({
+            "email": "not an address", "orderId": 991, "order_id": "991", "refund_id": "r1",
+            "total": "12,50", "currency": "US Dollars", "phone": "+1 500 555 0006",
+        }),
+    );
+    refund["event"] = "Order Refunded".into();
+    refund["timestamp"] = "1999-12-31".into();
+    let mut lines = order("R1", 0);
+    lines["properties"]["products"] = json!([{"id": 1, "price": "x"}, {"id": 2, "price": 3, "quantity": "two"}]);
+    let traits = json!({
+        "email": "sarah.mason@klaviyo-demo.com", "firstName": "", "name": "Sarah Mason", "phone": "500 555 0006",
+        "company": {"name": "Fable & Oat", "size": 5}, "address": {"city": "York"}, "birthday": null, "tags": ["a", "b"],
+    });
+    let options = json!({"Klaviyo": {"listId": "Y6nRLr", "confirmOptin": false, "fieldsToAppend": ["tags"]}});
+    let mut subscriber = identify(&traits, &options);
+    subscriber["userId"] = "sarah@klaviyo-demo.com".into();
+    let no_id =
+        json!({"type": "track", "event": "Signed\u{1b}Up", "userId": "sarah@test.com", "properties": {"value": 5}});
+    let group =
+        json!({"type": "group", "groupId": "Y6nRLr", "traits": {"email": "sarah@klaviyo-demo.com", "subscribe": true}});
+    let messages = json!([refund, lines, subscriber, no_id, group, 5]);
+    insta::with_settings!({omit_expression => true}, { insta::assert_snapshot!(explain(&[], &messages)) });
+}

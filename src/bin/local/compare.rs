@@ -13,7 +13,7 @@ use crate::explain::seen::{Verdict, see};
 use crate::explain::{self, moment};
 use crate::input;
 use crate::setup::Setup;
-use crate::show::{BOLD, DIM, FAIR, wrapped};
+use crate::show::{BOLD, DIM, FAIR, harmless, wrapped};
 use crate::sign::SharedSecret;
 
 /// Messages that are named for each difference.
@@ -75,7 +75,7 @@ struct Titles {
 
 fn titles(at: usize, message: &RawValue) -> Titles {
     let fields: Value = serde_json::from_str(message.get()).unwrap_or_default();
-    let text = |key: &str| fields.get(key).and_then(Value::as_str).map(str::to_owned);
+    let text = |key: &str| fields.get(key).and_then(Value::as_str).map(harmless);
     let kind = [text("type"), text("event")].into_iter().flatten().collect::<Vec<_>>().join(" ");
     Titles {
         kind: if kind.is_empty() { "no type".to_owned() } else { kind },

@@ -76,6 +76,11 @@ pub(crate) fn problem(text: &str) {
     eprintln!("{BAD}error{BAD:#}: {text}");
 }
 
+/// Somebody else's text, without what a terminal would obey.
+pub(crate) fn harmless(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 /// Text in lines of at most this length, each begun with so many spaces, those after the first with two more.
 pub(crate) fn wrapped(text: &str, indent: usize) -> String {
     const LENGTH: usize = 110;

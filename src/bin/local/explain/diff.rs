@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::fields::Path;
 use super::seen::{Request, Seen, Verdict};
+use crate::show::harmless;
 
 /// What is other.
 #[derive(Debug, Default, PartialEq)]
@@ -123,10 +124,10 @@ fn times(count: usize) -> String {
     if count > 1 { format!(" (×{count})") } else { String::new() }
 }
 
-/// A value as a person writes it.
+/// A value as a person writes it, on one line.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => harmless(text),
         other => other.to_string(),
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::show::harmless;
+
 /// Elements of an array that are looked at one by one; the others are looked at together.
 const ELEMENTS: usize = 5;
 
@@ -76,8 +78,8 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for (place, step) in self.0.iter().enumerate() {
             match step {
-                Step::Key(key) if place == 0 => f.write_str(key)?,
-                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Key(key) if place == 0 => f.write_str(&harmless(key))?,
+                Step::Key(key) => write!(f, ".{}", harmless(key))?,
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Rest => write!(f, "[{ELEMENTS}…]")?,
             }

@@ -66,13 +66,14 @@ pub(crate) fn of(
     fields.collect()
 }
 
-/// Values that some rule can read, and what is wrong with one that it cannot.
+/// Values that some rule can read and that are unlikely to be in a message, and what is wrong with one that it
+/// cannot read.
 fn well_formed() -> [(Value, &'static str); 5] {
     [
-        (12.5.into(), "not a number"),
-        ("EUR".into(), "not a currency code of three letters"),
-        ("sarah@klaviyo-demo.com".into(), "not a valid email address"),
-        ("+15005550006".into(), "neither an international phone number nor one of DEFAULT_COUNTRY"),
+        (1234.5.into(), "not a number"),
+        ("XTS".into(), "not a currency code of three letters"),
+        ("somebody.else@klaviyo-demo.com".into(), "not a valid email address"),
+        ("+15005550019".into(), "neither an international phone number nor one of DEFAULT_COUNTRY"),
         ("2026-01-01T00:00:00Z".into(), NO_TIME),
     ]
 }

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::fields::{Path, leaves};
+use crate::show::harmless;
 
 /// Stands where Klaviyo's own id of a profile would, which only Klaviyo knows.
 const LOOKED_UP: &str = "(looked up in Klaviyo)";
@@ -71,14 +72,14 @@ pub(crate) struct Request {
 
 impl Request {
     /// What tells it from others of its kind: the metric or the list.
-    pub(crate) fn title(&self) -> Option<&str> {
+    pub(crate) fn title(&self) -> Option<String> {
         let named = ["metric", "list", "lists"].iter().find_map(|name| self.rows.get(&Path::of(&[name])));
-        named.and_then(Value::as_str)
+        named.and_then(Value::as_str).map(harmless)
     }
 
     /// The call and what tells it from others of its kind.
     pub(crate) fn name(&self) -> String {
-        [Some(self.call.as_str()), self.title()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        [Some(self.call.clone()), self.title()].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -9,7 +9,7 @@ use super::left_out::Why;
 use super::rows::{Row, rows};
 use super::seen::{Request, Verdict};
 use super::{About, Explained, Said};
-use crate::show::{BAD, BOLD, DIM, FAIR, GOOD, wrapped};
+use crate::show::{BAD, BOLD, DIM, FAIR, GOOD, harmless, wrapped};
 
 /// The most that is shown of one value.
 const VALUE: usize = 36;
@@ -25,6 +25,9 @@ pub(super) fn file(file: &Explained) {
             println!("  {DIM}Below: what would become of it with a signature that fits.{DIM:#}");
         }
     }
+    if file.messages.is_empty() && file.refused.is_none() {
+        println!("  no messages");
+    }
     for (at, message) in file.messages.iter().enumerate() {
         self::message(at, message);
     }
@@ -32,8 +35,8 @@ pub(super) fn file(file: &Explained) {
 
 fn message(at: usize, about: &About) {
     let [kind, event, id] = about.titles.each_ref().map(|title| title.as_deref().unwrap_or_default());
-    let id = if id.is_empty() { String::new() } else { format!("  {id}") };
-    let title = format!("message {at}  {kind} {event}");
+    let id = if id.is_empty() { String::new() } else { format!("  {}", harmless(id)) };
+    let title = harmless(&format!("message {at}  {kind} {event}"));
     println!("\n  {BOLD}{}{BOLD:#}{DIM}{id}{DIM:#}", title.trim_end());
     match &about.said {
         Said::Explanation(explanation) => self::explanation(explanation),
@@ -125,8 +128,8 @@ fn request(it: &Explanation, at: usize, request: &Request, first: Option<usize>)
 const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
 
 fn cut(value: &str) -> String {
-    let line = value.replace(['\n', '\r', '\t'], " ");
-    if line.chars().count() <= VALUE { line } else { line.chars().take(VALUE - 1).chain(['…']).collect() }
+    let is_short = value.chars().count() <= VALUE;
+    if is_short { value.to_owned() } else { value.chars().take(VALUE - 1).chain(['…']).collect() }
 }
 
 fn left_out(it: &Explanation) {

@@ -140,11 +140,11 @@ pub(crate) fn origins(trial: &Trial, probes: &[Probe], switches: &[Switch]) -> B
 /// Finds what would take the place of the sources: they are taken away, and as long as the attribute is still
 /// there, it has come from something else. Of requests of one kind the first speaks for all.
 fn stand_ins(trial: &Trial, probes: &[Probe], origins: &mut BTreeMap<Spot, Origin>) {
-    let mut looked_at: BTreeMap<(&str, Option<&str>, Path), usize> = BTreeMap::new();
+    let mut looked_at: BTreeMap<(String, Path), usize> = BTreeMap::new();
     for ((at, path), origin) in origins.iter_mut() {
         let Some(request) = trial.seen.requests.get(*at) else { continue };
         let is_property = path.0.first() == Path::of(&["properties"]).0.first();
-        let first = *looked_at.entry((&request.call, request.title(), path.clone())).or_insert(*at);
+        let first = *looked_at.entry((request.name(), path.clone())).or_insert(*at);
         if !is_property && first == *at {
             origin.instead_of = stand_ins_of(trial, probes, &(*at, path.clone()), &origin.sources);
         }
