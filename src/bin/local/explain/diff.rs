@@ -27,6 +27,8 @@ pub(crate) struct Difference {
 /// An attribute with another value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Change {
+    /// The place of the request before.
+    pub(crate) at: usize,
     /// The request, by call and title as they are before.
     pub(crate) request: String,
     /// The attribute; a custom property is one.
@@ -139,7 +141,7 @@ pub(crate) fn between(before: &Seen, after: &Seen) -> Difference {
     let notes = (before.notes != after.notes).then(|| (notes(before), notes(after)));
     let mut difference = Difference { verdict, notes, ..Difference::default() };
     let mut rest: Vec<&Request> = after.requests.iter().map(AsRef::as_ref).collect();
-    for request in &before.requests {
+    for (at, request) in before.requests.iter().enumerate() {
         let same = rest.iter().position(|other| is_same(request, other));
         let Some(other) = same.map(|at| rest.remove(at)) else {
             difference.removed.push(request.name());
@@ -151,7 +153,7 @@ pub(crate) fn between(before: &Seen, after: &Seen) -> Difference {
             if before != after {
                 let (before, after) = (before.cloned(), after.cloned());
                 let request = request.name();
-                difference.changes.push(Change { request, attribute: path.clone(), before, after });
+                difference.changes.push(Change { at, request, attribute: path.clone(), before, after });
             }
         }
     }

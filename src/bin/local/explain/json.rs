@@ -98,7 +98,7 @@ fn switched(switched: &Switched) -> Value {
 
 fn difference(it: &Difference) -> Value {
     let change = |change: &Change| {
-        let Change { request, attribute, before, after } = change;
+        let Change { at: _, request, attribute, before, after } = change;
         json!({
             "request": request, "attribute": attribute.to_string(),
             "way": change.way(), "before": before, "after": after,

@@ -1,6 +1,7 @@
 //! What `explain` found as a picture in the terminal.
 
 use anstream::println;
+use anstyle::{AnsiColor, Style};
 
 use super::diff::{Difference, Way, plain};
 use super::explanation::{Explanation, Switched};
@@ -10,6 +11,8 @@ use super::rows::{Row, rows};
 use super::seen::{Request, Verdict};
 use super::{About, Explained, Said};
 use crate::show::{BAD, BOLD, DIM, FAIR, GOOD, harmless, wrapped};
+
+const GREEN: Style = AnsiColor::Green.on_default();
 
 /// The most that is shown of one value.
 const VALUE: usize = 36;
@@ -77,7 +80,7 @@ fn verdict(verdict: &Verdict, requests: usize) {
     println!("  {style}{verdict}{style:#}{what}");
 }
 
-fn style_of(verdict: &Verdict) -> anstyle::Style {
+fn style_of(verdict: &Verdict) -> Style {
     match verdict.outcome {
         "sent" => GOOD,
         "ignored" => FAIR,
@@ -124,8 +127,6 @@ fn request(it: &Explanation, at: usize, request: &Request, first: Option<usize>)
         println!("{DIM}{}{DIM:#}", wrapped(&text, if in_properties { 7 } else { 5 }));
     }
 }
-
-const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
 
 fn cut(value: &str) -> String {
     let is_short = value.chars().count() <= VALUE;
@@ -218,12 +219,11 @@ fn difference(it: &Difference) {
     for (style, sign, requests) in [(BAD, '−', &it.removed), (GOOD, '+', &it.added)] {
         requests.iter().for_each(|request| println!("  {style}{sign} {request}{style:#}"));
     }
-    let mut request = "";
+    let mut request = None;
     let width = it.changes.iter().map(|change| change.attribute.to_string().chars().count()).max().unwrap_or_default();
     for change in &it.changes {
-        if change.request != request {
-            request = &change.request;
-            println!("  {BOLD}{request}{BOLD:#}");
+        if request.replace(change.at) != Some(change.at) {
+            println!("  {BOLD}{}{BOLD:#}", change.request);
         }
         let style = match change.way() {
             Way::Added => GOOD,
