@@ -13,6 +13,7 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
+/// Prints them.
 pub(crate) fn run(arguments: &Arguments) {
     clap_complete::generate(arguments.shell, &mut Cli::command(), "local", &mut std::io::stdout());
 }

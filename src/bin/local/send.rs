@@ -22,6 +22,7 @@ pub(crate) struct Arguments {
     desk: desk::Options,
 }
 
+/// Sends each file in turn.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let desk = Desk::open(arguments.desk).await?;
     for path in &arguments.files {

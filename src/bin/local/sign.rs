@@ -59,6 +59,7 @@ impl SharedSecret {
     }
 }
 
+/// Prints the signature.
 pub(crate) fn sign(arguments: &SignArguments) -> Result<(), String> {
     let SignArguments { file, secret } = arguments;
     secret.held()?;

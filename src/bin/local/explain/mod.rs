@@ -90,6 +90,7 @@ enum Said {
     Difference(Box<Difference>),
 }
 
+/// Explains each file in turn.
 pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
     let setup = Setup::new(arguments.settings);
     setup.rules()?;
