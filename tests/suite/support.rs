@@ -1,6 +1,8 @@
 //! A shop: a function that runs against a stand-in for AWS and Klaviyo.
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use segment_klaviyo::answer::Answer;
@@ -199,6 +201,24 @@ pub(crate) fn order(id: &str, lines: usize) -> Value {
         "timestamp": "2026-11-20T10:00:00Z",
         "properties": {"email": "sarah@klaviyo-demo.com", "order_id": id, "total": 59.97, "products": products},
     })
+}
+
+/// Runs the local tool with this on stdin: its exit code, and what it prints, errors too.
+pub(crate) fn local(arguments: &[&str], input: &str) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    command
+        .args(arguments)
+        .current_dir(root(""))
+        .env("NO_COLOR", "1")
+        .env_remove("SEGMENT_SHARED_SECRET")
+        .env_remove("KLAVIYO_API_KEY");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut tool = command.spawn().unwrap();
+    // One that does not read its input has closed it.
+    let _ = tool.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = tool.wait_with_output().unwrap();
+    let shown = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(shown).unwrap())
 }
 
 pub(crate) fn root(path: &str) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{replay, send, serve, stand_in};
+use crate::{check, compare, completions, explain, replay, send, serve, sign, stand_in};
 
 /// The Segment → Klaviyo function on a desk.
 ///
@@ -21,7 +21,13 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Send(send::Arguments),
+    Explain(explain::Arguments),
+    Compare(compare::Arguments),
+    Sign(sign::SignArguments),
+    Verify(sign::VerifyArguments),
+    Check(check::Arguments),
     StandIn(stand_in::Arguments),
     Replay(replay::Arguments),
     Serve(serve::Arguments),
+    Completions(completions::Arguments),
 }

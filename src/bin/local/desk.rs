@@ -110,14 +110,19 @@ impl Desk {
     }
 }
 
-/// A `KEY=VALUE` for one of the function's settings.
-fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    match key {
-        "KLAVIYO_BASE_URL" => return Err("use --klaviyo-url, so that the calls can be shown".to_owned()),
-        "SECRET_ID" => return Err("the secret is played by the stand-in".to_owned()),
-        _ => {}
+/// A `KEY=VALUE` for one of the function's settings that can be chosen here.
+pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = known(text)?;
+    match key.as_str() {
+        "KLAVIYO_BASE_URL" => Err("use --klaviyo-url, so that the calls can be shown".to_owned()),
+        "SECRET_ID" => Err("the secret is played by the stand-in".to_owned()),
+        _ => Ok((key, value)),
     }
+}
+
+/// A `KEY=VALUE` for any of the function's settings.
+pub(crate) fn known(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     if VARIABLES.iter().any(|(name, _)| *name == key) {
         Ok((key.to_owned(), value.to_owned()))
     } else {

@@ -1,11 +1,18 @@
 //! Binary `local`: the Lambda function on a desk, without AWS.
 
+mod check;
 mod cli;
+mod compare;
+mod completions;
 mod desk;
+mod explain;
+mod input;
 mod replay;
 mod send;
 mod serve;
+mod setup;
 mod show;
+mod sign;
 mod stand_in;
 
 use std::process::ExitCode;
@@ -18,9 +25,18 @@ async fn main() -> ExitCode {
     let Cli { command, send } = Cli::parse();
     let done = match command.unwrap_or(Command::Send(send)) {
         Command::Send(arguments) => send::run(arguments).await.map(|()| true),
-        Command::StandIn(arguments) => stand_in::run(arguments).await.map(|()| true),
         Command::Serve(arguments) => serve::run(arguments).await.map(|()| true),
         Command::Replay(arguments) => replay::run(arguments).await,
+        Command::Explain(arguments) => explain::run(arguments).map(|()| true),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Sign(arguments) => sign::sign(&arguments).map(|()| true),
+        Command::Verify(arguments) => sign::verify(&arguments),
+        Command::Check(arguments) => check::run(arguments).await,
+        Command::StandIn(arguments) => stand_in::run(arguments).await.map(|()| true),
+        Command::Completions(arguments) => {
+            completions::run(&arguments);
+            Ok(true)
+        }
     };
     // As grep and diff have it: 0 yes, 1 no, 2 could not be told.
     match done {

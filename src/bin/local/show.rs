@@ -11,11 +11,11 @@ use segment_klaviyo::standin::Recorded;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const FAIR: Style = AnsiColor::Yellow.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const FAIR: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// One delivery: the answer, the calls, and why something was not delivered.
 pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
@@ -71,11 +71,6 @@ pub(crate) fn line(text: &str) {
     println!("{text}");
 }
 
-/// Something to know that is no result.
-pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
-}
-
 /// What a check found.
 pub(crate) fn report(path: &Path, report: &Report) {
     println!("\n{BOLD}{}{BOLD:#}\n", path.display());
@@ -89,9 +84,38 @@ pub(crate) fn report(path: &Path, report: &Report) {
     }
 }
 
+/// Something to know beside what was asked for.
+pub(crate) fn note(text: &str) {
+    eprintln!("{FAIR}note{FAIR:#}: {text}");
+}
+
 /// Something that keeps the tool from working.
 pub(crate) fn problem(text: &str) {
     eprintln!("{BAD}error{BAD:#}: {text}");
+}
+
+/// Somebody else's text, without what a terminal would obey.
+pub(crate) fn harmless(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// Text in lines of at most this length, each begun with so many spaces, those after the first with two more.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    const LENGTH: usize = 110;
+    let mut lines = vec![" ".repeat(indent)];
+    for word in text.split(' ') {
+        let so_far = lines.last().map_or(0, |line| line.chars().count());
+        if so_far > indent + 2 && so_far + 1 + word.chars().count() > LENGTH {
+            lines.push(" ".repeat(indent + 2));
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.trim().is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
 }
 
 fn style_of(status: u16) -> Style {

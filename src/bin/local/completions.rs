@@ -1,0 +1,19 @@
+//! `completions`: what a shell needs to complete commands, options and files.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+
+/// Prints the completions for a shell.
+#[derive(clap::Args)]
+#[command(after_help = "Example: local completions bash > ~/.local/share/bash-completion/completions/local")]
+pub(crate) struct Arguments {
+    /// The shell.
+    shell: Shell,
+}
+
+/// Prints them.
+pub(crate) fn run(arguments: &Arguments) {
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "local", &mut std::io::stdout());
+}
