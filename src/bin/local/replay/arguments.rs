@@ -12,11 +12,13 @@ use crate::desk;
 /// .gz files below it, in name order. To a real Klaviyo it keeps a checkpoint: started again after a stop or a
 /// kill it goes on where it was.
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    after_help = "Exit code: 0 all is delivered or ignored; 1 something is rejected, unreadable, given up or not \
+    finished; 2 it could not run.\n\n\
+    Examples:\n  \
     local replay --dry-run archive/\n  \
-    KLAVIYO_API_KEY=pk_… local replay --klaviyo-url https://a.klaviyo.com --backfill archive/ more.ndjson.gz\n\n\
-    Exit code: 0 all is delivered or ignored; 1 something is rejected, unreadable, given up or not finished; 2 it \
-    could not run.")]
+    KLAVIYO_API_KEY=pk_… local replay --klaviyo-url https://a.klaviyo.com --backfill archive/"
+)]
 pub(crate) struct Arguments {
     /// Files of messages, or directories of such files.
     #[arg(required = true, value_name = "FILE")]
