@@ -74,7 +74,7 @@ def parameters():
         assert accepts(parameter, str(parameter["Default"])), f"{name}'s default"
     for name, good, bad in [("SecretArn", SECRET, SECRET[:-7]), ("ListId", "Y6nRLr", "Y6n-RLr"), ("AlarmTopicArn", TOPIC, "alarms"),
                             ("EventsBlocked", "Product Viewed, Cart Viewed", "x" * 128), ("DomainName", "a.b", "https://a.b"),
-                            ("BackfillAfterHours", "24", "0"), ("DeliveryBudgetMs", "4500", "9001")]:
+                            ("BackfillAfterHours", "24", "10000"), ("DeliveryBudgetMs", "4500", "9001")]:
         assert accepts(PARAMETERS[name], good) and not accepts(PARAMETERS[name], bad), name
 
 
