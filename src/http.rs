@@ -60,8 +60,9 @@ impl HttpConnector for SdkHttp {
         let SdkHttp { http, tracer } = self.clone();
         HttpConnectorFuture::new(async move {
             // Such as `secretsmanager.GetSecretValue`.
-            let name = || request.headers().get("x-amz-target").unwrap_or("AWS").to_owned();
-            let mut span = tracer.request(Remote::Aws, name);
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let (service, operation) = target.split_once('.').unwrap_or(("AWS", target));
+            let mut span = tracer.request(Remote::Aws, service, || operation.to_owned());
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
             let request = request.try_into().map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;

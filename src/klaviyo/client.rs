@@ -67,7 +67,7 @@ impl Klaviyo {
         if !call.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/vnd.api+json").body(call.body.clone());
         }
-        let mut span = self.tracer.request(Remote::Other, || format!("Klaviyo {} {}", call.method, call.path));
+        let mut span = self.tracer.request(Remote::Other, "Klaviyo", || format!("{} {}", call.method, call.path));
         let response = request.send().await.map_err(fault)?;
         if let Some(span) = &mut span {
             span.status = Some(response.status().as_u16());

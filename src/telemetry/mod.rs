@@ -67,7 +67,8 @@ pub struct Delivery {
     pub queued: usize,
     /// Messages for Segment, or the queue, to send again.
     pub retry: usize,
-    /// Completed orders among the received messages; none of those that come back from the retry queue.
+    /// Completed orders among the received messages that are for Klaviyo; not again when they come back from
+    /// the retry queue.
     pub orders_received: usize,
     /// Completed orders among the delivered messages.
     pub orders_delivered: usize,
@@ -107,9 +108,9 @@ impl Delivery {
         }
     }
 
-    /// Counts how the completed orders among them ended.
+    /// Counts how the completed orders among them ended. One that a rule does not send is none for Klaviyo.
     pub fn count_orders<'o>(&mut self, outcomes: impl Iterator<Item = &'o Outcome>) {
-        for outcome in outcomes {
+        for outcome in outcomes.filter(|outcome| !matches!(outcome, Outcome::Ignored(_))) {
             self.orders_received += usize::from(self.is_from_segment);
             self.orders_delivered += usize::from(*outcome == Outcome::Delivered);
         }

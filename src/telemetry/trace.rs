@@ -61,11 +61,13 @@ impl Tracer {
         }
     }
 
-    /// A request that begins now, and ends when this is dropped. `name` must be nobody's.
-    pub fn request(&self, remote: Remote, name: impl FnOnce() -> String) -> Option<Span> {
+    /// A request to `service` that begins now, and ends when this is dropped. What it is for, such as
+    /// `POST /api/events`, must tell of nobody.
+    pub fn request(&self, remote: Remote, service: &str, what: impl FnOnce() -> String) -> Option<Span> {
         let daemon = self.0.as_ref()?;
         let parent = daemon.sampled.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        Some(Span { daemon: daemon.clone(), parent, remote, name: name(), start: SystemTime::now(), status: None })
+        let (service, what) = (service.to_owned(), what());
+        Some(Span { daemon: daemon.clone(), parent, remote, service, what, start: SystemTime::now(), status: None })
     }
 }
 
@@ -75,7 +77,8 @@ pub struct Span {
     daemon: Arc<Daemon>,
     parent: Segment,
     remote: Remote,
-    name: String,
+    service: String,
+    what: String,
     start: SystemTime,
     /// The status that was answered.
     pub status: Option<u16>,
@@ -85,19 +88,22 @@ impl Drop for Span {
     fn drop(&mut self) {
         let seconds =
             |moment: SystemTime| moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        // A failure has no status, and X-Ray wants numbers only.
+        let http = self.status.map_or(json!({}), |status| json!({"response": {"status": status}}));
         let document = json!({
             "type": "subsegment",
             "trace_id": self.parent.trace_id,
             "parent_id": self.parent.id,
             "id": format!("{:016x}", fastrand::u64(..)),
-            "name": self.name,
+            "name": self.service,
             "namespace": self.remote,
             "start_time": seconds(self.start),
             "end_time": seconds(SystemTime::now()),
             "error": matches!(self.status, Some(400..=499)),
             "throttle": self.status == Some(429),
             "fault": self.status.is_none_or(|status| status >= 500),
-            "http": {"response": {"status": self.status}},
+            "http": http,
+            "annotations": {"request": self.what},
         });
         let _ = self.daemon.socket.send(format!("{HEADER}\n{document}").as_bytes());
     }

@@ -94,7 +94,9 @@ async fn orders_are_counted_in_the_log_line_once_received_and_once_delivered() {
         (line["orders_received"].clone(), line["orders_delivered"].clone())
     };
     let cancelled = json!({"type": "track", "event": "Order Cancelled", "userId": "sarah@klaviyo-demo.com"});
-    shop.send(&json!([order("991", 1), order("992", 0), cancelled, track("m-2", &json!({}))])).await;
+    let mut not_for_klaviyo = order("990", 1);
+    not_for_klaviyo["integrations"] = json!({"Klaviyo": false});
+    shop.send(&json!([order("991", 1), order("992", 0), not_for_klaviyo, cancelled, track("m-2", &json!({}))])).await;
     assert_eq!(orders(&shop), (json!(2), json!(2)));
     shop.standin.held().accept_then_throttle = Some(0);
     shop.send(&order("993", 0)).await;

@@ -4,6 +4,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use segment_klaviyo::handler::Invocation;
+use segment_klaviyo::standin::Fault;
 use serde_json::{Value, json};
 
 use crate::support::{Shop, order, signed, track};
@@ -48,7 +49,7 @@ async fn each_request_of_a_sampled_delivery_is_a_subsegment_of_lambdas_own() {
     deliver(&shop, &order("991", 2), SAMPLED).await;
     for _ in 0..3 {
         let found = daemon.subsegment();
-        assert_eq!(found["name"], "Klaviyo POST /api/events");
+        assert_eq!((&found["name"], &found["annotations"]["request"]), (&json!("Klaviyo"), &json!("POST /api/events")));
         assert_eq!(
             (&found["trace_id"], &found["parent_id"], &found["type"], &found["namespace"]),
             (
@@ -77,7 +78,8 @@ async fn throttling_and_the_queue_show() {
     let throttled = daemon.subsegment();
     assert_eq!((&throttled["throttle"], &throttled["error"]), (&json!(true), &json!(true)));
     let queue = daemon.subsegment();
-    assert_eq!((&queue["name"], &queue["namespace"]), (&json!("AmazonSQS.SendMessageBatch"), &json!("aws")));
+    assert_eq!((&queue["name"], &queue["namespace"]), (&json!("AmazonSQS"), &json!("aws")));
+    assert_eq!(queue["annotations"]["request"], "SendMessageBatch");
     assert_eq!(queue["http"]["response"]["status"], 200);
 }
 
@@ -89,5 +91,16 @@ async fn a_delivery_that_is_not_sampled_is_not_traced() {
     shop.send(&order("992", 2)).await;
     let identify = json!({"type": "identify", "userId": "sarah@klaviyo-demo.com"});
     deliver(&shop, &identify, SAMPLED).await;
-    assert_eq!(daemon.subsegment()["name"], "Klaviyo POST /api/profile-import", "the first that is told of");
+    assert_eq!(daemon.subsegment()["annotations"]["request"], "POST /api/profile-import", "the first that is told of");
+}
+
+#[tokio::test]
+async fn a_request_that_fails_is_a_fault_without_a_status() {
+    let daemon = Daemon::start();
+    let shop = Shop::open(&[("AWS_XRAY_DAEMON_ADDRESS", &daemon.address()), ("DELIVERY_BUDGET_MS", "500")]).await;
+    let hangs = Fault { delay: Duration::from_secs(5), ..Fault::status("/api/events", 500, 1) };
+    shop.standin.held().faults.push(hangs);
+    deliver(&shop, &track("m-1", &json!({})), SAMPLED).await;
+    let failed = daemon.subsegment();
+    assert_eq!((&failed["fault"], &failed["http"]), (&json!(true), &json!({})));
 }
