@@ -31,10 +31,12 @@ impl Recorded {
     }
 }
 
-/// A line that is no message.
+/// A line that is no message, or that cannot be had.
 pub(super) struct Unreadable {
     /// Where it is.
     pub(super) at: Position,
+    /// The stable name of the reason.
+    pub(super) reason: &'static str,
     /// What is wrong with it.
     pub(super) why: String,
 }
@@ -49,18 +51,28 @@ pub(super) struct Batch {
     pub(super) unreadable: Vec<Unreadable>,
     /// The line after it.
     pub(super) end: Position,
-    /// The line that is no message and ends it, when none is let pass.
+    /// The line that ends it, and with it the run: one that cannot be had, or is no message and none is let pass.
     pub(super) ended_by: Option<Unreadable>,
 }
 
-/// The next `most` messages that are meant; `None` when there are no more lines. `strict` ends at the first
-/// line that is no message.
+/// The next `most` messages that are meant; `None` when there are no more lines. It ends where a file cannot be
+/// read, and if `strict` at the first line that is no message.
 pub(super) fn next(lines: &mut Lines, most: usize, filter: &Filter, strict: bool) -> Option<Batch> {
     let mut batch =
         Batch { messages: Vec::new(), left_out: 0, unreadable: Vec::new(), end: lines.here(), ended_by: None };
     let (before, mut held) = (lines.bytes(), 0);
     while batch.messages.len() < most && held.max(lines.bytes() - before) < MOST_BYTES {
-        let Some(line) = lines.next() else { break };
+        let line = match lines.next() {
+            None => break,
+            Some(Ok(line)) => line,
+            Some(Err(error)) => {
+                let why = format!("the file cannot be read from here on: {error}; put it right and go on");
+                batch.end = lines.here();
+                batch.ended_by = Some(Unreadable { at: batch.end, reason: "file_unreadable", why });
+                return Some(batch);
+            }
+        };
+        let unreadable = |why| Unreadable { at: line.at, reason: "not_a_message", why };
         match line.text.and_then(|text| read(&text, filter)) {
             Ok(Some(raw)) => {
                 held += raw.get().len() as u64;
@@ -68,10 +80,10 @@ pub(super) fn next(lines: &mut Lines, most: usize, filter: &Filter, strict: bool
             }
             Ok(None) => batch.left_out += 1,
             Err(why) if strict => {
-                batch.ended_by = Some(Unreadable { at: line.at, why });
+                (batch.end, batch.ended_by) = (line.at, Some(unreadable(why)));
                 return Some(batch);
             }
-            Err(why) => batch.unreadable.push(Unreadable { at: line.at, why }),
+            Err(why) => batch.unreadable.push(unreadable(why)),
         }
         batch.end = lines.here();
     }

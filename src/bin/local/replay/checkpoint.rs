@@ -21,7 +21,7 @@ const VERSION: u8 = 1;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     version: u8,
-    /// The files, as they were at the beginning.
+    /// The files, as they were when the last run began.
     pub(super) sources: Vec<Source>,
     /// What decides what is sent, and where to.
     pub(super) settings: BTreeMap<String, String>,
@@ -29,6 +29,8 @@ pub(super) struct Checkpoint {
     pub(super) decided_at: i64,
     /// The first line that is not finished.
     pub(super) position: Position,
+    /// The file there, up to there, when the line there ended the replay and may be mended.
+    pub(super) mended_after: Option<Source>,
     /// What is done of the messages from there on.
     pub(super) done: Vec<Done>,
     /// What became of everything before it.
@@ -50,7 +52,17 @@ impl Checkpoint {
     /// Nothing is done yet.
     pub(super) fn new(sources: Vec<Source>, settings: BTreeMap<String, String>, decided_at: i64) -> Self {
         let (position, done, tally) = (Position::default(), Vec::new(), Tally::default());
-        Checkpoint { version: VERSION, sources, settings, decided_at, position, done, tally, finished: false }
+        Checkpoint {
+            version: VERSION,
+            sources,
+            settings,
+            decided_at,
+            position,
+            mended_after: None,
+            done,
+            tally,
+            finished: false,
+        }
     }
 
     /// The checkpoint at `path`, `None` if there is none.
@@ -71,7 +83,8 @@ impl Checkpoint {
         if self.sources.len() != now.sources.len() {
             return Err(format!("it is about {} files, and now there are {}", self.sources.len(), now.sources.len()));
         }
-        if let Some((_, now)) = self.sources.iter().zip(&now.sources).find(|(before, now)| !now.is(before)) {
+        let mut files = self.sources.iter().zip(&now.sources).enumerate();
+        if let Some((_, (_, now))) = files.find(|(file, (before, now))| !self.knows(*file, before, now)) {
             return Err(format!("{} has changed since", now.path.display()));
         }
         let keys = self.settings.keys().chain(now.settings.keys());
@@ -79,6 +92,16 @@ impl Checkpoint {
             Some(key) => Err(format!("{key} was {}", self.settings.get(key).map_or("not given", String::as_str))),
             None => Ok(()),
         }
+    }
+
+    /// Whether a file is as it was, or another only behind what is done of it.
+    fn knows(&self, file: usize, before: &Source, now: &Source) -> bool {
+        let is_open = !self.finished && file >= self.position.file;
+        let is_mended = || {
+            let before = self.mended_after.as_ref().filter(|_| file == self.position.file && self.done.is_empty());
+            before.is_some_and(|before| now.goes_on_from(before))
+        };
+        now.is(before) || is_open && (now.is_more_of(before) || is_mended())
     }
 
     /// Writes it whole or not at all, and so that it outlives a power cut.

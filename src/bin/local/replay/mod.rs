@@ -58,11 +58,12 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
         _ => None,
     };
     let checkpoint = match (before, &path) {
-        (Some(before), Some(path)) => {
+        (Some(mut before), Some(path)) => {
             before.fits(&now).map_err(|why| {
                 let path = path.display();
                 format!("{path}: cannot go on, because {why}; --restart begins anew, --checkpoint names another")
             })?;
+            before.sources = now.sources;
             before
         }
         _ => now,
