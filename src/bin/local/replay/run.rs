@@ -169,6 +169,7 @@ impl<'a> Run<'a> {
             goes_on_at: (!finished).then(|| place(&sources, position)),
             tally,
             read_before: self.before,
+            restarted: self.arguments.restart,
             checkpoint: self.path,
             stand_in: None,
         }
