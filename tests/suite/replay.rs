@@ -294,6 +294,26 @@ async fn a_checkpoint_that_cannot_be_written_shows_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn two_at_once_do_not_send_the_same() {
+    let place = Place::new("twice").await;
+    let path = place.file("archive/a.ndjson", (0..30).map(|n| message(n * 10 + 3)));
+    place.standin.held().accept_then_throttle = Some(0);
+    let checkpoint = checkpoint(&path);
+    let options = ["--checkpoint", checkpoint.to_str().unwrap()];
+    let mut child = place.command(&path, &options).spawn().unwrap();
+    place.until(|place| !place.standin.held().calls.is_empty()).await;
+    for options in [&options[..], &[&options[..], &["--restart"]].concat()] {
+        let (code, _, said) = place.replay(&path, &[options, &["--give-up-after", "0s"]].concat()).await;
+        assert!(code == 2 && said.contains("another replay is under way"), "{said}");
+    }
+    child.kill().await.unwrap();
+    place.standin.held().accept_then_throttle = None;
+    let archive = place.directory.join("archive");
+    let (code, report, said) = place.replay(&archive, &options).await;
+    assert_eq!((code, &report["files"], place.events().len()), (0, &json!(1), 30), "nothing is left of it: {said}");
+}
+
+#[tokio::test]
 async fn begun_anew_and_killed_in_the_first_batch_it_is_not_finished() {
     let place = Place::new("anew").await;
     let path = place.file("a.ndjson", (0..30).map(|n| message(n * 10 + 3)));

@@ -1,7 +1,7 @@
 //! How far a replay is, on disk: what makes a stopped or killed one go on without doing anything twice.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,10 @@ use super::tally::Tally;
 
 /// What the name of a checkpoint ends in.
 const ENDING: &str = ".replay.json";
+
+/// What the next one is called until it is whole, and what two replays cannot have at once.
+const NEW: &str = ".new";
+const LOCK: &str = ".lock";
 
 /// The form that is written, and the only one that is read.
 const VERSION: u8 = 1;
@@ -106,8 +110,7 @@ impl Checkpoint {
 
     /// Writes it whole or not at all, and so that it outlives a power cut.
     pub(super) fn write(&self, path: &Path) -> Result<(), String> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
+        let beside = with_ending(path, NEW);
         let write = || {
             let mut file = File::create(&beside)?;
             file.write_all(&serde_json::to_vec(self)?)?;
@@ -131,12 +134,32 @@ fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The lock that one replay has on a checkpoint as long as the file is open; an error when another has it. It is a
+/// file of its own, as the checkpoint is another after each batch, and it stays: to remove it would let two in.
+pub(super) fn lock(path: &Path) -> Result<File, String> {
+    let beside = with_ending(path, LOCK);
+    let named = |error: io::Error| format!("{}: cannot be locked: {error}", beside.display());
+    let file = File::options().write(true).create(true).truncate(false).open(&beside).map_err(named)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "{}: another replay is under way with it; wait for its end, or name another with --checkpoint",
+            path.display()
+        )),
+        Err(TryLockError::Error(error)) => Err(named(error)),
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
 /// Where the checkpoint of a replay of this file or directory is, unless it is said.
 pub(super) fn beside(path: &Path) -> PathBuf {
     // Put together anew: a slash at the end of a directory's name would lead into it.
-    let mut name = path.components().collect::<PathBuf>().into_os_string();
-    name.push(ENDING);
-    name.into()
+    with_ending(&path.components().collect::<PathBuf>(), ENDING)
 }
 
 /// Whether this is the name of a checkpoint.

@@ -53,6 +53,7 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
         given(&arguments),
         OffsetDateTime::now_utc().unix_timestamp(),
     );
+    let _lock = path.as_deref().map(checkpoint::lock).transpose()?;
     let before = match &path {
         Some(path) if !arguments.restart => Checkpoint::read(path)?,
         _ => None,
