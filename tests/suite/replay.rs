@@ -314,6 +314,29 @@ async fn two_at_once_do_not_send_the_same() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_named_twice_is_sent_once_and_the_checkpoint_never() {
+    let place = Place::new("overlap").await;
+    let archive = place.directory.join("archive");
+    place.file("archive/a.ndjson", [message(3)]);
+    place.file("archive/b.ndjson", [format!("\u{feff}{}", message(4)), message(5).to_string()]);
+    let other = archive.join("..").join("archive").join("b.ndjson");
+    let state = archive.join("state.json");
+    let options = [other.to_str().unwrap(), "--checkpoint", state.to_str().unwrap(), "--settings", "LIST_ID=Y6nRLr"];
+    for _ in 0..2 {
+        let (code, report, said) = place.replay(&archive, &options).await;
+        assert_eq!((code, &report["files"], &report["delivered"]), (0, &json!(2), &json!(3)), "{said}");
+    }
+    assert_eq!(place.events().len(), 3);
+
+    let before = fs::read(&other).unwrap();
+    for (path, expected) in [(&archive, "not the checkpoint of a replay"), (&other, "cannot be a file of messages")] {
+        let (code, _, said) = place.replay(path, &["--restart", "--checkpoint", other.to_str().unwrap()]).await;
+        assert!(code == 2 && said.contains(expected), "{said}");
+    }
+    assert_eq!(fs::read(&other).unwrap(), before);
+}
+
+#[tokio::test]
 async fn begun_anew_and_killed_in_the_first_batch_it_is_not_finished() {
     let place = Place::new("anew").await;
     let path = place.file("a.ndjson", (0..30).map(|n| message(n * 10 + 3)));

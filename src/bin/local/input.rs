@@ -15,6 +15,9 @@ use serde_json::value::RawValue;
 const ACCEPTED: &str = "expected a Lambda event (an HTTP request), a Segment message (an object with a type), \
     a JSON array of messages, or one message on each line (NDJSON)";
 
+/// What Windows editors begin files with. It is no part of what is in them.
+pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// The bytes at `path`; of `-`, what comes in on stdin.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let read = if path == Path::new("-") {
@@ -35,8 +38,7 @@ pub(crate) fn name(path: &Path) -> String {
 /// stand-in's shared secret.
 pub(crate) fn event(path: &Path) -> Result<LambdaEvent, String> {
     let text = String::from_utf8(bytes(path)?).map_err(|_| format!("{}: not UTF-8 text; {ACCEPTED}", name(path)))?;
-    // Windows editors begin files with a byte order mark.
-    parse(text.trim_start_matches('\u{feff}')).map_err(|problem| format!("{}: {problem}", name(path)))
+    parse(text.trim_start_matches(BYTE_ORDER_MARK)).map_err(|problem| format!("{}: {problem}", name(path)))
 }
 
 /// Whether an object is what Lambda passes to a function. A message has a type, and no event has.

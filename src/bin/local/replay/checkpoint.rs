@@ -78,7 +78,10 @@ impl Checkpoint {
         };
         match serde_json::from_slice::<Checkpoint>(&text) {
             Ok(checkpoint) if checkpoint.version == VERSION => Ok(Some(checkpoint)),
-            _ => Err(format!("{}: not the checkpoint of a replay; name another with --checkpoint", path.display())),
+            _ => Err(format!(
+                "{}: not the checkpoint of a replay; remove it, or name another with --checkpoint",
+                path.display()
+            )),
         }
     }
 
@@ -148,6 +151,11 @@ pub(super) fn lock(path: &Path) -> Result<File, String> {
         )),
         Err(TryLockError::Error(error)) => Err(named(error)),
     }
+}
+
+/// The checkpoint and what may be beside it.
+pub(super) fn files(path: &Path) -> [PathBuf; 3] {
+    [path.to_owned(), with_ending(path, NEW), with_ending(path, LOCK)]
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

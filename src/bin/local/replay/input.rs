@@ -1,5 +1,6 @@
 //! The files that are replayed, in the order in which they are, and how a changed one is noticed.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -75,22 +76,35 @@ impl Source {
     }
 }
 
-/// The files that these paths name: a directory stands for all files of messages below it, in name order.
-pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
+/// The files that these paths name, each once: a directory stands for all files of messages below it, in name
+/// order. The replay's own `checkpoint` is none of them.
+pub(super) fn sources(paths: &[PathBuf], checkpoint: Option<&Path>) -> Result<Vec<Source>, String> {
+    let own = checkpoint.into_iter().flat_map(checkpoint::files).filter_map(|path| path.canonicalize().ok());
+    let own: HashSet<_> = own.collect();
+    let is_own = |path: &PathBuf| path.canonicalize().is_ok_and(|path| own.contains(&path));
     let mut files = Vec::new();
     for path in paths {
         let named = |error: io::Error| format!("{}: {error}", path.display());
         if fs::metadata(path).map_err(named)?.is_dir() {
             let before = files.len();
             search(path, &mut files).map_err(named)?;
+            files.retain(|file| !is_own(file));
             if files.len() == before {
                 return Err(format!("{}: holds no file that ends in .{}", path.display(), ENDINGS.join(", .")));
             }
+        } else if is_own(path) {
+            return Err(format!("{}: the checkpoint cannot be a file of messages too", path.display()));
         } else {
             files.push(path.clone());
         }
     }
-    files.iter().map(|path| Source::read(path).map_err(|error| format!("{}: {error}", path.display()))).collect()
+    let mut known = HashSet::new();
+    let mut read = |path: &PathBuf| {
+        let is_new = known.insert(path.canonicalize()?);
+        is_new.then(|| Source::read(path)).transpose()
+    };
+    let named = |path: &PathBuf, error: io::Error| format!("{}: {error}", path.display());
+    files.iter().filter_map(|path| read(path).map_err(|error| named(path, error)).transpose()).collect()
 }
 
 fn search(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

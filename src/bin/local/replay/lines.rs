@@ -10,6 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
 use super::input::Source;
+use crate::input::BYTE_ORDER_MARK;
 
 /// What a gzipped file begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -101,6 +102,9 @@ impl<'s> Lines<'s> {
         }
         self.position = Position { line: at.line + 1, offset: at.offset + bytes, ..at };
         self.input = Some(input);
+        if at.offset == 0 && text.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+            text.drain(..BYTE_ORDER_MARK.len());
+        }
         let too_long = || format!("the line is over {} MB", LONGEST / 1024 / 1024);
         Ok(Some(Line { at, text: if is_too_long { Err(too_long()) } else { Ok(text) } }))
     }

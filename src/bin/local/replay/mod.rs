@@ -49,14 +49,15 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
     }
     let path = checkpoint_path(&arguments);
     let now = Checkpoint::new(
-        input::sources(&arguments.files)?,
+        input::sources(&arguments.files, arguments.checkpoint.as_deref().or(path.as_deref()))?,
         given(&arguments),
         OffsetDateTime::now_utc().unix_timestamp(),
     );
     let _lock = path.as_deref().map(checkpoint::lock).transpose()?;
     let before = match &path {
-        Some(path) if !arguments.restart => Checkpoint::read(path)?,
-        _ => None,
+        // What is no checkpoint is not written over, not even to begin anew.
+        Some(path) => Checkpoint::read(path)?.filter(|_| !arguments.restart),
+        None => None,
     };
     let checkpoint = match (before, &path) {
         (Some(mut before), Some(path)) => {
