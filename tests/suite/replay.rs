@@ -359,13 +359,15 @@ async fn a_line_that_is_no_message_is_reported_and_costs_only_itself() {
     let nameless = json!({"type": "track", "event": "", "messageId": "nameless", "userId": "sarah@klaviyo-demo.com"});
     let lines = ["nonsense".to_owned(), message(3).to_string(), String::new(), "[1]".to_owned(), nameless.to_string()];
     let endless = "x".repeat(7 * 1024 * 1024);
-    let path = place.file("a.log", lines.into_iter().chain([endless, message(4).to_string(), "{\"cut".to_owned()]));
+    let others = [r#"{"requestContext": {}, "body": "{}"}"#, r#"{"timestamp": 1, "message": "{}"}"#].map(str::to_owned);
+    let rest = [endless, message(4).to_string(), "{\"cut".to_owned()].into_iter().chain(others);
+    let path = place.file("a.log", lines.into_iter().chain(rest));
 
     let (code, report, _) = place.replay(&path, &[]).await;
     assert_eq!(code, 1);
     let counts = ["read", "delivered", "rejected", "unreadable"].map(|name| report[name].as_u64().unwrap());
-    assert_eq!(counts, [7, 2, 1, 4]);
-    assert_eq!(report["reasons"], json!({"rejected": {"invalid_event_name": 1}, "unreadable": {"not_a_message": 4}}));
+    assert_eq!(counts, [9, 2, 1, 6]);
+    assert_eq!(report["reasons"], json!({"rejected": {"invalid_event_name": 1}, "unreadable": {"not_a_message": 6}}));
     let at = |line: usize| format!("{}:{line}", path.display());
     let examples: Vec<_> = report["examples"].as_array().unwrap().iter().map(|it| it["at"].as_str().unwrap()).collect();
     assert_eq!(examples, [at(1), at(4), at(5), at(6)]);

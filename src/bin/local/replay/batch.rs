@@ -1,12 +1,14 @@
 //! Lines → batches of messages: what is a message, which are meant, and how many go at once.
 
 use segment_klaviyo::batch::{Ended, Parcel};
-use segment_klaviyo::segment::{Message, NotAMessage};
+use segment_klaviyo::segment::Message;
+use segment_klaviyo::segment::json::Fields;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::filter::Filter;
 use super::lines::{Lines, Position};
+use crate::input;
 
 /// A batch ends when it holds so much, or so much was read for it: none is too large for this machine, and a
 /// replay of which little is meant still gets a checkpoint now and then.
@@ -61,7 +63,7 @@ pub(super) fn next(lines: &mut Lines, most: usize, filter: &Filter, strict: bool
     let mut batch =
         Batch { messages: Vec::new(), left_out: 0, unreadable: Vec::new(), end: lines.here(), ended_by: None };
     let (before, mut held) = (lines.bytes(), 0);
-    while batch.messages.len() < most && held.max(lines.bytes() - before) < MOST_BYTES {
+    while batch.messages.len() < most && held.max(lines.bytes().saturating_sub(before)) < MOST_BYTES {
         let line = match lines.next() {
             None => break,
             Some(Ok(line)) => line,
@@ -95,7 +97,9 @@ pub(super) fn next(lines: &mut Lines, most: usize, filter: &Filter, strict: bool
 fn read(text: &[u8], filter: &Filter) -> Result<Option<Box<RawValue>>, String> {
     let raw: Box<RawValue> =
         serde_json::from_slice(text).map_err(|error| format!("not JSON (column {})", error.column()))?;
-    let message = Message::read(&raw).map_err(|why: NotAMessage| why.to_string())?;
+    // The function ignores what has no type; of a file that is another export, nobody should believe it is done.
+    let is_message = Fields::parse(&raw).is_some_and(|object| input::is_message(&object));
+    let message = Message::read(&raw).ok().filter(|_| is_message).ok_or(input::NOT_A_MESSAGE)?;
     let is_meant = filter.lets_through(&message);
     Ok(is_meant.then_some(raw))
 }
