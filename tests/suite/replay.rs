@@ -568,14 +568,21 @@ async fn a_key_that_klaviyo_refuses_is_not_tried_for_hours() {
 #[cfg(unix)]
 #[tokio::test]
 async fn ctrl_c_ends_it_after_what_is_under_way_and_says_how_to_go_on() {
-    let place = Place::new("ctrl-c").await;
+    for signal in ["-INT", "-TERM"] {
+        stopped_by(signal).await;
+    }
+}
+
+#[cfg(unix)]
+async fn stopped_by(signal: &str) {
+    let place = Place::new(signal).await;
     let path = place.file("a.ndjson", (0..90).map(|n| message(n * 10 + 3)));
     place.standin.held().accept_then_throttle = Some(1);
     let child = place.command(&path, &["--batch", "30"]).spawn().unwrap();
     let waits = || fs::read_to_string(checkpoint(&path)).unwrap_or_default().contains("\"calls\":2");
     place.until(|_| waits()).await;
     let id = child.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
     let (code, report, said) = ended(child.wait_with_output().await.unwrap());
     assert_eq!((code, &report["delivered"], &report["given_up"]), (1, &json!(30), &json!(0)), "{said}");
     assert_eq!(report["goes_on_at"], format!("{}:31", path.display()));
