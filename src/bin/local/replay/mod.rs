@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use segment_klaviyo::settings::{Settings, VARIABLES};
+use segment_klaviyo::settings::{Rules, VARIABLES};
 use time::OffsetDateTime;
 
 pub(crate) use arguments::Arguments;
@@ -76,19 +76,19 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
     }
     let run = Run::new(&arguments, checkpoint, path);
     if arguments.dry_run {
-        let mut settings = arguments.desk.settings()?;
-        fire_no_flows(&arguments, &mut settings);
-        return run.decide(&settings.rules).await;
+        let mut rules = arguments.desk.rules()?;
+        fire_no_flows(&arguments, &mut rules);
+        return run.decide(&rules).await;
     }
     let way = Way { defaults: &[("DELIVERY_BUDGET_MS", BUDGET_MS)], unseen: true, ..Way::default() };
     let mut desk = Desk::open_as(&arguments.desk, way).await?;
-    fire_no_flows(&arguments, desk.settings_mut());
+    fire_no_flows(&arguments, &mut desk.settings_mut().rules);
     run.send(&desk).await
 }
 
-fn fire_no_flows(arguments: &Arguments, settings: &mut Settings) {
+fn fire_no_flows(arguments: &Arguments, rules: &mut Rules) {
     if arguments.backfill {
-        settings.rules.backfill_after = Some(Duration::ZERO);
+        rules.backfill_after = Some(Duration::ZERO);
     }
 }
 
