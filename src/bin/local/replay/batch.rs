@@ -103,3 +103,44 @@ fn read(text: &[u8], filter: &Filter) -> Result<Option<Box<RawValue>>, String> {
     let is_meant = filter.lets_through(&message);
     Ok(is_meant.then_some(raw))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::input::sources;
+    use super::*;
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_read_to_its_end() {
+        let directory = std::env::temp_dir().join(format!("replay-grows-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let message = "{\"type\": \"track\"}\n";
+        let paths = ["a.ndjson", "b.ndjson"].map(|name| directory.join(name));
+        paths.iter().for_each(|path| fs::write(path, message).unwrap());
+        let sources = sources(&paths, None).unwrap();
+        fs::write(&paths[0], message.repeat(100)).unwrap();
+
+        let mut lines = Lines::from(&sources, Position::default());
+        let mut count = |most| next(&mut lines, most, &Filter::default(), true).map(|batch| batch.messages.len());
+        assert_eq!([count(1), count(1_000), count(1_000)], [Some(1), Some(100), None]);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_gone_ends_it_where_it_was_to_begin() {
+        let directory = std::env::temp_dir().join(format!("replay-gone-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let paths = ["a.ndjson", "b.ndjson"].map(|name| directory.join(name));
+        paths.iter().for_each(|path| fs::write(path, "{\"type\": \"track\"}\n").unwrap());
+        let sources = sources(&paths, None).unwrap();
+        fs::remove_file(&paths[1]).unwrap();
+
+        let mut lines = Lines::from(&sources, Position::default());
+        let batch = next(&mut lines, 1_000, &Filter::default(), false).unwrap();
+        let ended_by = batch.ended_by.unwrap();
+        assert_eq!((batch.messages.len(), batch.unreadable.len(), ended_by.reason), (1, 0, "file_unreadable"));
+        assert_eq!(batch.end, Position { file: 1, line: 0, offset: 0 });
+        fs::remove_dir_all(directory).unwrap();
+    }
+}
