@@ -256,7 +256,8 @@ async fn killed_while_it_waits_nobody_is_asked_twice() {
     place.standin.held().accept_then_throttle = Some(1);
 
     let mut child = place.command(&path, &options).spawn().unwrap();
-    place.until(|_| checkpoint(&path).exists()).await;
+    let waits = || fs::read_to_string(checkpoint(&path)).unwrap_or_default().contains("\"labels\"");
+    place.until(|_| waits()).await;
     child.kill().await.unwrap();
     assert_eq!(place.standin.held().account.consents.len(), 1_000, "the first of two jobs is acknowledged");
 
@@ -283,18 +284,90 @@ async fn what_is_finished_is_not_sent_again_unless_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_that_cannot_be_written_shows_before_anything_is_sent() {
+    let place = Place::new("unwritable").await;
+    let path = place.file("a.ndjson", [message(3)]);
+    let nowhere = place.directory.join("nowhere").join("checkpoint");
+    let (code, _, said) = place.replay(&path, &["--checkpoint", nowhere.to_str().unwrap()]).await;
+    assert!(code == 2 && said.contains("nowhere"), "{said}");
+    assert!(place.standin.held().calls.is_empty());
+}
+
+#[tokio::test]
+async fn two_at_once_do_not_send_the_same() {
+    let place = Place::new("twice").await;
+    let path = place.file("archive/a.ndjson", (0..30).map(|n| message(n * 10 + 3)));
+    place.standin.held().accept_then_throttle = Some(0);
+    let checkpoint = checkpoint(&path);
+    let options = ["--checkpoint", checkpoint.to_str().unwrap()];
+    let mut child = place.command(&path, &options).spawn().unwrap();
+    place.until(|place| !place.standin.held().calls.is_empty()).await;
+    for options in [&options[..], &[&options[..], &["--restart"]].concat()] {
+        let (code, _, said) = place.replay(&path, &[options, &["--give-up-after", "0s"]].concat()).await;
+        assert!(code == 2 && said.contains("another replay is under way"), "{said}");
+    }
+    child.kill().await.unwrap();
+    place.standin.held().accept_then_throttle = None;
+    let archive = place.directory.join("archive");
+    let (code, report, said) = place.replay(&archive, &options).await;
+    assert_eq!((code, &report["files"], place.events().len()), (0, &json!(1), 30), "nothing is left of it: {said}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_named_twice_is_sent_once_and_the_checkpoint_never() {
+    let place = Place::new("overlap").await;
+    let archive = place.directory.join("archive");
+    place.file("archive/a.ndjson", [message(3)]);
+    place.file("archive/b.ndjson", [format!("\u{feff}{}", message(4)), message(5).to_string()]);
+    let other = archive.join("..").join("archive").join("b.ndjson");
+    let state = archive.join("state.json");
+    let options = [other.to_str().unwrap(), "--checkpoint", state.to_str().unwrap(), "--settings", "LIST_ID=Y6nRLr"];
+    for _ in 0..2 {
+        let (code, report, said) = place.replay(&archive, &options).await;
+        assert_eq!((code, &report["files"], &report["delivered"]), (0, &json!(2), &json!(3)), "{said}");
+    }
+    assert_eq!(place.events().len(), 3);
+
+    let before = fs::read(&other).unwrap();
+    for (path, expected) in [(&archive, "not the checkpoint of a replay"), (&other, "cannot be a file of messages")] {
+        let (code, _, said) = place.replay(path, &["--restart", "--checkpoint", other.to_str().unwrap()]).await;
+        assert!(code == 2 && said.contains(expected), "{said}");
+    }
+    assert_eq!(fs::read(&other).unwrap(), before);
+}
+
+#[tokio::test]
+async fn begun_anew_and_killed_in_the_first_batch_it_is_not_finished() {
+    let place = Place::new("anew").await;
+    let path = place.file("a.ndjson", (0..30).map(|n| message(n * 10 + 3)));
+    place.replay(&path, &[]).await;
+    place.standin.held().account = Account::default();
+    let symptom = Symptom::Answer { status: 503, retry_after: None, body: Value::Null };
+    let delay = Duration::from_secs(600);
+    place.standin.held().faults = vec![Fault { path: EVENT_JOBS, times: 1, delay, applied: false, symptom }];
+    let mut child = place.command(&path, &["--restart"]).spawn().unwrap();
+    place.until(|place| place.standin.held().faults[0].times == 0).await;
+    child.kill().await.unwrap();
+
+    let (code, report, _) = place.replay(&path, &[]).await;
+    assert_eq!((code, &report["read_before"], place.events().len()), (0, &json!(0), 30));
+}
+
+#[tokio::test]
 async fn a_line_that_is_no_message_is_reported_and_costs_only_itself() {
     let place = Place::new("unreadable").await;
     let nameless = json!({"type": "track", "event": "", "messageId": "nameless", "userId": "sarah@klaviyo-demo.com"});
     let lines = ["nonsense".to_owned(), message(3).to_string(), String::new(), "[1]".to_owned(), nameless.to_string()];
     let endless = "x".repeat(7 * 1024 * 1024);
-    let path = place.file("a.log", lines.into_iter().chain([endless, message(4).to_string(), "{\"cut".to_owned()]));
+    let others = [r#"{"requestContext": {}, "body": "{}"}"#, r#"{"timestamp": 1, "message": "{}"}"#].map(str::to_owned);
+    let rest = [endless, message(4).to_string(), "{\"cut".to_owned()].into_iter().chain(others);
+    let path = place.file("a.log", lines.into_iter().chain(rest));
 
     let (code, report, _) = place.replay(&path, &[]).await;
     assert_eq!(code, 1);
     let counts = ["read", "delivered", "rejected", "unreadable"].map(|name| report[name].as_u64().unwrap());
-    assert_eq!(counts, [7, 2, 1, 4]);
-    assert_eq!(report["reasons"], json!({"rejected": {"invalid_event_name": 1}, "unreadable": {"not_a_message": 4}}));
+    assert_eq!(counts, [9, 2, 1, 6]);
+    assert_eq!(report["reasons"], json!({"rejected": {"invalid_event_name": 1}, "unreadable": {"not_a_message": 6}}));
     let at = |line: usize| format!("{}:{line}", path.display());
     let examples: Vec<_> = report["examples"].as_array().unwrap().iter().map(|it| it["at"].as_str().unwrap()).collect();
     assert_eq!(examples, [at(1), at(4), at(5), at(6)]);
@@ -318,22 +391,63 @@ async fn strict_stops_before_the_line_and_goes_on_without() {
 }
 
 #[tokio::test]
-async fn a_broken_archive_costs_its_rest_and_no_other_file() {
+async fn a_broken_archive_ends_it_there_and_once_it_is_whole_it_goes_on() {
     let place = Place::new("archive").await;
     place.file("archive/2/b.json", [message(4)]);
     let broken = place.gzipped("archive/1/a.gz", (0..500).map(|n| message(n * 10 + 3)));
     place.file("archive/notes.txt", ["not meant"]);
-    place.gzipped("archive/3.gz", [message(5)]);
+    let last = place.gzipped("archive/3.gz", [message(5)]);
+    let archive = place.directory.join("archive");
     let whole = fs::read(&broken).unwrap();
     fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
 
-    let (code, report, _) = place.replay(&place.directory.join("archive"), &[]).await;
-    assert_eq!((code, &report["files"], &report["unreadable"]), (1, &json!(3), &json!(1)));
-    let events = place.events();
-    assert!(events.len() > 3, "what can be read of it is sent");
-    let last: Vec<_> = events.iter().skip(events.len() - 2).collect();
-    assert_eq!(last, ["m4", "m5"], "in the order of their names");
+    let (code, report, _) = place.replay(&archive, &[]).await;
+    assert_eq!((code, &report["files"], &report["finished"]), (1, &json!(3), &json!(false)));
+    assert_eq!(report["reasons"]["unreadable"], json!({"file_unreadable": 1}));
+    let delivered = report["delivered"].as_u64().unwrap();
+    assert!(delivered > 0 && delivered < 500, "what can be read of it is sent: {delivered}");
+    assert_eq!(report["goes_on_at"], format!("{}:{}", broken.display(), delivered + 1));
     assert!(place.directory.join("archive.replay.json").exists(), "the checkpoint is beside the directory");
+
+    fs::write(&broken, &whole).unwrap();
+    let (code, report, said) = place.replay(&archive, &[]).await;
+    assert_eq!((code, &report["delivered"], &report["unreadable"]), (0, &json!(502), &json!(0)), "{said}");
+    let (mut found, mut expected) = (place.events(), (0..500).map(|n| format!("m{}", n * 10 + 3)).collect::<Vec<_>>());
+    expected.extend(["m4".to_owned(), "m5".to_owned()]);
+    assert_eq!(found.last(), expected.last(), "in the order of their names");
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected, "every event is there, once");
+    let calls = place.standin.held().calls.len();
+    fs::write(&last, fs::read(&last).unwrap().repeat(2)).unwrap();
+    let (code, _, said) = place.replay(&archive, &[]).await;
+    assert!(code == 2 && said.contains("3.gz has changed since"), "finished, nothing may be added: {said}");
+    assert_eq!(place.standin.held().calls.len(), calls);
+}
+
+#[tokio::test]
+async fn a_line_that_is_mended_goes_on_and_what_was_sent_may_not_change() {
+    let place = Place::new("mended").await;
+    let long = |n: usize| seen(n, &"x".repeat(1_000)).to_string();
+    let lines = |first: usize, bad: &str| {
+        let good = (first..300).map(long);
+        good.chain([String::new(), bad.to_owned(), message(4).to_string()]).collect::<Vec<_>>()
+    };
+    let path = place.file("a.ndjson", lines(0, "nonsense, and much of it"));
+    let (code, report, _) = place.replay(&path, &["--strict"]).await;
+    assert_eq!((code, &report["delivered"]), (1, &json!(300)));
+    assert_eq!(report["goes_on_at"], format!("{}:302", path.display()));
+
+    place.file("a.ndjson", lines(1, &message(3).to_string()));
+    let (code, _, said) = place.replay(&path, &["--strict"]).await;
+    assert!(code == 2 && said.contains("a.ndjson has changed since"), "{said}");
+    for bad in ["[]", "nonsense of another length, longer than the one before was", &message(3).to_string()] {
+        place.file("a.ndjson", lines(0, bad));
+        let (code, report, said) = place.replay(&path, &["--strict"]).await;
+        let is_mended = bad.starts_with('{');
+        assert_eq!((code, &report["finished"]), (i32::from(!is_mended), &json!(is_mended)), "{said}");
+    }
+    assert_eq!(place.events().len(), 302, "each once");
 }
 
 #[tokio::test]
@@ -350,7 +464,8 @@ async fn filters_choose_by_time_event_and_type() {
     ] {
         place.standin.held().account = Account::default();
         let (code, report, _) = place.replay(&path, &[options, &["--restart"]].concat()).await;
-        assert_eq!((code, place.events()), (0, expected.iter().map(ToString::to_string).collect()), "{options:?}");
+        let found: HashSet<_> = place.events().into_iter().collect();
+        assert_eq!((code, found), (0, expected.iter().map(ToString::to_string).collect()), "{options:?}");
         let sum: u64 = ["delivered", "left_out"].iter().map(|name| report[name].as_u64().unwrap()).sum();
         assert_eq!(sum, 6, "{options:?}");
     }
@@ -453,14 +568,21 @@ async fn a_key_that_klaviyo_refuses_is_not_tried_for_hours() {
 #[cfg(unix)]
 #[tokio::test]
 async fn ctrl_c_ends_it_after_what_is_under_way_and_says_how_to_go_on() {
-    let place = Place::new("ctrl-c").await;
+    for signal in ["-INT", "-TERM"] {
+        stopped_by(signal).await;
+    }
+}
+
+#[cfg(unix)]
+async fn stopped_by(signal: &str) {
+    let place = Place::new(signal).await;
     let path = place.file("a.ndjson", (0..90).map(|n| message(n * 10 + 3)));
     place.standin.held().accept_then_throttle = Some(1);
     let child = place.command(&path, &["--batch", "30"]).spawn().unwrap();
     let waits = || fs::read_to_string(checkpoint(&path)).unwrap_or_default().contains("\"calls\":2");
     place.until(|_| waits()).await;
     let id = child.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
     let (code, report, said) = ended(child.wait_with_output().await.unwrap());
     assert_eq!((code, &report["delivered"], &report["given_up"]), (1, &json!(30), &json!(0)), "{said}");
     assert_eq!(report["goes_on_at"], format!("{}:31", path.display()));

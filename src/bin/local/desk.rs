@@ -2,9 +2,11 @@
 
 use segment_klaviyo::handler::{Destination, Invocation, Reply};
 use segment_klaviyo::ingress::LambdaEvent;
-use segment_klaviyo::settings::{Settings, VARIABLES};
+use segment_klaviyo::settings::{Rules, Settings, VARIABLES};
 use segment_klaviyo::standin::{self, Recorded, StandIn};
 use segment_klaviyo::telemetry::{Log, chain};
+
+use crate::setup::Setup;
 
 /// What every command that runs the function takes.
 #[derive(clap::Args)]
@@ -29,10 +31,9 @@ impl Options {
         self.klaviyo_url.as_deref()
     }
 
-    /// The function's settings, for a command that starts no function.
-    pub(crate) fn settings(&self) -> Result<Settings, String> {
-        let no_secret = |name: &str| (name == "SECRET_ID").then(|| "none".to_owned());
-        Settings::read(|name| self.chosen(name).or_else(|| no_secret(name))).map_err(|error| chain(&error))
+    /// The rules that the settings make, for a command that starts no function.
+    pub(crate) fn rules(&self) -> Result<Rules, String> {
+        Setup::new(self.settings.clone()).rules()
     }
 }
 

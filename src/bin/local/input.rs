@@ -15,6 +15,12 @@ use serde_json::value::RawValue;
 const ACCEPTED: &str = "expected a Lambda event (an HTTP request), a Segment message (an object with a type), \
     a JSON array of messages, or one message on each line (NDJSON)";
 
+/// What is wrong with a line that [`is_message`] does not take.
+pub(crate) const NOT_A_MESSAGE: &str = "not a Segment message; expected a JSON object with a type";
+
+/// What Windows editors begin files with. It is no part of what is in them.
+pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// The bytes at `path`; of `-`, what comes in on stdin.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let read = if path == Path::new("-") {
@@ -35,14 +41,18 @@ pub(crate) fn name(path: &Path) -> String {
 /// stand-in's shared secret.
 pub(crate) fn event(path: &Path) -> Result<LambdaEvent, String> {
     let text = String::from_utf8(bytes(path)?).map_err(|_| format!("{}: not UTF-8 text; {ACCEPTED}", name(path)))?;
-    // Windows editors begin files with a byte order mark.
-    parse(text.trim_start_matches('\u{feff}')).map_err(|problem| format!("{}: {problem}", name(path)))
+    parse(text.trim_start_matches(BYTE_ORDER_MARK)).map_err(|problem| format!("{}: {problem}", name(path)))
 }
 
-/// Whether an object is what Lambda passes to a function. A message has a type, and no event has.
+/// Whether an object is a message of Segment's, as far as a file can tell: it has a type.
+pub(crate) fn is_message(object: &Fields) -> bool {
+    object.has("type")
+}
+
+/// Whether an object is what Lambda passes to a function. No event has a type.
 pub(crate) fn is_event(object: &Fields) -> bool {
     let marks = ["requestContext", "httpMethod", "Records", "check"];
-    !object.has("type") && marks.iter().any(|mark| object.has(mark))
+    !is_message(object) && marks.iter().any(|mark| object.has(mark))
 }
 
 fn parse(text: &str) -> Result<LambdaEvent, String> {
@@ -62,7 +72,7 @@ fn parse(text: &str) -> Result<LambdaEvent, String> {
         Some(object) if is_event(&object) => {
             serde_json::from_str(text).map_err(|error| format!("not a Lambda event: {error}"))
         }
-        Some(object) if object.has("type") => delivery(text),
+        Some(object) if is_message(&object) => delivery(text),
         _ => Err(format!("neither an event nor a message; {ACCEPTED}")),
     }
 }
@@ -84,8 +94,8 @@ fn joined(text: &str) -> Result<String, String> {
     for (number, line) in lines(text) {
         let value: &RawValue = serde_json::from_str(line).map_err(|error| not_json(&error, number))?;
         match Fields::parse(value) {
-            Some(object) if !is_event(&object) => messages.push(value.get()),
-            _ => return Err(format!("line {number}: not a Segment message; expected a JSON object with a type")),
+            Some(object) if is_message(&object) => messages.push(value.get()),
+            _ => return Err(format!("line {number}: {NOT_A_MESSAGE}")),
         }
     }
     Ok(format!("[{}]", messages.join(",")))
@@ -154,6 +164,7 @@ mod tests {
             (&format!("{{\"type\"}}\n{B}"), "line 1, column 8: not JSON: expected `:`; expected"),
             (&format!("{A}\n5\n"), "line 2: not a Segment message; expected a JSON object"),
             (&format!("{A}\n{{\"httpMethod\":\"POST\"}}"), "line 2: not a Segment message"),
+            (&format!("{A}\n{{\"event\":\"B\"}}"), "line 2: not a Segment message"),
             (r#"[{"httpMethod":"POST"}]"#, "element 0 is a Lambda event"),
             ("5", "neither an event nor a message; expected a Lambda event"),
             (r#"{"name": "left-pad"}"#, "neither an event nor a message; expected a Lambda event"),

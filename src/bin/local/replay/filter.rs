@@ -85,11 +85,12 @@ fn until(text: &str) -> Result<OffsetDateTime, String> {
 
 /// A moment as it is; of a date its beginning and so much more.
 fn moment(text: &str, more: Duration) -> Result<OffsetDateTime, String> {
-    if let Ok(date) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
-        return Ok(date.midnight().assume_utc() + more);
-    }
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| "expected a date or RFC 3339, such as 2026-11-20 or 2026-11-20T08:00:00Z".to_owned())
+    let moment = match Date::parse(text, format_description!("[year]-[month]-[day]")) {
+        // After the last day that there is, nothing is left to leave out.
+        Ok(date) => Some(date.midnight().assume_utc().saturating_add(more)),
+        Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok(),
+    };
+    moment.ok_or_else(|| "expected a date or RFC 3339, such as 2026-11-20 or 2026-11-20T08:00:00Z".to_owned())
 }
 
 #[cfg(test)]
@@ -120,6 +121,7 @@ mod tests {
             ("--since 2026-11-20", timeless, false),
             ("--until 2026-11-20", message, true),
             ("--until 2026-11-19", message, false),
+            ("--until 9999-12-31", message, true),
             ("--until 2026-11-20T10:00:00Z", message, false),
             ("--until 2026-11-20", timeless, false),
             ("--event Seen", message, true),

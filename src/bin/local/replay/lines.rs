@@ -10,6 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
 use super::input::Source;
+use crate::input::BYTE_ORDER_MARK;
 
 /// What a gzipped file begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -35,7 +36,7 @@ pub(super) struct Position {
 pub(super) struct Line {
     /// Where it begins.
     pub(super) at: Position,
-    /// What is on it, or why it, and in a broken file what follows, cannot be read.
+    /// What is on it, or why that is no text to read.
     pub(super) text: Result<Vec<u8>, String>,
 }
 
@@ -72,10 +73,7 @@ impl<'s> Lines<'s> {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
         let mut file = Counted { file: File::open(path)?, read: self.read.clone() };
-        let mut magic = Vec::new();
-        file.file.by_ref().take(GZIP.len() as u64).read_to_end(&mut magic)?;
-        file.file.rewind()?;
-        if magic != GZIP {
+        if !is_gzipped(&mut file.file)? {
             self.read.set(self.position.offset);
             file.file.seek(SeekFrom::Start(self.position.offset))?;
             return Ok(Box::new(BufReader::with_capacity(BUFFER, file)));
@@ -104,29 +102,37 @@ impl<'s> Lines<'s> {
         }
         self.position = Position { line: at.line + 1, offset: at.offset + bytes, ..at };
         self.input = Some(input);
+        if at.offset == 0 && text.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+            text.drain(..BYTE_ORDER_MARK.len());
+        }
         let too_long = || format!("the line is over {} MB", LONGEST / 1024 / 1024);
         Ok(Some(Line { at, text: if is_too_long { Err(too_long()) } else { Ok(text) } }))
     }
 }
 
 impl Iterator for Lines<'_> {
-    type Item = Line;
+    /// An error is the disk's or that of a broken archive, and stays where it is: nothing behind it is known.
+    type Item = io::Result<Line>;
 
-    fn next(&mut self) -> Option<Line> {
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
             let source = self.sources.get(self.position.file)?;
-            let at = self.position;
             match self.read(&source.path) {
                 Ok(Some(Line { text: Ok(text), .. })) if text.trim_ascii().is_empty() => {}
-                Ok(Some(line)) => return Some(line),
+                Ok(Some(line)) => return Some(Ok(line)),
                 Ok(None) => self.next_file(),
-                Err(error) => {
-                    self.next_file();
-                    return Some(Line { at, text: Err(format!("the file cannot be read from here on: {error}")) });
-                }
+                Err(error) => return Some(Err(error)),
             }
         }
     }
+}
+
+/// Whether the file is gzipped, by its first bytes. It is at its beginning then.
+pub(super) fn is_gzipped(file: &mut File) -> io::Result<bool> {
+    let mut magic = Vec::new();
+    file.by_ref().take(GZIP.len() as u64).read_to_end(&mut magic)?;
+    file.rewind()?;
+    Ok(magic == GZIP)
 }
 
 /// A file that knows how much of it was read.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use segment_klaviyo::settings::{Settings, VARIABLES};
+use segment_klaviyo::settings::{Rules, VARIABLES};
 use time::OffsetDateTime;
 
 pub(crate) use arguments::Arguments;
@@ -49,20 +49,23 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
     }
     let path = checkpoint_path(&arguments);
     let now = Checkpoint::new(
-        input::sources(&arguments.files)?,
+        input::sources(&arguments.files, arguments.checkpoint.as_deref().or(path.as_deref()))?,
         given(&arguments),
         OffsetDateTime::now_utc().unix_timestamp(),
     );
+    let _lock = path.as_deref().map(checkpoint::lock).transpose()?;
     let before = match &path {
-        Some(path) if !arguments.restart => Checkpoint::read(path)?,
-        _ => None,
+        // What is no checkpoint is not written over, not even to begin anew.
+        Some(path) => Checkpoint::read(path)?.filter(|_| !arguments.restart),
+        None => None,
     };
     let checkpoint = match (before, &path) {
-        (Some(before), Some(path)) => {
+        (Some(mut before), Some(path)) => {
             before.fits(&now).map_err(|why| {
                 let path = path.display();
                 format!("{path}: cannot go on, because {why}; --restart begins anew, --checkpoint names another")
             })?;
+            before.sources = now.sources;
             before
         }
         _ => now,
@@ -73,19 +76,19 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
     }
     let run = Run::new(&arguments, checkpoint, path);
     if arguments.dry_run {
-        let mut settings = arguments.desk.settings()?;
-        fire_no_flows(&arguments, &mut settings);
-        return run.decide(&settings.rules).await;
+        let mut rules = arguments.desk.rules()?;
+        fire_no_flows(&arguments, &mut rules);
+        return run.decide(&rules).await;
     }
     let way = Way { defaults: &[("DELIVERY_BUDGET_MS", BUDGET_MS)], unseen: true, ..Way::default() };
     let mut desk = Desk::open_as(&arguments.desk, way).await?;
-    fire_no_flows(&arguments, desk.settings_mut());
+    fire_no_flows(&arguments, &mut desk.settings_mut().rules);
     run.send(&desk).await
 }
 
-fn fire_no_flows(arguments: &Arguments, settings: &mut Settings) {
+fn fire_no_flows(arguments: &Arguments, rules: &mut Rules) {
     if arguments.backfill {
-        settings.rules.backfill_after = Some(Duration::ZERO);
+        rules.backfill_after = Some(Duration::ZERO);
     }
 }
 

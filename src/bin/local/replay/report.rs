@@ -25,6 +25,9 @@ pub(super) struct Report {
     pub(super) seconds: f64,
     /// Where the next one goes on, as `file:line`.
     pub(super) goes_on_at: Option<String>,
+    /// Whether it was to begin anew, whatever the checkpoint said.
+    #[serde(skip)]
+    pub(super) restarted: bool,
     /// What keeps that in mind.
     pub(super) checkpoint: Option<PathBuf>,
     /// What the stand-in holds, if that was the target.
@@ -89,7 +92,8 @@ impl Report {
         }
         match (&self.checkpoint, &self.goes_on_at) {
             (Some(path), Some(at)) => line(format_args!(
-                "\n  Not finished: the same command goes on at {at} ({} keeps that in mind).",
+                "\n  Not finished: the same command{} goes on at {at} ({} keeps that in mind).",
+                if self.restarted { " without --restart" } else { "" },
                 path.display()
             )),
             (None, Some(at)) => line(format_args!("\n  Not finished: it ended at {at}.")),
@@ -131,6 +135,26 @@ pub(super) fn seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_goes_on_with_the_same_command_without_the_option_that_begins_anew() {
+        for (restarted, expected) in [(false, "the same command goes on"), (true, "command without --restart goes on")]
+        {
+            let report = Report {
+                finished: false,
+                dry_run: false,
+                files: 1,
+                tally: Tally::default(),
+                read_before: 0,
+                seconds: 1.0,
+                goes_on_at: Some("a.ndjson:2".to_owned()),
+                restarted,
+                checkpoint: Some("a.ndjson.replay.json".into()),
+                stand_in: None,
+            };
+            assert!(report.text().contains(expected), "{}", report.text());
+        }
+    }
 
     #[test]
     fn numbers_are_grouped() {

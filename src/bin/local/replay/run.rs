@@ -60,6 +60,8 @@ impl<'a> Run<'a> {
     }
 
     async fn all(mut self, mut through: Through<'_>) -> Result<Report, String> {
+        // Nothing is sent before it is known that the checkpoint can be written, and that of a run before is gone.
+        self.save()?;
         let sources = self.checkpoint.sources.clone();
         let mut lines = Lines::from(&sources, self.checkpoint.position);
         let mut known: BTreeMap<Position, Vec<String>> =
@@ -97,6 +99,8 @@ impl<'a> Run<'a> {
             self.checkpoint.tally.count(&batch, &sources);
             self.checkpoint.position = batch.end;
             self.checkpoint.done = done(&[], &known);
+            let source = batch.ended_by.as_ref().and_then(|line| Some((sources.get(line.at.file)?, line.at)));
+            self.checkpoint.mended_after = source.and_then(|(source, at)| source.before(at));
             self.save()?;
             progress.show(lines.bytes(), self.checkpoint.tally.read);
             if let Some(line) = &batch.ended_by {
@@ -165,6 +169,7 @@ impl<'a> Run<'a> {
             goes_on_at: (!finished).then(|| place(&sources, position)),
             tally,
             read_before: self.before,
+            restarted: self.arguments.restart,
             checkpoint: self.path,
             stand_in: None,
         }

@@ -1,4 +1,6 @@
-//! Ctrl-C: once to finish what is under way, twice to end at once.
+//! Ctrl-C, or SIGTERM: once to finish what is under way, twice to end at once.
+
+use std::io;
 
 use tokio::sync::watch;
 
@@ -9,17 +11,17 @@ const INTERRUPTED: i32 = 130;
 pub(super) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Takes Ctrl-C from here on; `first` is done on the first one.
+    /// Takes the signals from here on; `first` is done on the first one.
     pub(super) fn listen(first: impl FnOnce() + Send + 'static) -> Self {
         let (sender, receiver) = watch::channel(false);
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_err() {
+            if signal().await.is_err() {
                 // Nobody can ask, then; who waits for it waits on.
                 return std::future::pending().await;
             }
             first();
             sender.send_replace(true);
-            let _ = tokio::signal::ctrl_c().await;
+            let _ = signal().await;
             std::process::exit(INTERRUPTED);
         });
         Stop(receiver)
@@ -34,4 +36,20 @@ impl Stop {
     pub(super) async fn asked(&mut self) {
         let _ = self.0.wait_for(|asked| *asked).await;
     }
+}
+
+/// The next signal to end: of a person, or of a machine that goes down.
+#[cfg(unix)]
+async fn signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

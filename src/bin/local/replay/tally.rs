@@ -71,11 +71,11 @@ impl Tally {
         unreadable.for_each(|line| self.count_unreadable(line, sources));
     }
 
-    /// Counts a line in that is no message.
+    /// Counts a line in that is no message, or that cannot be had.
     pub(super) fn count_unreadable(&mut self, line: &Unreadable, sources: &[Source]) {
         self.read += 1;
         self.unreadable += 1;
-        self.note(sources, line.at, None, "unreadable", "not_a_message", line.why.clone());
+        self.note(sources, line.at, None, "unreadable", line.reason, line.why.clone());
     }
 
     fn count_one(&mut self, ended: &Ended, at: Position, sources: &[Source]) {
