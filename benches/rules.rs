@@ -10,6 +10,7 @@
 
 mod messages;
 
+use std::net::UdpSocket;
 use std::sync::LazyLock;
 
 use divan::{AllocProfiler, Bencher, black_box};
@@ -22,6 +23,7 @@ use segment_klaviyo::segment::{Message, elements};
 use segment_klaviyo::settings::{Rules, Settings};
 use segment_klaviyo::signature::{self, verify};
 use segment_klaviyo::standin;
+use segment_klaviyo::telemetry::{Remote, Tracer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -129,5 +131,18 @@ fn from_event_to_calls(bencher: Bencher, body: &Value) {
         let work = batch::decide(&parcels, &rules).work;
         let operations: Vec<_> = work.iter().map(|work| &work.operation).collect();
         black_box(pack(&operations)).len()
+    });
+}
+
+/// What X-Ray costs each request of a sampled delivery; one that is not sampled pays for a lock.
+#[divan::bench]
+fn a_subsegment(bencher: Bencher) {
+    let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let tracer = Tracer::read(|_| Some(daemon.local_addr().unwrap().to_string()));
+    tracer.invocation(Some("Root=1-6921b3c0-4f0c7d2a5b8e9f1a2b3c4d5e;Parent=53995c3f42cd8ad8;Sampled=1"));
+    bencher.bench_local(|| {
+        if let Some(mut span) = tracer.request(Remote::Other, "Klaviyo", || "POST /api/events".to_owned()) {
+            span.status = Some(202);
+        }
     });
 }

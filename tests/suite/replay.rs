@@ -26,9 +26,16 @@ struct Place {
     directory: PathBuf,
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
 impl Place {
     async fn new(name: &str) -> Self {
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("replay").join(name);
+        let directory =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("replay").join(format!("{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).unwrap();
         Place { standin: StandIn::start().await.unwrap(), directory }
