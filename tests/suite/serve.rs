@@ -14,6 +14,8 @@ use crate::support::{order, track};
 /// The program, and where it listens.
 struct Server {
     url: String,
+    /// The page's address without the slash at its end.
+    page: String,
     program: Child,
 }
 
@@ -26,7 +28,9 @@ impl Server {
         let line = line(&mut program).await;
         let url = line.split("/segment").next().unwrap().to_owned();
         assert!(url.starts_with("http://127.0.0.1:"), "{line}");
-        Server { url, program }
+        let page = line.split_whitespace().find_map(|word| word.starts_with("http").then(|| word.strip_suffix('/'))?);
+        let page = page.unwrap_or_else(|| panic!("no page: {line}")).to_owned();
+        Server { url, page, program }
     }
 
     async fn post(&self, body: impl Into<Vec<u8>>, secret: Option<&str>) -> (u16, Value) {
@@ -40,7 +44,7 @@ impl Server {
     }
 
     async fn get(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
-        let request = client().get(format!("{}{path}", self.url));
+        let request = client().get(format!("{}{path}", self.page));
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
     }
 
@@ -131,6 +135,23 @@ async fn the_page_is_for_this_machine_and_nothing_in_it_comes_from_elsewhere() {
         .header("x-signature", signature::sign(body.as_bytes(), SHARED_SECRET).unwrap())
         .body(body);
     assert_eq!(tunnelled.send().await.unwrap().status(), 200, "a tunnel may deliver");
+}
+
+#[tokio::test]
+async fn only_who_knows_the_token_sees_the_page() {
+    let (server, other) = (Server::start(None).await, Server::start(None).await);
+    let token = |server: &Server| server.page.strip_prefix(&format!("{}/", server.url)).unwrap().to_owned();
+    let (mine, others) = (token(&server), token(&other));
+    assert_eq!((mine.len(), mine == others), (32, false), "128 bits, others each time");
+    let paths = ["/", "/page.js", "/deliveries/after/0", "//", "/segment/"].map(str::to_owned);
+    let wrong = [&others, &mine[1..], "0"].map(|token| format!("/{token}/deliveries/after/0"));
+    for path in paths.iter().chain(&wrong) {
+        // What a plain tunnel passes on: from this machine, under its name, without a header of its own.
+        let answer = client().get(format!("{}{path}", server.url)).send().await.unwrap();
+        assert_eq!(answer.status(), 403, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains(&mine) && !text.contains("klaviyo"), "{text}");
+    }
 }
 
 #[tokio::test]

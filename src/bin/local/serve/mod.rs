@@ -4,7 +4,7 @@ mod door;
 mod history;
 mod routes;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use segment_klaviyo::answer::Answer;
@@ -20,10 +20,13 @@ use routes::{Job, Service};
 /// Requests that may wait for their turn before more are kept from coming in.
 const WAITING: usize = 64;
 
+/// Where the page is if all addresses are listened on.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 /// Takes Segment's deliveries on this machine, as the Lambda function would, and shows what becomes of them.
 ///
-/// POST /segment takes them, from a tunnel or from curl; requests must be signed with the shared secret. GET / is
-/// a page of the last 200, for this machine only. One delivery is worked on at a time.
+/// POST /segment takes them, from a tunnel or from curl; requests must be signed with the shared secret. A
+/// page shows the last 200, for this machine only: its address is printed, with a new token in it each time. One delivery is worked on at a time.
 #[derive(clap::Args)]
 #[command(after_help = "Example: SEGMENT_SHARED_SECRET=… local serve --settings LIST_ID=Y6nRLr\n\
     then:    let a tunnel lead to it, and give Segment the tunnel's address with /segment at its end")]
@@ -47,11 +50,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot listen on {listen}: {error}");
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let klaviyo = options.klaviyo_url().unwrap_or("a stand-in on this machine").to_owned();
+    let token = door::Token::new()?;
+    let (port, page) = (address.port(), if address.ip().is_unspecified() { LOOPBACK } else { address.ip() });
+    let page = format!("http://{}/{}/", SocketAddr::new(page, port), token.as_str());
+    let klaviyo = options.klaviyo_url().unwrap_or("a stand-in on this machine");
     let (sender, jobs) = mpsc::channel(WAITING);
-    let service = Service::new(sender, klaviyo, OffsetDateTime::now_utc().unix_timestamp());
-    let router = service.clone().router().into_make_service_with_connect_info::<SocketAddr>();
-    show::line(&format!("http://{address}/segment takes deliveries, http://{address}/ shows them; Ctrl-C ends it"));
+    let service = Service::new(sender, klaviyo);
+    let router = service.clone().router(token).into_make_service_with_connect_info::<SocketAddr>();
+    show::line(&format!("http://{address}/segment takes deliveries, {page} shows them; Ctrl-C ends it"));
     tokio::select! {
         ended = axum::serve(listener, router) => ended.map_err(failed),
         ended = work(&desk, jobs, &service) => ended,

@@ -18,7 +18,7 @@ use segment_klaviyo::ingress::LambdaEvent;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::door;
+use super::door::{self, Token};
 use super::history::History;
 
 /// Lambda takes 6 MB a request.
@@ -36,13 +36,13 @@ pub(super) struct Job {
 pub(super) struct Service {
     jobs: mpsc::Sender<Job>,
     history: Arc<Mutex<History>>,
-    /// Where calls go, and when this began: a page that is older begins anew.
-    about: Arc<(String, i64)>,
+    /// Where calls go.
+    klaviyo: Arc<str>,
 }
 
 impl Service {
-    pub(super) fn new(jobs: mpsc::Sender<Job>, klaviyo: String, began: i64) -> Self {
-        Service { jobs, history: Arc::default(), about: Arc::new((klaviyo, began)) }
+    pub(super) fn new(jobs: mpsc::Sender<Job>, klaviyo: &str) -> Self {
+        Service { jobs, history: Arc::default(), klaviyo: klaviyo.into() }
     }
 
     /// The deliveries so far. What one party saw of them is never half done.
@@ -50,16 +50,16 @@ impl Service {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All routes.
-    pub(super) fn router(self) -> Router {
+    /// All routes. Whatever is not `/segment` is behind the door.
+    pub(super) fn router(self, token: Token) -> Router {
         let file =
             |kind: &'static str, text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, kind)], text) });
         let page = Router::new()
-            .route("/", file("text/html; charset=utf-8", include_str!("page/page.html")))
-            .route("/page.css", file("text/css; charset=utf-8", include_str!("page/page.css")))
-            .route("/page.js", file("text/javascript; charset=utf-8", include_str!("page/page.js")))
-            .route("/deliveries/after/{number}", get(deliveries))
-            .layer(middleware::from_fn(door::only_this_machine));
+            .route("/{token}/", file("text/html; charset=utf-8", include_str!("page/page.html")))
+            .route("/{token}/page.css", file("text/css; charset=utf-8", include_str!("page/page.css")))
+            .route("/{token}/page.js", file("text/javascript; charset=utf-8", include_str!("page/page.js")))
+            .route("/{token}/deliveries/after/{number}", get(deliveries))
+            .layer(middleware::from_fn_with_state(token, door::only_this_machine));
         let segment = post(segment).layer(DefaultBodyLimit::max(MOST_BYTES));
         page.route("/segment", segment).with_state(self)
     }
@@ -116,10 +116,9 @@ fn gone() -> Response {
 }
 
 /// The deliveries after the one of this number, which are those that a page does not have yet.
-async fn deliveries(State(service): State<Service>, Path(after): Path<usize>) -> Response {
-    let (klaviyo, began) = service.about.as_ref();
+async fn deliveries(State(service): State<Service>, Path((_, after)): Path<(String, usize)>) -> Response {
     let history = service.history();
     let newer: Vec<_> = history.after(after).collect();
-    let text = json!({"klaviyo": klaviyo, "began": began, "deliveries": newer}).to_string();
+    let text = json!({"klaviyo": service.klaviyo.as_ref(), "deliveries": newer}).to_string();
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

@@ -7,7 +7,6 @@ const ROWS_SHOWN = 8;
 
 const deliveries = document.getElementById("deliveries");
 const state = document.getElementById("state");
-let began = null;
 let newest = 0;
 
 function element(name, className, ...children) {
@@ -90,14 +89,6 @@ function delivery(it) {
 }
 
 function show(news) {
-  if (began !== null && news.began !== began) {
-    // Another run: its deliveries are counted from one again.
-    began = news.began;
-    newest = 0;
-    deliveries.replaceChildren();
-    return;
-  }
-  began = news.began;
   document.getElementById("klaviyo").textContent = news.klaviyo;
   if (news.deliveries.length === 0) return;
   newest = news.deliveries[0].number;
@@ -106,19 +97,24 @@ function show(news) {
   while (deliveries.children.length > MOST_DELIVERIES) deliveries.lastElementChild.remove();
 }
 
+function lost(text) {
+  state.textContent = text;
+  state.className = "lost";
+}
+
 async function look() {
   try {
     const answer = await fetch(`deliveries/after/${newest}`);
+    if (answer.status === 403) return lost("another run: open the address that its terminal shows");
     if (!answer.ok) throw new Error(answer.statusText);
     show(await answer.json());
     state.textContent = "live";
     state.className = "";
   } catch {
-    state.textContent = "no connection";
-    state.className = "lost";
+    lost("no connection");
   }
   setTimeout(look, PAUSE_MS);
 }
 
-document.getElementById("endpoint").textContent = new URL("segment", location.href).href;
+document.getElementById("endpoint").textContent = new URL("/segment", location.href).href;
 look();
