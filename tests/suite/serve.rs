@@ -154,6 +154,35 @@ async fn only_who_knows_the_token_sees_the_page() {
     }
 }
 
+#[test]
+fn the_samples_secret_is_only_for_this_machine_and_the_stand_in() {
+    let cases = [
+        (&["--klaviyo-url", "http://127.0.0.1:9"][..], "error: --klaviyo-url needs"),
+        (&["--listen", "0.0.0.0:0"], "error: --listen with an address that others can reach needs"),
+        (&["--listen", "[::]:0"], "error: --listen with"),
+    ];
+    for (arguments, expected) in cases {
+        for secret in [None, Some(SHARED_SECRET)] {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_local"));
+            command.arg("serve").args(arguments).env_remove("SEGMENT_SHARED_SECRET").env("KLAVIYO_API_KEY", "pk_1");
+            let output = command.envs(secret.map(|secret| ("SEGMENT_SHARED_SECRET", secret))).output().unwrap();
+            let shown = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{shown}");
+            assert!(shown.starts_with(expected) && shown.contains("SEGMENT_SHARED_SECRET"), "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_a_secret_of_its_own_others_may_reach_it() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    command.args(["serve", "--listen", "0.0.0.0:0", "--klaviyo-url", "http://127.0.0.1:9"]);
+    command.env("SEGMENT_SHARED_SECRET", "my-own").env("KLAVIYO_API_KEY", "pk_1");
+    let mut program = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let line = line(&mut program).await;
+    assert!(line.contains(" http://127.0.0.1:"), "the page is on this machine: {line}");
+}
+
 #[tokio::test]
 async fn large_deliveries_are_kept_in_part_and_old_ones_not_at_all() {
     let server = Server::start(None).await;

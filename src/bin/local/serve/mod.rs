@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use segment_klaviyo::answer::Answer;
 use segment_klaviyo::handler::Reply;
+use segment_klaviyo::standin::SHARED_SECRET;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -35,7 +36,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// What Segment signs with; else SEGMENT_SHARED_SECRET in the environment, else the samples' secret.
+    /// What Segment signs with; else SEGMENT_SHARED_SECRET in the environment, else the samples' secret, which
+    /// everybody knows: not with --klaviyo-url or where others can reach it.
     #[arg(long, value_name = "SECRET")]
     shared_secret: Option<String>,
 
@@ -46,6 +48,17 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let Arguments { listen, shared_secret, desk: options } = arguments;
     let shared_secret = shared_secret.or_else(|| std::env::var("SEGMENT_SHARED_SECRET").ok());
+    let open = [
+        options.klaviyo_url().map(|_| "--klaviyo-url"),
+        (!listen.ip().to_canonical().is_loopback()).then_some("--listen with an address that others can reach"),
+    ];
+    if let Some(option) = open.into_iter().flatten().next()
+        && shared_secret.as_deref().is_none_or(|secret| secret == SHARED_SECRET)
+    {
+        return Err(format!(
+            "{option} needs a secret of your own in SEGMENT_SHARED_SECRET: with the samples' secret anybody can sign"
+        ));
+    }
     let desk = Desk::open_as(&options, Way { shared_secret, ..Way::default() }).await?;
     let failed = |error: std::io::Error| format!("cannot listen on {listen}: {error}");
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
