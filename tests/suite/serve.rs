@@ -6,7 +6,8 @@ use std::time::Duration;
 use segment_klaviyo::signature;
 use segment_klaviyo::standin::SHARED_SECRET;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::support::{order, track};
@@ -181,6 +182,39 @@ async fn with_a_secret_of_its_own_others_may_reach_it() {
     let mut program = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let line = line(&mut program).await;
     assert!(line.contains(" http://127.0.0.1:"), "the page is on this machine: {line}");
+}
+
+#[tokio::test]
+async fn beyond_the_limit_large_deliveries_are_told_to_come_again() {
+    const PLACES: usize = 16;
+    let server = Server::start(None).await;
+    let host = server.url.strip_prefix("http://").unwrap();
+    let mut slow = Vec::new();
+    for _ in 0..PLACES {
+        let mut connection = TcpStream::connect(host).await.unwrap();
+        let head =
+            format!("POST /segment HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut told = [0; 25];
+        connection.read_exact(&mut told).await.unwrap();
+        assert!(told.starts_with(b"HTTP/1.1 100 Continue"), "its body is being read");
+        slow.push(connection);
+    }
+    let body: Value = (0..20_000).map(|n| track(&format!("m{n}"), &json!({"text": "x".repeat(50)}))).collect();
+    let body = body.to_string();
+    assert!(body.len() > 4 * 1024 * 1024);
+    let answers = (0..8).map(|_| server.post(body.clone(), Some(SHARED_SECRET)));
+    for (status, _) in futures_util::future::join_all(answers).await {
+        assert_eq!(status, 503);
+    }
+    assert_eq!(server.deliveries(0).await.len(), 0);
+
+    // One is done: its place is free again.
+    slow[0].write_all(b"[1, 2, 3]").await.unwrap();
+    let mut told = [0; 12];
+    slow[0].read_exact(&mut told).await.unwrap();
+    assert_eq!(&told, b"HTTP/1.1 401");
+    assert_eq!(server.post(track("m1", &json!({})).to_string(), Some(SHARED_SECRET)).await.0, 200);
 }
 
 #[tokio::test]

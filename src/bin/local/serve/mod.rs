@@ -18,9 +18,6 @@ use crate::desk::{self, Desk, Way};
 use crate::show;
 use routes::{Job, Service};
 
-/// Requests that may wait for their turn before more are kept from coming in.
-const WAITING: usize = 64;
-
 /// Where the page is if all addresses are listened on.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -67,7 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let (port, page) = (address.port(), if address.ip().is_unspecified() { LOOPBACK } else { address.ip() });
     let page = format!("http://{}/{}/", SocketAddr::new(page, port), token.as_str());
     let klaviyo = options.klaviyo_url().unwrap_or("a stand-in on this machine");
-    let (sender, jobs) = mpsc::channel(WAITING);
+    let (sender, jobs) = mpsc::channel(routes::PLACES);
     let service = Service::new(sender, klaviyo);
     let router = service.clone().router(token).into_make_service_with_connect_info::<SocketAddr>();
     show::line(&format!("http://{address}/segment takes deliveries, {page} shows them; Ctrl-C ends it"));
@@ -79,7 +76,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
 
 /// Runs the function for one request after another: what it calls meanwhile is that one's.
 async fn work(desk: &Desk, mut jobs: mpsc::Receiver<Job>, service: &Service) -> Result<(), String> {
-    while let Some(Job { event, body, answer }) = jobs.recv().await {
+    while let Some(job) = jobs.recv().await {
+        // Who does not wait any more sends it again.
+        if job.answer.is_closed() {
+            continue;
+        }
+        let Ok(event) = job.event() else { continue };
+        let Job { body, answer, place: _place, .. } = job;
         let (at, began) = (OffsetDateTime::now_utc(), Instant::now());
         let (reply, calls) = desk.invoke(&event).await?;
         let answered = match reply {
@@ -88,8 +91,53 @@ async fn work(desk: &Desk, mut jobs: mpsc::Receiver<Job>, service: &Service) -> 
         };
         service.history().add(at, began.elapsed(), &body, &answered, &calls);
         show::served(at, &answered, calls.len());
-        // Who does not wait for the answer any more sends it again.
         let _ = answer.send(answered.into_response());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::body::Bytes;
+    use axum::http::HeaderMap;
+    use clap::Parser;
+    use tokio::sync::{Semaphore, oneshot};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        desk: desk::Options,
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_not_worked_on_and_gives_its_place_back() {
+        let desk = Desk::open(Command::parse_from(["local"]).desk).await.unwrap();
+        let (sender, jobs) = mpsc::channel(routes::PLACES);
+        let service = Service::new(sender.clone(), "");
+        let places = Arc::new(Semaphore::new(3));
+        let mut waiting = Vec::new();
+        for waits in [true, false, true] {
+            let (answer, answered) = oneshot::channel();
+            let (headers, body, peer) = (HeaderMap::new(), Bytes::from_static(b"{}"), ([127, 0, 0, 1], 1).into());
+            let place = places.clone().try_acquire_owned().unwrap();
+            assert!(sender.send(Job { headers, body, peer, answer, place }).await.is_ok());
+            waiting.extend(waits.then_some(answered));
+        }
+        let work = work(&desk, jobs, &service);
+        let answers = async {
+            for answered in waiting {
+                assert_eq!(answered.await.unwrap().status_code, 401);
+            }
+        };
+        tokio::select! {
+            ended = work => panic!("{ended:?}"),
+            () = answers => {}
+        }
+        assert_eq!(service.history().after(0).count(), 2);
+        assert_eq!(places.available_permits(), 3);
+    }
 }

@@ -2,21 +2,24 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body as LambdaBody;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt;
 use segment_klaviyo::ingress::LambdaEvent;
 use serde_json::{Map, Value, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::door::{self, Token};
 use super::history::History;
@@ -24,17 +27,35 @@ use super::history::History;
 /// Lambda takes 6 MB a request.
 const MOST_BYTES: usize = 6 * 1024 * 1024;
 
+/// Requests that are read, wait or are worked on; the others are told to come again. This many bodies are held at
+/// most.
+pub(super) const PLACES: usize = 16;
+
+/// The longest that a body may take to come in: until then it has a place.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A request of Segment's, for the one who runs the function.
 pub(super) struct Job {
-    pub(super) event: LambdaEvent,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    pub(super) peer: SocketAddr,
     pub(super) answer: oneshot::Sender<ApiGatewayProxyResponse>,
+    /// Kept until it is done.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+impl Job {
+    /// The request as the function takes it.
+    pub(super) fn event(&self) -> Result<LambdaEvent, serde_json::Error> {
+        serde_json::from_value(event(&self.headers, &self.body, self.peer))
+    }
 }
 
 /// What every route knows.
 #[derive(Clone)]
 pub(super) struct Service {
     jobs: mpsc::Sender<Job>,
+    places: Arc<Semaphore>,
     history: Arc<Mutex<History>>,
     /// Where calls go.
     klaviyo: Arc<str>,
@@ -42,7 +63,8 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(jobs: mpsc::Sender<Job>, klaviyo: &str) -> Self {
-        Service { jobs, history: Arc::default(), klaviyo: klaviyo.into() }
+        let places = Arc::new(Semaphore::new(PLACES));
+        Service { jobs, places, history: Arc::default(), klaviyo: klaviyo.into() }
     }
 
     /// The deliveries so far. What one party saw of them is never half done.
@@ -68,16 +90,34 @@ impl Service {
 async fn segment(
     State(service): State<Service>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
+    let Ok(place) = service.places.clone().try_acquire_owned() else {
+        let _ = timeout(PATIENCE, skip(request.into_body())).await;
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let headers = request.headers().clone();
+    let body = match timeout(PATIENCE, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(problem)) => return problem.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     let (answer, answered) = oneshot::channel();
-    let Ok(event) = serde_json::from_value(event(&headers, &body, peer)) else { return gone() };
-    let job = Job { event, body, answer };
+    let job = Job { headers, body, peer, answer, place };
     if service.jobs.send(job).await.is_err() {
         return gone();
     }
     answered.await.map_or_else(|_| gone(), response)
+}
+
+/// Takes a body in without keeping it: who is still sending does not read an answer.
+async fn skip(body: Body) {
+    let mut left = MOST_BYTES;
+    let mut parts = body.into_data_stream();
+    while let Some(Ok(part)) = parts.next().await {
+        let Some(less) = left.checked_sub(part.len()) else { return };
+        left = less;
+    }
 }
 
 /// The request as an API Gateway HTTP API hands it to Lambda (payload 2.0).
