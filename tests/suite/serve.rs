@@ -229,9 +229,39 @@ async fn large_deliveries_are_kept_in_part_and_old_ones_not_at_all() {
 
     let body = track("m1", &json!({})).to_string();
     for _ in 0..200 {
-        server.post(body.clone(), None).await;
+        server.post(body.clone(), Some(SHARED_SECRET)).await;
     }
     let deliveries = server.deliveries(0).await;
     let ends = [deliveries.first(), deliveries.last()].map(|it| it.unwrap()["number"].as_u64().unwrap());
     assert_eq!((deliveries.len(), ends), (200, [201, 2]));
+}
+
+#[tokio::test]
+async fn what_anybody_can_cause_pushes_no_delivery_out() {
+    let server = Server::start(None).await;
+    let body = track("m1", &json!({})).to_string();
+    assert_eq!(server.post(body.clone(), Some(SHARED_SECRET)).await.0, 200);
+    for _ in 0..200 {
+        assert_eq!(server.post(body.clone(), None).await.0, 401);
+    }
+    assert_eq!(server.post(body.clone(), Some(SHARED_SECRET)).await.0, 200);
+    let deliveries = server.deliveries(0).await;
+    let numbers: Vec<_> = deliveries.iter().map(|it| it["number"].as_u64().unwrap()).collect();
+    let expected: Vec<_> = [202].into_iter().chain((182..=201).rev()).chain([1]).collect();
+    assert_eq!(numbers, expected, "the newest first");
+    assert!(deliveries.iter().all(|it| it["refused"] == json!(it["status"] == 401)));
+    assert_eq!(server.deliveries(200).await.len(), 2);
+}
+
+#[tokio::test]
+async fn long_names_are_cut_and_have_their_part_of_the_room() {
+    let server = Server::start(None).await;
+    let mut long = track(&"ü".repeat(1_000_000), &json!({}));
+    (long["event"], long["type"]) = ("x".repeat(1_000_000).into(), "y".repeat(1_000_000).into());
+    assert_eq!(server.post(long.to_string(), Some(SHARED_SECRET)).await.0, 200);
+    let message = &server.deliveries(0).await[0]["messages"][0];
+    for (key, letter) in [("kind", "y"), ("name", "x"), ("message_id", "ü")] {
+        assert_eq!(message[key], format!("{}…", letter.repeat(127)), "{key}");
+    }
+    assert_eq!(message["full"], Value::Null);
 }

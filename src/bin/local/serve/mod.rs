@@ -24,7 +24,8 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Takes Segment's deliveries on this machine, as the Lambda function would, and shows what becomes of them.
 ///
 /// POST /segment takes them, from a tunnel or from curl; requests must be signed with the shared secret. A
-/// page shows the last 200, for this machine only: its address is printed, with a new token in it each time. One delivery is worked on at a time.
+/// page shows the last 200, for this machine only: its address is printed, with a new token in it each time. One
+/// delivery is worked on at a time.
 #[derive(clap::Args)]
 #[command(after_help = "Example: SEGMENT_SHARED_SECRET=… local serve --settings LIST_ID=Y6nRLr\n\
     then:    let a tunnel lead to it, and give Segment the tunnel's address with /segment at its end")]
@@ -137,7 +138,7 @@ mod tests {
             ended = work => panic!("{ended:?}"),
             () = answers => {}
         }
-        assert_eq!(service.history().after(0).count(), 2);
+        assert_eq!(service.history().after(0).len(), 2);
         assert_eq!(places.available_permits(), 3);
     }
 }

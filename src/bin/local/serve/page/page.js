@@ -3,6 +3,7 @@
 
 const PAUSE_MS = 1000;
 const MOST_DELIVERIES = 200;
+const MOST_REFUSALS = 20;
 const ROWS_SHOWN = 8;
 
 const deliveries = document.getElementById("deliveries");
@@ -84,7 +85,7 @@ function delivery(it) {
     side("Klaviyo got", it.calls, call, 0, "Nothing."),
   );
   const card = element("article", "delivery", head, sides);
-  card.dataset.number = it.number;
+  card.dataset.refused = it.refused;
   return card;
 }
 
@@ -94,7 +95,10 @@ function show(news) {
   newest = news.deliveries[0].number;
   document.getElementById("empty")?.remove();
   deliveries.prepend(...news.deliveries.map(delivery));
-  while (deliveries.children.length > MOST_DELIVERIES) deliveries.lastElementChild.remove();
+  for (const [refused, most] of [[false, MOST_DELIVERIES], [true, MOST_REFUSALS]]) {
+    const cards = deliveries.querySelectorAll(`[data-refused="${refused}"]`);
+    [...cards].slice(most).forEach((card) => card.remove());
+  }
 }
 
 function lost(text) {
