@@ -155,6 +155,14 @@ fn what_is_left_out_has_a_reason() {
 }
 
 #[test]
+fn what_a_note_is_about_is_read() {
+    let traits = json!({"email": "sarah@klaviyo-demo.com"});
+    let explained = self::explained(&[], &identify(&traits, &json!({"Klaviyo": {"listId": "bad id!", "other": 1}})));
+    assert_eq!(explained["notes"][0]["reason"], "invalid_list_id");
+    assert_eq!(explained["unread"], json!(["integrations.Klaviyo.other", "messageId", "timestamp"]));
+}
+
+#[test]
 fn a_message_that_is_not_sent_says_with_what_it_would_be() {
     let mut message = track("m", &json!({}));
     message["context"] = json!({});
