@@ -181,6 +181,10 @@ fn a_message_that_is_not_sent_says_with_what_it_would_be() {
 
     let explained = self::explained(&["--settings", "EVENTS_BLOCKED=Product Viewed"], &track("m", &json!({})));
     assert_eq!(explained["sent_with"], json!([{"EVENTS_BLOCKED": ""}]));
+    let fields = [&explained["sent_without"], &explained["sent_with_another_value"]];
+    assert_eq!(fields, [&json!([]), &json!(["event"])], "a track without its event is rejected");
+    let shown = explain(&["--settings", "EVENTS_BLOCKED=Product Viewed"], &track("m", &json!({})));
+    assert!(shown.contains("     with another value in event\n") && !shown.contains("without event"), "{shown}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use anstream::println;
 use anstyle::{AnsiColor, Style};
 
 use super::diff::{Difference, Way, plain};
-use super::explanation::{Explanation, Switched};
+use super::explanation::{Explanation, Remedies, Switched};
 use super::fields::Path;
 use super::left_out::Why;
 use super::rows::{Row, rows};
@@ -195,9 +195,16 @@ fn remedies(it: &Explanation) {
         let pairs: Vec<_> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("with {}", pairs.join(" and "))
     });
-    let fields = together(&it.remedies.fields, &it.fields);
-    let fields = fields.into_iter().map(|field| format!("without {field}, or with another value in it"));
-    let remedies: Vec<_> = settings.chain(fields).collect();
+    let Remedies { without, with_another_value, .. } = &it.remedies;
+    let fields = |holds: &dyn Fn(&Path) -> bool, words: &dyn Fn(String) -> String| -> Vec<String> {
+        let chosen: Vec<_> = it.fields.iter().filter(|path| holds(path)).cloned().collect();
+        together(&chosen, &it.fields).into_iter().map(words).collect()
+    };
+    let (out, other) = (|path: &Path| without.contains(path), |path: &Path| with_another_value.contains(path));
+    let both = fields(&|path| out(path) && other(path), &|name| format!("without {name}, or with another value in it"));
+    let only_out = fields(&|path| out(path) && !other(path), &|name| format!("without {name}"));
+    let only_other = fields(&|path| !out(path) && other(path), &|name| format!("with another value in {name}"));
+    let remedies: Vec<_> = settings.chain(both).chain(only_out).chain(only_other).collect();
     if remedies.is_empty() {
         return;
     }
