@@ -155,6 +155,17 @@ fn what_is_left_out_has_a_reason() {
 }
 
 #[test]
+fn who_is_looked_up_comes_from_the_message_and_may_not_be_known() {
+    let deletion = json!({"type": "delete", "userId": "usr_1", "messageId": "m"});
+    let honored = ["--settings", "HONOR_DELETIONS=true"];
+    assert_eq!(sources(&honored, &deletion).into_values().next(), Some(vec!["userId".to_owned()]));
+    let shown = explain(&honored, &deletion);
+    assert!(shown.contains("(looked up in Klaviyo) of usr_1  ← userId, if Klaviyo knows the profile\n"), "{shown}");
+    let shown = explain(&honored, &json!({"type": "delete", "userId": "sarah@klaviyo-demo.com", "messageId": "m"}));
+    assert!(shown.contains("← userId\n"), "{shown}");
+}
+
+#[test]
 fn what_a_note_is_about_is_read() {
     let traits = json!({"email": "sarah@klaviyo-demo.com"});
     let explained = self::explained(&[], &identify(&traits, &json!({"Klaviyo": {"listId": "bad id!", "other": 1}})));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::diff::plain;
 use super::explanation::Explanation;
 use super::fields::{Path, Step};
-use super::seen::Request;
+use super::seen::{LOOKED_UP, Request};
 use super::trace::{Origin, Source};
 
 /// Names that are written out where a value is made of many.
@@ -52,7 +52,7 @@ pub(super) fn rows(it: &Explanation, at: usize, request: &Request) -> (Vec<Row>,
             path: path.clone(),
             value: amount(value),
             instead_of: (sources.len() == 1 && !instead_of.is_empty()).then(|| fields(instead_of)),
-            source: source(sources),
+            source: source(sources) + condition(value),
         });
     }
     rows.sort_by_key(|row| row.is_property);
@@ -81,6 +81,12 @@ fn amount(value: &Value) -> String {
         Value::Object(object) => format!("{{ {} }}", object.keys().cloned().collect::<Vec<_>>().join(", ")),
         other => plain(other),
     }
+}
+
+/// On what it depends that there is such an attribute, which no rule decides.
+fn condition(value: &Value) -> &'static str {
+    let is_looked_up = value.as_str().is_some_and(|text| text.starts_with(LOOKED_UP));
+    if is_looked_up { ", if Klaviyo knows the profile" } else { "" }
 }
 
 fn source(sources: BTreeSet<&Source>) -> String {
