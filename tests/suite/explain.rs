@@ -166,6 +166,29 @@ fn who_is_looked_up_comes_from_the_message_and_may_not_be_known() {
 }
 
 #[test]
+fn one_message_that_cannot_be_tried_keeps_no_other_from_being_explained() {
+    let mut wide = track("m-wide", &json!({"x": 5}));
+    wide["event"] = "Wide".into();
+    let input = json!([wide, track("m", &json!({}))]).to_string().replace(r#""x":5"#, r#""x":1e999"#);
+    for more in [&[][..], &["--diff", "METRIC_NAMES=klaviyo"]] {
+        let arguments = [&["explain"], &NOW[..], more, &["-"]].concat();
+        let (code, shown) = local(&arguments, &input);
+        assert_eq!(code, 0, "{shown}");
+        let expected =
+            "message 0  track Wide  m-wide\n  sent: 1 request\n  its fields cannot be tried: number out of range";
+        assert!(shown.contains(expected), "{shown}");
+        assert!(shown.contains("message 1  track Product Viewed  m\n"), "{shown}");
+    }
+    let (_, shown) = local(&["explain", "--json", "-"], &input);
+    let messages = &serde_json::from_str::<Value>(&shown).unwrap()[0]["messages"];
+    assert!(messages[0]["untried"].as_str().unwrap().starts_with("number out of range"));
+    assert_eq!(
+        (&messages[0]["verdict"]["outcome"], &messages[1]["verdict"]["outcome"]),
+        (&json!("sent"), &json!("sent"))
+    );
+}
+
+#[test]
 fn what_a_note_is_about_is_read() {
     let traits = json!({"email": "sarah@klaviyo-demo.com"});
     let explained = self::explained(&[], &identify(&traits, &json!({"Klaviyo": {"listId": "bad id!", "other": 1}})));

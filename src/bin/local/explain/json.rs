@@ -26,6 +26,9 @@ fn message(about: &About) -> Value {
     let said = match &about.said {
         Said::Explanation(explanation) => self::explanation(explanation),
         Said::Difference(difference) => json!({"difference": self::difference(difference)}),
+        Said::Untried { seen, problem } => {
+            json!({"verdict": verdict(&seen.verdict), "notes": notes(seen), "untried": problem})
+        }
     };
     let objects = [titles, said].into_iter().filter_map(|object| object.as_object().cloned());
     Value::Object(objects.flatten().collect())

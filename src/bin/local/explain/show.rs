@@ -8,7 +8,7 @@ use super::explanation::{Explanation, Remedies, Switched};
 use super::fields::Path;
 use super::left_out::Why;
 use super::rows::{Row, rows};
-use super::seen::{Request, Verdict};
+use super::seen::{Request, Seen, Verdict};
 use super::{About, Explained, Said};
 use crate::show::{BAD, BOLD, DIM, FAIR, GOOD, harmless, wrapped};
 
@@ -44,14 +44,15 @@ fn message(at: usize, about: &About) {
     match &about.said {
         Said::Explanation(explanation) => self::explanation(explanation),
         Said::Difference(difference) => self::difference(difference),
+        Said::Untried { seen, problem } => {
+            verdict_and_notes(seen);
+            println!("  {FAIR}its fields cannot be tried{FAIR:#}: {problem}");
+        }
     }
 }
 
 fn explanation(it: &Explanation) {
-    verdict(&it.seen.verdict, it.seen.requests.len());
-    for note in &it.seen.notes {
-        println!("  {FAIR}{}{FAIR:#}: {note}", note.reason());
-    }
+    verdict_and_notes(&it.seen);
     let mut shown: Vec<(&Request, usize)> = Vec::new();
     let mut alike = 0;
     for (at, request) in it.seen.requests.iter().enumerate() {
@@ -68,6 +69,13 @@ fn explanation(it: &Explanation) {
     left_out(it);
     decided_by(it);
     remedies(it);
+}
+
+fn verdict_and_notes(seen: &Seen) {
+    verdict(&seen.verdict, seen.requests.len());
+    for note in &seen.notes {
+        println!("  {FAIR}{}{FAIR:#}: {note}", note.reason());
+    }
 }
 
 fn verdict(verdict: &Verdict, requests: usize) {
