@@ -189,6 +189,38 @@ fn one_message_that_cannot_be_tried_keeps_no_other_from_being_explained() {
 }
 
 #[test]
+fn what_a_terminal_would_obey_reaches_it_from_nowhere_in_a_message() {
+    let bad = |text: &str| format!("\u{1b}[2J{text}\u{9b}31m\u{7f}\u{202a}\u{202e}\u{2066}\u{2069}\r");
+    let line = |id: i32| json!({"product_id": id, "price": 5, bad("line"): {bad("in"): [bad("of"), {bad("it"): 1}]}});
+    let mut message = order("R1", 0);
+    let properties = &mut message["properties"];
+    properties["products"] = json!([line(1), line(2), line(3)]);
+    properties[bad("key")] = json!({bad("b"): {bad("c"): bad("d")}, "list": [1, bad("e")]});
+    (properties["currency"], properties["coupon"]) = (bad("f").into(), bad("g").into());
+    let mut other = message.clone();
+    (other["event"], other["messageId"], other["type"]) = (bad("Signed").into(), bad("id").into(), "track".into());
+    let mut traits = json!({"email": "sarah@klaviyo-demo.com", "title": bad("x"), bad("trait"): {bad("y"): bad("z")}});
+    traits["address"] = json!({"city": bad("York"), bad("w"): [{bad("v"): bad("u")}]});
+    let options = json!({"Klaviyo": {"listId": bad("list"), "fieldsToAppend": [bad("trait")], bad("option"): 1}});
+    let profile = identify(&traits, &options);
+    let mut unknown = track("m", &json!({}));
+    (unknown["type"], unknown["userId"]) = (bad("type").into(), bad("user").into());
+    let messages = json!([message, other, profile, unknown]);
+    for more in [&[][..], &["--json"], &["--diff", "KLAVIYO_PROPERTY_NAMES=false"], &["--diff", "METRIC_NAMES=klaviyo"]]
+    {
+        let shown = explain(more, &messages);
+        let is_obeyed = |c: char| {
+            (c.is_control() && c != '\n')
+                || ('\u{202a}'..='\u{202e}').contains(&c)
+                || ('\u{2066}'..='\u{2069}').contains(&c)
+        };
+        let found: Vec<_> = shown.lines().filter(|line| line.contains(is_obeyed)).collect();
+        assert!(found.is_empty(), "{more:?} {found:#?}");
+        assert!(shown.contains("Signed"), "{shown}");
+    }
+}
+
+#[test]
 fn what_a_note_is_about_is_read() {
     let traits = json!({"email": "sarah@klaviyo-demo.com"});
     let explained = self::explained(&[], &identify(&traits, &json!({"Klaviyo": {"listId": "bad id!", "other": 1}})));

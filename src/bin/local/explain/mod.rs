@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
         }
     }
     if arguments.json {
-        crate::show::line(&format!("{:#}", json::of(&files)));
+        crate::show::line(&crate::show::json(&json::of(&files)));
     }
     Ok(())
 }

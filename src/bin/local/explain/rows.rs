@@ -9,6 +9,7 @@ use super::explanation::Explanation;
 use super::fields::{Path, Step};
 use super::seen::{LOOKED_UP, Request};
 use super::trace::{Origin, Source};
+use crate::show::harmless;
 
 /// Names that are written out where a value is made of many.
 const NAMES: usize = 4;
@@ -78,7 +79,9 @@ fn amount(value: &Value) -> String {
             count => format!("{count} objects"),
         },
         Value::Array(elements) => elements.iter().map(plain).collect::<Vec<_>>().join(", "),
-        Value::Object(object) => format!("{{ {} }}", object.keys().cloned().collect::<Vec<_>>().join(", ")),
+        Value::Object(object) => {
+            format!("{{ {} }}", object.keys().map(|key| harmless(key)).collect::<Vec<_>>().join(", "))
+        }
         other => plain(other),
     }
 }
@@ -139,10 +142,10 @@ fn without_places(path: &Path) -> String {
     let mut text = String::new();
     for step in &path.0 {
         match step {
-            Step::Key(key) if text.is_empty() => text.push_str(key),
+            Step::Key(key) if text.is_empty() => text.push_str(&harmless(key)),
             Step::Key(key) => {
                 text.push('.');
-                text.push_str(key);
+                text.push_str(&harmless(key));
             }
             Step::Index(_) | Step::Rest => text.push_str("[]"),
         }

@@ -21,7 +21,7 @@ const ALIKE: usize = 5;
 
 /// One file with its messages.
 pub(super) fn file(file: &Explained) {
-    println!("\n{BOLD}{}{BOLD:#}", file.name);
+    println!("\n{BOLD}{}{BOLD:#}", harmless(&file.name));
     if let Some(refused) = &file.refused {
         println!("  {FAIR}Segment is told {refused}{FAIR:#}");
         if !file.messages.is_empty() {
@@ -74,7 +74,7 @@ fn explanation(it: &Explanation) {
 fn verdict_and_notes(seen: &Seen) {
     verdict(&seen.verdict, seen.requests.len());
     for note in &seen.notes {
-        println!("  {FAIR}{}{FAIR:#}: {note}", note.reason());
+        println!("  {FAIR}{}{FAIR:#}: {}", note.reason(), harmless(&note.to_string()));
     }
 }
 
@@ -83,7 +83,7 @@ fn verdict(verdict: &Verdict, requests: usize) {
     let what = match (verdict.is_sent(), requests) {
         (true, 1) => ": 1 request".to_owned(),
         (true, count) => format!(": {count} requests"),
-        (false, _) => format!(": {}", verdict.detail.as_deref().unwrap_or_default()),
+        (false, _) => format!(": {}", harmless(verdict.detail.as_deref().unwrap_or_default())),
     };
     println!("  {style}{verdict}{style:#}{what}");
 }
@@ -229,7 +229,10 @@ fn difference(it: &Difference) {
     }
     if let Some((before, after)) = &it.verdict {
         let (was, is) = (style_of(before), style_of(after));
-        println!("  {was}{before}{was:#} → {is}{after}{is:#}  {}", after.detail.as_deref().unwrap_or_default());
+        println!(
+            "  {was}{before}{was:#} → {is}{after}{is:#}  {}",
+            harmless(after.detail.as_deref().unwrap_or_default())
+        );
     }
     for (style, sign, requests) in [(BAD, '−', &it.removed), (GOOD, '+', &it.added)] {
         requests.iter().for_each(|request| println!("  {style}{sign} {request}{style:#}"));
