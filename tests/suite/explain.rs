@@ -205,7 +205,12 @@ fn what_a_terminal_would_obey_reaches_it_from_nowhere_in_a_message() {
     let profile = identify(&traits, &options);
     let mut unknown = track("m", &json!({}));
     (unknown["type"], unknown["userId"]) = (bad("type").into(), bad("user").into());
-    let messages = json!([message, other, profile, unknown]);
+    // Beyond the fifth, the sources of a line's properties are named.
+    let mut late = order("R2", 0);
+    let (one, two) = (json!({bad("it"): 1, bad("and"): 3}), json!({bad("it"): 2}));
+    let last = json!({"product_id": 9, bad("line"): {bad("in"): [one, two], bad("on"): 4}});
+    late["properties"]["products"] = json!([null, null, null, null, null, last]);
+    let messages = json!([message, other, profile, unknown, late]);
     for more in [&[][..], &["--json"], &["--diff", "KLAVIYO_PROPERTY_NAMES=false"], &["--diff", "METRIC_NAMES=klaviyo"]]
     {
         let shown = explain(more, &messages);
