@@ -110,8 +110,8 @@ def signed(message):
     return body, {"X-Signature": hmac.new(SHARED_SECRET, body, hashlib.sha1).hexdigest()}
 
 
-def check(url, browser, screenshot):
-    browser.open(url)
+def check(url, page, browser, screenshot):
+    browser.open(page)
     eventually("the page", lambda: browser.run("document.getElementById('state').textContent === 'live'"))
     scripted = {"type": "track", "event": SCRIPT, "messageId": "m-script", "userId": "sarah@klaviyo-demo.com",
                 "properties": {"note": SCRIPT}}
@@ -154,10 +154,11 @@ def main(local, screenshot=None):
     program = subprocess.Popen([local, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
     browser = None
     try:
-        url = re.match(r"http://[0-9.:]+", program.stdout.readline()).group()
+        line = program.stdout.readline()
+        url, page = re.match(r"(http://[0-9.:]+)/segment .* (http://\S+/) shows", line).groups()
         with tempfile.TemporaryDirectory() as profile:
             browser = Browser(profile)
-            check(url, browser, screenshot and pathlib.Path(screenshot))
+            check(url, page, browser, screenshot and pathlib.Path(screenshot))
             browser.close()
             browser = None
     finally:

@@ -155,6 +155,85 @@ fn what_is_left_out_has_a_reason() {
 }
 
 #[test]
+fn who_is_looked_up_comes_from_the_message_and_may_not_be_known() {
+    let deletion = json!({"type": "delete", "userId": "usr_1", "messageId": "m"});
+    let honored = ["--settings", "HONOR_DELETIONS=true"];
+    assert_eq!(sources(&honored, &deletion).into_values().next(), Some(vec!["userId".to_owned()]));
+    let shown = explain(&honored, &deletion);
+    assert!(shown.contains("(looked up in Klaviyo) of usr_1  ← userId, if Klaviyo knows the profile\n"), "{shown}");
+    let shown = explain(&honored, &json!({"type": "delete", "userId": "sarah@klaviyo-demo.com", "messageId": "m"}));
+    assert!(shown.contains("← userId\n"), "{shown}");
+}
+
+#[test]
+fn one_message_that_cannot_be_tried_keeps_no_other_from_being_explained() {
+    let mut wide = track("m-wide", &json!({"x": 5}));
+    wide["event"] = "Wide".into();
+    let input = json!([wide, track("m", &json!({}))]).to_string().replace(r#""x":5"#, r#""x":1e999"#);
+    for more in [&[][..], &["--diff", "METRIC_NAMES=klaviyo"]] {
+        let arguments = [&["explain"], &NOW[..], more, &["-"]].concat();
+        let (code, shown) = local(&arguments, &input);
+        assert_eq!(code, 0, "{shown}");
+        let expected =
+            "message 0  track Wide  m-wide\n  sent: 1 request\n  its fields cannot be tried: number out of range";
+        assert!(shown.contains(expected), "{shown}");
+        assert!(shown.contains("message 1  track Product Viewed  m\n"), "{shown}");
+    }
+    let (_, shown) = local(&["explain", "--json", "-"], &input);
+    let messages = &serde_json::from_str::<Value>(&shown).unwrap()[0]["messages"];
+    assert!(messages[0]["untried"].as_str().unwrap().starts_with("number out of range"));
+    assert_eq!(
+        (&messages[0]["verdict"]["outcome"], &messages[1]["verdict"]["outcome"]),
+        (&json!("sent"), &json!("sent"))
+    );
+}
+
+#[test]
+fn what_a_terminal_would_obey_reaches_it_from_nowhere_in_a_message() {
+    let bad = |text: &str| format!("\u{1b}[2J{text}\u{9b}31m\u{7f}\u{202a}\u{202e}\u{2066}\u{2069}\r");
+    let line = |id: i32| json!({"product_id": id, "price": 5, bad("line"): {bad("in"): [bad("of"), {bad("it"): 1}]}});
+    let mut message = order("R1", 0);
+    let properties = &mut message["properties"];
+    properties["products"] = json!([line(1), line(2), line(3)]);
+    properties[bad("key")] = json!({bad("b"): {bad("c"): bad("d")}, "list": [1, bad("e")]});
+    (properties["currency"], properties["coupon"]) = (bad("f").into(), bad("g").into());
+    let mut other = message.clone();
+    (other["event"], other["messageId"], other["type"]) = (bad("Signed").into(), bad("id").into(), "track".into());
+    let mut traits = json!({"email": "sarah@klaviyo-demo.com", "title": bad("x"), bad("trait"): {bad("y"): bad("z")}});
+    traits["address"] = json!({"city": bad("York"), bad("w"): [{bad("v"): bad("u")}]});
+    let options = json!({"Klaviyo": {"listId": bad("list"), "fieldsToAppend": [bad("trait")], bad("option"): 1}});
+    let profile = identify(&traits, &options);
+    let mut unknown = track("m", &json!({}));
+    (unknown["type"], unknown["userId"]) = (bad("type").into(), bad("user").into());
+    // Beyond the fifth, the sources of a line's properties are named.
+    let mut late = order("R2", 0);
+    let (one, two) = (json!({bad("it"): 1, bad("and"): 3}), json!({bad("it"): 2}));
+    let last = json!({"product_id": 9, bad("line"): {bad("in"): [one, two], bad("on"): 4}});
+    late["properties"]["products"] = json!([null, null, null, null, null, last]);
+    let messages = json!([message, other, profile, unknown, late]);
+    for more in [&[][..], &["--json"], &["--diff", "KLAVIYO_PROPERTY_NAMES=false"], &["--diff", "METRIC_NAMES=klaviyo"]]
+    {
+        let shown = explain(more, &messages);
+        let is_obeyed = |c: char| {
+            (c.is_control() && c != '\n')
+                || ('\u{202a}'..='\u{202e}').contains(&c)
+                || ('\u{2066}'..='\u{2069}').contains(&c)
+        };
+        let found: Vec<_> = shown.lines().filter(|line| line.contains(is_obeyed)).collect();
+        assert!(found.is_empty(), "{more:?} {found:#?}");
+        assert!(shown.contains("Signed"), "{shown}");
+    }
+}
+
+#[test]
+fn what_a_note_is_about_is_read() {
+    let traits = json!({"email": "sarah@klaviyo-demo.com"});
+    let explained = self::explained(&[], &identify(&traits, &json!({"Klaviyo": {"listId": "bad id!", "other": 1}})));
+    assert_eq!(explained["notes"][0]["reason"], "invalid_list_id");
+    assert_eq!(explained["unread"], json!(["integrations.Klaviyo.other", "messageId", "timestamp"]));
+}
+
+#[test]
 fn a_message_that_is_not_sent_says_with_what_it_would_be() {
     let mut message = track("m", &json!({}));
     message["context"] = json!({});
@@ -173,6 +252,10 @@ fn a_message_that_is_not_sent_says_with_what_it_would_be() {
 
     let explained = self::explained(&["--settings", "EVENTS_BLOCKED=Product Viewed"], &track("m", &json!({})));
     assert_eq!(explained["sent_with"], json!([{"EVENTS_BLOCKED": ""}]));
+    let fields = [&explained["sent_without"], &explained["sent_with_another_value"]];
+    assert_eq!(fields, [&json!([]), &json!(["event"])], "a track without its event is rejected");
+    let shown = explain(&["--settings", "EVENTS_BLOCKED=Product Viewed"], &track("m", &json!({})));
+    assert!(shown.contains("     with another value in event\n") && !shown.contains("without event"), "{shown}");
 }
 
 #[test]

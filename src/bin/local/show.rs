@@ -34,9 +34,9 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
     }
 
     for item in &answer.report.results {
-        let id = item.message_id.as_deref().unwrap_or("no messageId");
+        let id = harmless(item.message_id.as_deref().unwrap_or("no messageId"));
         println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
-        println!("    {FAIR}{} ({}){FAIR:#}: {}", item.outcome, item.reason, item.detail);
+        println!("    {FAIR}{} ({}){FAIR:#}: {}", item.outcome, item.reason, harmless(&item.detail));
     }
 }
 
@@ -52,14 +52,15 @@ pub(crate) fn served(at: OffsetDateTime, answer: &Answer, calls: usize) {
     let noun = if calls == 1 { "call " } else { "calls" };
     println!(
         "{DIM}{hour:02}:{minute:02}:{second:02}Z{DIM:#}  {style}{}{style:#}  {calls:>3} {noun}  {}{DIM}{reasons}{DIM:#}",
-        answer.status, report.message,
+        answer.status,
+        harmless(&report.message),
     );
 }
 
 /// One call to Klaviyo.
 pub(crate) fn call(number: usize, call: &Recorded) {
     let style = style_of(call.status);
-    println!("\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}", call.method, call.path, call.status);
+    println!("\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}", call.method, harmless(&call.path), call.status);
     println!("{}", indented(&call.body));
     if call.status >= 400 {
         println!("  {DIM}answer{DIM:#}\n{}", indented(&call.answer));
@@ -96,7 +97,26 @@ pub(crate) fn problem(text: &str) {
 
 /// Somebody else's text, without what a terminal would obey.
 pub(crate) fn harmless(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    text.replace(is_obeyed, " ")
+}
+
+/// JSON as people read it, with escapes in place of what a terminal would obey: it stays the same JSON.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    let mut shown = String::new();
+    for c in serde_json::to_string_pretty(value).unwrap_or_default().chars() {
+        match c {
+            c if c != '\n' && is_obeyed(c) => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Whether a terminal does something at this character: it moves, changes colours or turns the order of the others.
+fn is_obeyed(c: char) -> bool {
+    let is_of_direction =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_of_direction
 }
 
 /// Text in lines of at most this length, each begun with so many spaces, those after the first with two more.
@@ -127,6 +147,23 @@ fn style_of(status: u16) -> Style {
 }
 
 fn indented(json: &impl Serialize) -> String {
-    let pretty = serde_json::to_string_pretty(json).unwrap_or_default();
-    pretty.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    self::json(json).lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_does_not_reach_it() {
+        let bad = "\u{1b}[2J\u{9b}1m\u{7f}\r\u{202e}\u{2066}\u{200f}";
+        assert_eq!(harmless(&format!("a{bad}ü购")), "a [2J 1m     ü购");
+        let value = json!({bad: [bad, "ü购"]});
+        let shown = self::json(&value);
+        assert!(!shown.chars().any(|c| c != '\n' && is_obeyed(c)), "{shown}");
+        assert!(shown.contains("\\u001b[2J\\u009b1m\\u007f\\r\\u202e"), "{shown}");
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
+    }
 }

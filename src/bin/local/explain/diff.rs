@@ -130,7 +130,7 @@ fn times(count: usize) -> String {
 pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => harmless(text),
-        other => other.to_string(),
+        other => harmless(&other.to_string()),
     }
 }
 

@@ -42,8 +42,10 @@ pub(super) struct Switched {
 pub(super) struct Remedies {
     /// One or two settings together.
     pub(super) settings: Vec<Vec<(&'static str, String)>>,
-    /// Without these fields, or with another value in them.
-    pub(super) fields: Vec<Path>,
+    /// Without one of these fields.
+    pub(super) without: Vec<Path>,
+    /// With another value in one of these fields.
+    pub(super) with_another_value: Vec<Path>,
 }
 
 /// Explains one message: `seen` is what becomes of its very bytes.
@@ -63,7 +65,11 @@ pub(super) fn of(message: &Value, seen: Seen, setup: &Setup, now: OffsetDateTime
     let remedies = if is_sent {
         Remedies::default()
     } else {
-        Remedies { settings: switches::remedies(&trial), fields: paths(&Probe::keeps_from_being_sent) }
+        Remedies {
+            settings: switches::remedies(&trial),
+            without: paths(&Probe::is_sent_without),
+            with_another_value: paths(&Probe::is_sent_with_another_value),
+        }
     };
     Ok(Explanation {
         left_out: if is_sent { left_out::of(&trial, &probes, &origins, &switches) } else { Vec::new() },

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::diff::{Change, Difference};
 use super::explanation::{Explanation, Switched};
+use super::fields::Path;
 use super::left_out::Why;
 use super::seen::{Request, Seen, Verdict};
 use super::trace::{Origin, Source};
@@ -25,6 +26,9 @@ fn message(about: &About) -> Value {
     let said = match &about.said {
         Said::Explanation(explanation) => self::explanation(explanation),
         Said::Difference(difference) => json!({"difference": self::difference(difference)}),
+        Said::Untried { seen, problem } => {
+            json!({"verdict": verdict(&seen.verdict), "notes": notes(seen), "untried": problem})
+        }
     };
     let objects = [titles, said].into_iter().filter_map(|object| object.as_object().cloned());
     Value::Object(objects.flatten().collect())
@@ -40,11 +44,16 @@ fn explanation(it: &Explanation) -> Value {
         "requests": requests.collect::<Value>(),
         "left_out": left_out.map(|(path, why)| self::left_out(&path.to_string(), why)).collect::<Value>(),
         "unread": unread.collect::<Value>(),
-        "decisive": it.decisive.iter().map(ToString::to_string).collect::<Value>(),
+        "decisive": names(&it.decisive),
         "settings": it.switches.iter().map(switched).collect::<Value>(),
         "sent_with": it.remedies.settings.iter().map(|settings| pairs(settings)).collect::<Value>(),
-        "sent_without": it.remedies.fields.iter().map(ToString::to_string).collect::<Value>(),
+        "sent_without": names(&it.remedies.without),
+        "sent_with_another_value": names(&it.remedies.with_another_value),
     })
+}
+
+fn names(paths: &[Path]) -> Value {
+    paths.iter().map(ToString::to_string).collect()
 }
 
 fn pairs(settings: &[(&'static str, String)]) -> Value {

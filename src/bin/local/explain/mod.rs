@@ -12,6 +12,7 @@ mod switches;
 mod trace;
 mod trial;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use segment_klaviyo::ingress::{Event, LambdaEvent};
@@ -28,6 +29,7 @@ use crate::sign::SharedSecret;
 use crate::{desk, input};
 use diff::Difference;
 use explanation::Explanation;
+use seen::Seen;
 
 /// Says of each message what Klaviyo would get, where each attribute of it comes from, and what was left out and
 /// why. Nothing is sent.
@@ -88,6 +90,11 @@ enum Said {
     Explanation(Box<Explanation>),
     /// With `--diff`.
     Difference(Box<Difference>),
+    /// Of a message whose fields cannot be tried, since something in it (such as 1e999) is no value here.
+    Untried {
+        seen: Seen,
+        problem: String,
+    },
 }
 
 /// Explains each file in turn.
@@ -102,11 +109,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
         let name = input::name(path);
         let (bodies, refused) =
             messages(&input::event(path)?, &arguments.secret).map_err(|problem| format!("{name}: {problem}"))?;
-        let mut messages = Vec::new();
-        for (at, raw) in bodies.iter().enumerate() {
-            let about = about(raw, &setup, other.as_ref(), now);
-            messages.push(about.map_err(|problem| format!("{name}, message {at}: {problem}"))?);
-        }
+        let messages: Result<Vec<_>, String> =
+            bodies.iter().map(|raw| about(raw, &setup, other.as_ref(), now)).collect();
+        let messages = messages.map_err(|problem| format!("{name}: {problem}"))?;
         let file = Explained { name, refused, messages };
         if arguments.json {
             files.push(file);
@@ -115,7 +120,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
         }
     }
     if arguments.json {
-        crate::show::line(&format!("{:#}", json::of(&files)));
+        crate::show::line(&crate::show::json(&json::of(&files)));
     }
     Ok(())
 }
@@ -144,9 +149,13 @@ pub(crate) fn messages(
 }
 
 fn about(raw: &RawValue, setup: &Setup, other: Option<&Setup>, now: OffsetDateTime) -> Result<About, String> {
-    let message: Value = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-    let titles = ["type", "event", "messageId"].map(|key| message.get(key)?.as_str().map(str::to_owned));
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let titles = ["type", "event", "messageId"].map(|key| serde_json::from_str(fields.get(key)?.get()).ok());
     let seen = seen::see(raw, &setup.rules()?, now, &[]);
+    let message = match serde_json::from_str::<Value>(raw.get()) {
+        Ok(message) => message,
+        Err(error) => return Ok(About { titles, said: Said::Untried { seen, problem: error.to_string() } }),
+    };
     let said = match other {
         Some(other) => Said::Difference(Box::new(diff::between(&seen, &seen::see(raw, &other.rules()?, now, &[])))),
         None => Said::Explanation(Box::new(explanation::of(&message, seen, setup, now)?)),

@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::diff::plain;
 use super::explanation::Explanation;
 use super::fields::{Path, Step};
-use super::seen::Request;
+use super::seen::{LOOKED_UP, Request};
 use super::trace::{Origin, Source};
+use crate::show::harmless;
 
 /// Names that are written out where a value is made of many.
 const NAMES: usize = 4;
@@ -52,7 +53,7 @@ pub(super) fn rows(it: &Explanation, at: usize, request: &Request) -> (Vec<Row>,
             path: path.clone(),
             value: amount(value),
             instead_of: (sources.len() == 1 && !instead_of.is_empty()).then(|| fields(instead_of)),
-            source: source(sources),
+            source: source(sources) + condition(value),
         });
     }
     rows.sort_by_key(|row| row.is_property);
@@ -78,9 +79,17 @@ fn amount(value: &Value) -> String {
             count => format!("{count} objects"),
         },
         Value::Array(elements) => elements.iter().map(plain).collect::<Vec<_>>().join(", "),
-        Value::Object(object) => format!("{{ {} }}", object.keys().cloned().collect::<Vec<_>>().join(", ")),
+        Value::Object(object) => {
+            format!("{{ {} }}", object.keys().map(|key| harmless(key)).collect::<Vec<_>>().join(", "))
+        }
         other => plain(other),
     }
+}
+
+/// On what it depends that there is such an attribute, which no rule decides.
+fn condition(value: &Value) -> &'static str {
+    let is_looked_up = value.as_str().is_some_and(|text| text.starts_with(LOOKED_UP));
+    if is_looked_up { ", if Klaviyo knows the profile" } else { "" }
 }
 
 fn source(sources: BTreeSet<&Source>) -> String {
@@ -133,10 +142,10 @@ fn without_places(path: &Path) -> String {
     let mut text = String::new();
     for step in &path.0 {
         match step {
-            Step::Key(key) if text.is_empty() => text.push_str(key),
+            Step::Key(key) if text.is_empty() => text.push_str(&harmless(key)),
             Step::Key(key) => {
                 text.push('.');
-                text.push_str(key);
+                text.push_str(&harmless(key));
             }
             Step::Index(_) | Step::Rest => text.push_str("[]"),
         }

@@ -17,8 +17,8 @@ use time::OffsetDateTime;
 use super::fields::{Path, leaves};
 use crate::show::harmless;
 
-/// Stands where Klaviyo's own id of a profile would, which only Klaviyo knows.
-const LOOKED_UP: &str = "(looked up in Klaviyo)";
+/// Begins what stands where Klaviyo's own id of a profile would, which only Klaviyo knows.
+pub(super) const LOOKED_UP: &str = "(looked up in Klaviyo) of ";
 
 /// What the rules make of one message.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,7 +110,13 @@ fn verdict(outcome: &Outcome) -> Verdict {
 }
 
 fn calls(operation: &Operation) -> impl Iterator<Item = Call> {
-    let packed = pack(&[operation]).into_iter().chain(resolved(&[operation], |_| Some(LOOKED_UP)));
+    let identity = match operation {
+        Operation::Delete(identity) => Some(identity),
+        Operation::RemoveFromList(membership) => Some(&membership.identity),
+        _ => None,
+    };
+    let id = identity.and_then(|identity| Some(format!("{LOOKED_UP}{}", identity.key()?.value())));
+    let packed = pack(&[operation]).into_iter().chain(resolved(&[operation], |_| id.as_deref()));
     packed.map(|packed| packed.call)
 }
 

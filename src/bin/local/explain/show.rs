@@ -4,11 +4,11 @@ use anstream::println;
 use anstyle::{AnsiColor, Style};
 
 use super::diff::{Difference, Way, plain};
-use super::explanation::{Explanation, Switched};
+use super::explanation::{Explanation, Remedies, Switched};
 use super::fields::Path;
 use super::left_out::Why;
 use super::rows::{Row, rows};
-use super::seen::{Request, Verdict};
+use super::seen::{Request, Seen, Verdict};
 use super::{About, Explained, Said};
 use crate::show::{BAD, BOLD, DIM, FAIR, GOOD, harmless, wrapped};
 
@@ -21,7 +21,7 @@ const ALIKE: usize = 5;
 
 /// One file with its messages.
 pub(super) fn file(file: &Explained) {
-    println!("\n{BOLD}{}{BOLD:#}", file.name);
+    println!("\n{BOLD}{}{BOLD:#}", harmless(&file.name));
     if let Some(refused) = &file.refused {
         println!("  {FAIR}Segment is told {refused}{FAIR:#}");
         if !file.messages.is_empty() {
@@ -44,14 +44,15 @@ fn message(at: usize, about: &About) {
     match &about.said {
         Said::Explanation(explanation) => self::explanation(explanation),
         Said::Difference(difference) => self::difference(difference),
+        Said::Untried { seen, problem } => {
+            verdict_and_notes(seen);
+            println!("  {FAIR}its fields cannot be tried{FAIR:#}: {problem}");
+        }
     }
 }
 
 fn explanation(it: &Explanation) {
-    verdict(&it.seen.verdict, it.seen.requests.len());
-    for note in &it.seen.notes {
-        println!("  {FAIR}{}{FAIR:#}: {note}", note.reason());
-    }
+    verdict_and_notes(&it.seen);
     let mut shown: Vec<(&Request, usize)> = Vec::new();
     let mut alike = 0;
     for (at, request) in it.seen.requests.iter().enumerate() {
@@ -70,12 +71,19 @@ fn explanation(it: &Explanation) {
     remedies(it);
 }
 
+fn verdict_and_notes(seen: &Seen) {
+    verdict(&seen.verdict, seen.requests.len());
+    for note in &seen.notes {
+        println!("  {FAIR}{}{FAIR:#}: {}", note.reason(), harmless(&note.to_string()));
+    }
+}
+
 fn verdict(verdict: &Verdict, requests: usize) {
     let style = style_of(verdict);
     let what = match (verdict.is_sent(), requests) {
         (true, 1) => ": 1 request".to_owned(),
         (true, count) => format!(": {count} requests"),
-        (false, _) => format!(": {}", verdict.detail.as_deref().unwrap_or_default()),
+        (false, _) => format!(": {}", harmless(verdict.detail.as_deref().unwrap_or_default())),
     };
     println!("  {style}{verdict}{style:#}{what}");
 }
@@ -195,9 +203,16 @@ fn remedies(it: &Explanation) {
         let pairs: Vec<_> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("with {}", pairs.join(" and "))
     });
-    let fields = together(&it.remedies.fields, &it.fields);
-    let fields = fields.into_iter().map(|field| format!("without {field}, or with another value in it"));
-    let remedies: Vec<_> = settings.chain(fields).collect();
+    let Remedies { without, with_another_value, .. } = &it.remedies;
+    let fields = |holds: &dyn Fn(&Path) -> bool, words: &dyn Fn(String) -> String| -> Vec<String> {
+        let chosen: Vec<_> = it.fields.iter().filter(|path| holds(path)).cloned().collect();
+        together(&chosen, &it.fields).into_iter().map(words).collect()
+    };
+    let (out, other) = (|path: &Path| without.contains(path), |path: &Path| with_another_value.contains(path));
+    let both = fields(&|path| out(path) && other(path), &|name| format!("without {name}, or with another value in it"));
+    let only_out = fields(&|path| out(path) && !other(path), &|name| format!("without {name}"));
+    let only_other = fields(&|path| !out(path) && other(path), &|name| format!("with another value in {name}"));
+    let remedies: Vec<_> = settings.chain(both).chain(only_out).chain(only_other).collect();
     if remedies.is_empty() {
         return;
     }
@@ -214,7 +229,10 @@ fn difference(it: &Difference) {
     }
     if let Some((before, after)) = &it.verdict {
         let (was, is) = (style_of(before), style_of(after));
-        println!("  {was}{before}{was:#} → {is}{after}{is:#}  {}", after.detail.as_deref().unwrap_or_default());
+        println!(
+            "  {was}{before}{was:#} → {is}{after}{is:#}  {}",
+            harmless(after.detail.as_deref().unwrap_or_default())
+        );
     }
     for (style, sign, requests) in [(BAD, '−', &it.removed), (GOOD, '+', &it.added)] {
         requests.iter().for_each(|request| println!("  {style}{sign} {request}{style:#}"));

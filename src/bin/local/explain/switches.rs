@@ -36,9 +36,8 @@ pub(crate) fn of(trial: &Trial) -> Vec<Switch> {
     let switch = |(name, instead): (&'static str, String)| {
         let seen = trial.under(&trial.setup.with(name, &instead))?;
         let effect = trial.effect(&seen);
-        let makes_a_difference = !effect.is_none() || seen.notes != trial.seen.notes;
         let value = trial.setup.value(name).to_owned();
-        makes_a_difference.then_some(Switch { name, value, instead, seen, effect })
+        (!effect.is_none()).then_some(Switch { name, value, instead, seen, effect })
     };
     alternatives(trial.setup).into_iter().filter_map(switch).collect()
 }

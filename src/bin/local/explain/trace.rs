@@ -53,9 +53,14 @@ impl Probe {
         self.removed.is_structural || self.changed.as_ref().is_some_and(|effect| effect.is_structural)
     }
 
-    /// Whether the message would be sent without the field, or with another value in it.
-    pub(crate) fn keeps_from_being_sent(&self) -> bool {
-        self.removed.is_sent || self.changed.as_ref().is_some_and(|effect| effect.is_sent)
+    /// Whether the message would be sent without the field.
+    pub(crate) fn is_sent_without(&self) -> bool {
+        self.removed.is_sent
+    }
+
+    /// Whether the message would be sent with another value in the field.
+    pub(crate) fn is_sent_with_another_value(&self) -> bool {
+        self.changed.as_ref().is_some_and(|effect| effect.is_sent)
     }
 
     /// Whether its value becomes something under another name.

@@ -116,6 +116,8 @@ pub(crate) struct Effect {
     pub(crate) is_structural: bool,
     /// The message is sent then.
     pub(crate) is_sent: bool,
+    /// Other notes are made of it.
+    pub(crate) is_noted: bool,
     /// Attributes with another value, and that.
     pub(crate) changed: BTreeMap<Spot, Value>,
     /// Attributes that are no longer there.
@@ -130,7 +132,8 @@ impl Effect {
     pub(crate) fn between<'s>(before: &'s Seen, after: &'s Seen, hashed: &BTreeSet<Spot>) -> Self {
         let calls = |seen: &'s Seen| seen.requests.iter().map(|request| &request.call);
         let is_structural = before.verdict != after.verdict || !calls(before).eq(calls(after));
-        let mut effect = Effect { is_structural, is_sent: after.verdict.is_sent(), ..Effect::default() };
+        let (is_sent, is_noted) = (after.verdict.is_sent(), before.notes != after.notes);
+        let mut effect = Effect { is_structural, is_sent, is_noted, ..Effect::default() };
         for (at, (before, after)) in before.requests.iter().zip(&after.requests).enumerate() {
             if Rc::ptr_eq(before, after) || before.call != after.call {
                 continue;
@@ -151,7 +154,7 @@ impl Effect {
 
     /// Whether nothing is other.
     pub(crate) fn is_none(&self) -> bool {
-        !self.is_structural && self.changed.is_empty() && self.vanished.is_empty() && self.appeared.is_empty()
+        self.is_plain() && !self.is_noted && self.changed.is_empty()
     }
 
     /// Whether only values are other: what was changed is carried on and decides nothing.

@@ -1,5 +1,6 @@
 //! The last deliveries, as the page shows them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -13,6 +14,15 @@ use time::OffsetDateTime;
 
 /// Deliveries that are kept.
 const DELIVERIES: usize = 200;
+
+/// Refusals that are kept beside them: anybody can cause those.
+const REFUSALS: usize = 20;
+
+/// Characters that are kept of a type, a name or an id.
+const CHARACTERS: usize = 127;
+
+/// The status of what nobody signed.
+const REFUSED: u16 = 401;
 
 /// Messages that are shown of a delivery, beside those with something to say of them.
 const MESSAGES: usize = 100;
@@ -32,6 +42,8 @@ pub(super) struct Delivery {
     /// What Segment was told.
     status: u16,
     retry_after: Option<u64>,
+    /// Nobody signed it.
+    refused: bool,
     message: String,
     received: usize,
     messages: Vec<Shown>,
@@ -71,31 +83,40 @@ struct Call {
 pub(super) struct History {
     count: usize,
     deliveries: VecDeque<Delivery>,
+    refusals: VecDeque<Delivery>,
 }
 
 impl History {
-    /// Keeps a delivery, and forgets one if there are too many.
+    /// Keeps a delivery, and forgets one of its kind if there are too many.
     pub(super) fn add(&mut self, at: OffsetDateTime, took: Duration, body: &[u8], answer: &Answer, calls: &[Recorded]) {
         self.count += 1;
         let mut room = FULL_BYTES;
-        self.deliveries.push_front(Delivery {
+        let refused = answer.status == REFUSED;
+        let (kept, most) = if refused { (&mut self.refusals, REFUSALS) } else { (&mut self.deliveries, DELIVERIES) };
+        kept.push_front(Delivery {
             number: self.count,
             at: (at.unix_timestamp_nanos() / 1_000_000) as i64,
             took_ms: took.as_millis(),
             bytes: body.len(),
             status: answer.status,
             retry_after: answer.retry_after,
+            refused,
             message: answer.report.message.clone(),
             received: answer.report.received,
             messages: messages(body, answer, &mut room),
             calls: calls.iter().map(|call| self::call(call, &mut room)).collect(),
         });
-        self.deliveries.truncate(DELIVERIES);
+        kept.truncate(most);
     }
 
     /// Those after this number, the newest first.
-    pub(super) fn after(&self, number: usize) -> impl Iterator<Item = &Delivery> {
-        self.deliveries.iter().take_while(move |delivery| delivery.number > number)
+    pub(super) fn after(&self, number: usize) -> Vec<&Delivery> {
+        let newer = |kept: &'_ VecDeque<Delivery>| kept.partition_point(|delivery| delivery.number > number);
+        let (deliveries, refusals) = (newer(&self.deliveries), newer(&self.refusals));
+        let mut both: Vec<_> =
+            self.deliveries.iter().take(deliveries).chain(self.refusals.iter().take(refusals)).collect();
+        both.sort_unstable_by_key(|delivery| Reverse(delivery.number));
+        both
     }
 }
 
@@ -118,13 +139,14 @@ fn shown(index: usize, raw: &RawValue, said: Option<&Item>, room: &mut usize) ->
         let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
         serde_json::from_str::<String>(fields.get(key)?.get()).ok()
     };
-    let kind = message.as_ref().ok().and_then(|_| text("type")).unwrap_or_else(|| "no type".to_owned());
-    let name = |message: &Message| message.event.as_deref().or(message.name.as_deref()).map(str::to_owned);
+    let message = message.as_ref().map_err(|NotAMessage| ()).ok();
+    let kind = message.and_then(|_| text("type")).map(|kind| cut(&kind, room).unwrap_or_else(|| "…".to_owned()));
+    let name = message.and_then(|it| it.event.as_deref().or(it.name.as_deref()));
     Shown {
         index,
-        kind,
-        name: message.as_ref().ok().and_then(name),
-        message_id: message.map_err(|NotAMessage| ()).ok().and_then(|it| it.message_id.map(|id| id.into_owned())),
+        kind: kind.unwrap_or_else(|| "no type".to_owned()),
+        name: name.and_then(|name| cut(name, room)),
+        message_id: message.and_then(|it| cut(it.message_id.as_deref()?, room)),
         outcome: said.map_or("delivered", |item| item.outcome),
         reason: said.map(|item| item.reason),
         detail: said.map(|item| item.detail.clone()),
@@ -158,9 +180,19 @@ fn about(body: &Value) -> Option<String> {
     metric.map(str::to_owned).or_else(|| SEVERAL.iter().find_map(count))
 }
 
+/// The beginning of a text, if there is room for it.
+fn cut(text: &str, room: &mut usize) -> Option<String> {
+    let end = text.char_indices().nth(CHARACTERS).map_or(text.len(), |(end, _)| end);
+    let (kept, rest) = text.split_at(end);
+    *room = room.checked_sub(kept.len())?;
+    Some(if rest.is_empty() { kept.to_owned() } else { format!("{kept}…") })
+}
+
 /// JSON as people read it, if there is room for so many bytes.
 fn pretty(json: impl Serialize, bytes: usize, room: &mut usize) -> Option<String> {
-    *room = room.checked_sub(bytes)?;
+    room.checked_sub(bytes)?;
     let value = serde_json::to_value(json).ok()?;
-    serde_json::to_string_pretty(&value).ok()
+    let text = serde_json::to_string_pretty(&value).ok()?;
+    *room = room.checked_sub(text.len())?;
+    Some(text)
 }

@@ -2,47 +2,69 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body as LambdaBody;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt;
 use segment_klaviyo::ingress::LambdaEvent;
 use serde_json::{Map, Value, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
-use super::door;
+use super::door::{self, Token};
 use super::history::History;
 
 /// Lambda takes 6 MB a request.
 const MOST_BYTES: usize = 6 * 1024 * 1024;
 
+/// Requests that are read, wait or are worked on; the others are told to come again. This many bodies are held at
+/// most.
+pub(super) const PLACES: usize = 16;
+
+/// The longest that a body may take to come in: until then it has a place.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A request of Segment's, for the one who runs the function.
 pub(super) struct Job {
-    pub(super) event: LambdaEvent,
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    pub(super) peer: SocketAddr,
     pub(super) answer: oneshot::Sender<ApiGatewayProxyResponse>,
+    /// Kept until it is done.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+impl Job {
+    /// The request as the function takes it.
+    pub(super) fn event(&self) -> Result<LambdaEvent, serde_json::Error> {
+        serde_json::from_value(event(&self.headers, &self.body, self.peer))
+    }
 }
 
 /// What every route knows.
 #[derive(Clone)]
 pub(super) struct Service {
     jobs: mpsc::Sender<Job>,
+    places: Arc<Semaphore>,
     history: Arc<Mutex<History>>,
-    /// Where calls go, and when this began: a page that is older begins anew.
-    about: Arc<(String, i64)>,
+    /// Where calls go.
+    klaviyo: Arc<str>,
 }
 
 impl Service {
-    pub(super) fn new(jobs: mpsc::Sender<Job>, klaviyo: String, began: i64) -> Self {
-        Service { jobs, history: Arc::default(), about: Arc::new((klaviyo, began)) }
+    pub(super) fn new(jobs: mpsc::Sender<Job>, klaviyo: &str) -> Self {
+        let places = Arc::new(Semaphore::new(PLACES));
+        Service { jobs, places, history: Arc::default(), klaviyo: klaviyo.into() }
     }
 
     /// The deliveries so far. What one party saw of them is never half done.
@@ -50,16 +72,16 @@ impl Service {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All routes.
-    pub(super) fn router(self) -> Router {
+    /// All routes. Whatever is not `/segment` is behind the door.
+    pub(super) fn router(self, token: Token) -> Router {
         let file =
             |kind: &'static str, text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, kind)], text) });
         let page = Router::new()
-            .route("/", file("text/html; charset=utf-8", include_str!("page/page.html")))
-            .route("/page.css", file("text/css; charset=utf-8", include_str!("page/page.css")))
-            .route("/page.js", file("text/javascript; charset=utf-8", include_str!("page/page.js")))
-            .route("/deliveries/after/{number}", get(deliveries))
-            .layer(middleware::from_fn(door::only_this_machine));
+            .route("/{token}/", file("text/html; charset=utf-8", include_str!("page/page.html")))
+            .route("/{token}/page.css", file("text/css; charset=utf-8", include_str!("page/page.css")))
+            .route("/{token}/page.js", file("text/javascript; charset=utf-8", include_str!("page/page.js")))
+            .route("/{token}/deliveries/after/{number}", get(deliveries))
+            .layer(middleware::from_fn_with_state(token, door::only_this_machine));
         let segment = post(segment).layer(DefaultBodyLimit::max(MOST_BYTES));
         page.route("/segment", segment).with_state(self)
     }
@@ -68,16 +90,34 @@ impl Service {
 async fn segment(
     State(service): State<Service>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
+    let Ok(place) = service.places.clone().try_acquire_owned() else {
+        let _ = timeout(PATIENCE, skip(request.into_body())).await;
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let headers = request.headers().clone();
+    let body = match timeout(PATIENCE, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(problem)) => return problem.into_response(),
+        Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     let (answer, answered) = oneshot::channel();
-    let Ok(event) = serde_json::from_value(event(&headers, &body, peer)) else { return gone() };
-    let job = Job { event, body, answer };
+    let job = Job { headers, body, peer, answer, place };
     if service.jobs.send(job).await.is_err() {
         return gone();
     }
     answered.await.map_or_else(|_| gone(), response)
+}
+
+/// Takes a body in without keeping it: who is still sending does not read an answer.
+async fn skip(body: Body) {
+    let mut left = MOST_BYTES;
+    let mut parts = body.into_data_stream();
+    while let Some(Ok(part)) = parts.next().await {
+        let Some(less) = left.checked_sub(part.len()) else { return };
+        left = less;
+    }
 }
 
 /// The request as an API Gateway HTTP API hands it to Lambda (payload 2.0).
@@ -116,10 +156,8 @@ fn gone() -> Response {
 }
 
 /// The deliveries after the one of this number, which are those that a page does not have yet.
-async fn deliveries(State(service): State<Service>, Path(after): Path<usize>) -> Response {
-    let (klaviyo, began) = service.about.as_ref();
+async fn deliveries(State(service): State<Service>, Path((_, after)): Path<(String, usize)>) -> Response {
     let history = service.history();
-    let newer: Vec<_> = history.after(after).collect();
-    let text = json!({"klaviyo": klaviyo, "began": began, "deliveries": newer}).to_string();
+    let text = json!({"klaviyo": service.klaviyo.as_ref(), "deliveries": history.after(after)}).to_string();
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

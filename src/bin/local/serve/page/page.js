@@ -3,11 +3,11 @@
 
 const PAUSE_MS = 1000;
 const MOST_DELIVERIES = 200;
+const MOST_REFUSALS = 20;
 const ROWS_SHOWN = 8;
 
 const deliveries = document.getElementById("deliveries");
 const state = document.getElementById("state");
-let began = null;
 let newest = 0;
 
 function element(name, className, ...children) {
@@ -85,40 +85,40 @@ function delivery(it) {
     side("Klaviyo got", it.calls, call, 0, "Nothing."),
   );
   const card = element("article", "delivery", head, sides);
-  card.dataset.number = it.number;
+  card.dataset.refused = it.refused;
   return card;
 }
 
 function show(news) {
-  if (began !== null && news.began !== began) {
-    // Another run: its deliveries are counted from one again.
-    began = news.began;
-    newest = 0;
-    deliveries.replaceChildren();
-    return;
-  }
-  began = news.began;
   document.getElementById("klaviyo").textContent = news.klaviyo;
   if (news.deliveries.length === 0) return;
   newest = news.deliveries[0].number;
   document.getElementById("empty")?.remove();
   deliveries.prepend(...news.deliveries.map(delivery));
-  while (deliveries.children.length > MOST_DELIVERIES) deliveries.lastElementChild.remove();
+  for (const [refused, most] of [[false, MOST_DELIVERIES], [true, MOST_REFUSALS]]) {
+    const cards = deliveries.querySelectorAll(`[data-refused="${refused}"]`);
+    [...cards].slice(most).forEach((card) => card.remove());
+  }
+}
+
+function lost(text) {
+  state.textContent = text;
+  state.className = "lost";
 }
 
 async function look() {
   try {
     const answer = await fetch(`deliveries/after/${newest}`);
+    if (answer.status === 403) return lost("another run: open the address that its terminal shows");
     if (!answer.ok) throw new Error(answer.statusText);
     show(await answer.json());
     state.textContent = "live";
     state.className = "";
   } catch {
-    state.textContent = "no connection";
-    state.className = "lost";
+    lost("no connection");
   }
   setTimeout(look, PAUSE_MS);
 }
 
-document.getElementById("endpoint").textContent = new URL("segment", location.href).href;
+document.getElementById("endpoint").textContent = new URL("/segment", location.href).href;
 look();
