@@ -23,7 +23,7 @@ use crate::outcome::Outcome;
 use crate::queue::{Entry, Queue};
 use crate::secrets::{Doubt, SecretError, Secrets};
 use crate::segment;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Rules, Settings, SettingsError};
 use crate::signature::{self, Unverified, Verified};
 use crate::telemetry::{self, Log, Metric, Metrics, Tracer, UNVERIFIED, milliseconds};
 use process::Sender;
@@ -178,9 +178,9 @@ impl Destination {
         &self.settings
     }
 
-    /// The settings it goes by, for whoever runs it by hand and means it otherwise.
-    pub fn settings_mut(&mut self) -> &mut Settings {
-        &mut self.settings
+    /// The rules it goes by, for whoever runs it by hand and means one otherwise than a setting can say.
+    pub fn rules_mut(&mut self) -> &mut Rules {
+        &mut self.settings.rules
     }
 
     /// Lets the request in, with a fresh secret if the one in hand does not fit: it may have been rotated.

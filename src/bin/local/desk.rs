@@ -2,7 +2,7 @@
 
 use segment_klaviyo::handler::{Destination, Invocation, Reply};
 use segment_klaviyo::ingress::LambdaEvent;
-use segment_klaviyo::settings::{Rules, Settings, VARIABLES};
+use segment_klaviyo::settings::{Rules, VARIABLES};
 use segment_klaviyo::standin::{self, Recorded, StandIn};
 use segment_klaviyo::telemetry::{Log, chain};
 
@@ -93,9 +93,9 @@ impl Desk {
         &self.destination
     }
 
-    /// The function's settings, for a command that means one otherwise than its text could say.
-    pub(crate) fn settings_mut(&mut self) -> &mut Settings {
-        self.destination.settings_mut()
+    /// The function's rules, for a command that means one otherwise than a setting can say.
+    pub(crate) fn rules_mut(&mut self) -> &mut Rules {
+        self.destination.rules_mut()
     }
 
     /// What stands in for AWS, and for Klaviyo if there is no real one.

@@ -82,7 +82,7 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
     }
     let way = Way { defaults: &[("DELIVERY_BUDGET_MS", BUDGET_MS)], unseen: true, ..Way::default() };
     let mut desk = Desk::open_as(&arguments.desk, way).await?;
-    fire_no_flows(&arguments, &mut desk.settings_mut().rules);
+    fire_no_flows(&arguments, desk.rules_mut());
     run.send(&desk).await
 }
 
