@@ -2,10 +2,8 @@
 //! no call and no time.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
-use std::collections::BTreeMap;
-
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 /// Where CloudWatch keeps the metrics.
@@ -69,46 +67,83 @@ impl Metric {
 #[derive(Debug)]
 pub struct Metrics<'e> {
     environment: &'e str,
-    values: BTreeMap<Metric, Value>,
+    measured: Vec<(Metric, Measured<'e>)>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Measured<'e> {
+    Count(usize),
+    Values(&'e [u64]),
 }
 
 impl<'e> Metrics<'e> {
     /// None yet, of this deployment.
     pub fn new(environment: &'e str) -> Self {
-        Metrics { environment, values: BTreeMap::new() }
+        Metrics { environment, measured: Vec::new() }
     }
 
     /// With a count, unless it is 0.
     #[must_use]
     pub fn count(mut self, metric: Metric, count: usize) -> Self {
         if count > 0 {
-            self.values.insert(metric, count.into());
+            self.measured.push((metric, Measured::Count(count)));
         }
         self
     }
 
     /// With measured values, as many as a line may have.
     #[must_use]
-    pub fn values(mut self, metric: Metric, values: &[u64]) -> Self {
-        if !values.is_empty() {
-            self.values.insert(metric, values.iter().take(MOST_VALUES).copied().collect());
+    pub fn values(mut self, metric: Metric, values: &'e [u64]) -> Self {
+        if let Some(values) = values.get(..values.len().min(MOST_VALUES)).filter(|values| !values.is_empty()) {
+            self.measured.push((metric, Measured::Values(values)));
         }
         self
+    }
+
+    fn metadata(&self) -> Metadata {
+        let milliseconds = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+        let metrics = self.measured.iter().map(|(name, _)| Definition { name: *name, unit: name.unit() }).collect();
+        Metadata {
+            timestamp: i64::try_from(milliseconds).ok(),
+            cloud_watch_metrics: [Directive { namespace: NAMESPACE, dimensions: [["Environment"]], metrics }],
+        }
     }
 }
 
 impl Serialize for Metrics<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.values.is_empty() {
-            return serializer.collect_map(std::iter::empty::<(&str, Value)>());
+        let mut map = serializer.serialize_map(None)?;
+        if !self.measured.is_empty() {
+            map.serialize_entry("_aws", &self.metadata())?;
+            map.serialize_entry("Environment", self.environment)?;
+            for (metric, measured) in &self.measured {
+                map.serialize_entry(metric, measured)?;
+            }
         }
-        let definitions: Vec<_> =
-            self.values.keys().map(|metric| json!({"Name": metric, "Unit": metric.unit()})).collect();
-        let milliseconds = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-        let directive = json!({"Namespace": NAMESPACE, "Dimensions": [["Environment"]], "Metrics": definitions});
-        let metadata = json!({"Timestamp": i64::try_from(milliseconds).ok(), "CloudWatchMetrics": [directive]});
-        let head = [("_aws".to_owned(), metadata), ("Environment".to_owned(), self.environment.into())];
-        let name = |metric: &Metric| format!("{metric:?}");
-        serializer.collect_map(head.into_iter().chain(self.values.iter().map(|(it, value)| (name(it), value.clone()))))
+        map.end()
     }
+}
+
+/// What tells CloudWatch which fields of the line are metrics.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata {
+    timestamp: Option<i64>,
+    cloud_watch_metrics: [Directive; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: [[&'static str; 1]; 1],
+    metrics: Vec<Definition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: Metric,
+    unit: &'static str,
 }

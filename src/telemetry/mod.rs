@@ -116,7 +116,7 @@ impl Delivery {
         }
     }
 
-    fn metrics<'e>(&self, environment: &'e str) -> Metrics<'e> {
+    fn metrics<'e>(&'e self, environment: &'e str) -> Metrics<'e> {
         let times = |reason: &str| self.reasons.get(reason).copied().unwrap_or_default();
         Metrics::new(environment)
             .count(Metric::MessagesReceived, if self.is_from_segment { self.received } else { 0 })
