@@ -98,7 +98,17 @@ impl Call {
 /// <https://developers.klaviyo.com/en/reference/get_profiles>
 pub const PAGE: usize = 100;
 
-/// What is put together here is text, numbers and bytes that were read as JSON: it can be written.
+/// Most bodies of one operation are smaller.
+const ROOM: usize = 1_024;
+
+/// A body of its own (see [`write`]).
 pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
+    let mut bytes = Vec::with_capacity(ROOM);
+    write(value, &mut bytes);
+    bytes
+}
+
+/// What is put together here is text, numbers and bytes that were read as JSON: it can be written.
+pub(super) fn write(value: &impl Serialize, to: &mut Vec<u8>) {
+    let _ = serde_json::to_writer(to, value);
 }

@@ -30,7 +30,7 @@ impl Operation<'_> {
     pub fn label(&self) -> String {
         match self {
             Operation::Import(_) => "profile".to_owned(),
-            Operation::Record(event) => format!("event {} {}", event.metric, event.unique_id),
+            Operation::Record(event) => ["event ", &event.metric, " ", &event.unique_id].concat(),
             Operation::AddToList(it) => format!("add to {}", it.list_id.as_str()),
             Operation::RemoveFromList(it) => format!("remove from {}", it.list_id.as_str()),
             Operation::Delete(_) => "delete".to_owned(),

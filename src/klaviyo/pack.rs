@@ -4,8 +4,10 @@ mod job;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::call::{Call, SUBSCRIBE, json};
-use super::operation::{Event, Identity, ListId, Operation, Profile};
+use serde::Serialize;
+
+use super::call::{Call, SUBSCRIBE, json, write};
+use super::operation::{Event, Identity, ListId, Operation};
 use super::wire::{BulkEvent, Consenting, EventProfile, ProfileResource, Reference, Resource, data};
 use job::{Entry, Job};
 
@@ -41,23 +43,22 @@ const EVENT_PLACES: &str = "/data/attributes/events-bulk-create/data/";
 /// Klaviyo is left out: see [`resolved`].
 pub fn pack(operations: &[&Operation]) -> Vec<Packed> {
     let (mut profiles, mut events, mut single) = (Vec::new(), Vec::new(), Vec::new());
-    let mut jobs: BTreeMap<ListJob, Vec<Entry>> = BTreeMap::new();
+    let mut jobs: BTreeMap<ListJob, Vec<Entry<OnList>>> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {
         match operation {
             Operation::Import(profile) => profiles.push((index, profile)),
             Operation::Record(event) => events.push((index, event)),
             Operation::AddToList(it) => {
-                let profile = Profile { identity: it.identity.clone(), ..Profile::default() };
-                let entry = Entry::of(index, json(&ProfileResource(&profile)));
+                let entry = Entry::of(index, OnList::Member(resource(&it.identity)));
                 jobs.entry(ListJob::Add(it.list_id.clone())).or_default().push(entry);
             }
             Operation::Subscribe(it) => {
-                let entry = Entry::of(index, json(&resource(Consenting::subscriber(it))));
+                let entry = Entry::of(index, OnList::Consent(resource(Consenting::subscriber(it))));
                 let job = ListJob::Subscribe { list: it.list_id.clone(), historical: it.consented_at.is_some() };
                 jobs.entry(job).or_default().push(entry);
             }
             Operation::Unsubscribe(it) => {
-                let entry = Entry::of(index, json(&resource(Consenting::unsubscriber(it))));
+                let entry = Entry::of(index, OnList::Consent(resource(Consenting::unsubscriber(it))));
                 jobs.entry(ListJob::Unsubscribe(it.list_id.clone())).or_default().push(entry);
             }
             Operation::Delete(it) if it.email.is_some() => single.push(Packed::single(index, Call::delete(None, it))),
@@ -68,8 +69,8 @@ pub fn pack(operations: &[&Operation]) -> Vec<Packed> {
     if profiles.len() <= PROFILES_ONE_BY_ONE {
         packed.extend(profiles.iter().map(|(index, profile)| Packed::single(*index, Call::import(profile))));
     } else {
-        let entry = |(index, profile): &(usize, &Profile)| Entry::of(*index, json(&ProfileResource(profile)));
-        packed.extend(import_job(None).pack(profiles.iter().map(entry)));
+        let entry = |(index, profile)| Entry::of(index, ProfileResource(profile));
+        packed.extend(import_job(None).pack(profiles.into_iter().map(entry)));
     }
     if events.len() <= EVENTS_ONE_BY_ONE {
         packed.extend(events.iter().map(|(index, event)| Packed::single(*index, Call::record(event))));
@@ -194,25 +195,35 @@ fn event_job() -> Job {
 }
 
 /// Events of the same profile stand together in one place.
-fn by_profile(events: &[(usize, &Event)]) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut place_of: HashMap<Vec<u8>, usize> = HashMap::new();
+fn by_profile<'o>(events: &[(usize, &'o Event)]) -> Vec<Entry<Resource<BulkEvent<'o>>>> {
+    let mut places: Vec<Entry<_>> = Vec::with_capacity(events.len());
+    let mut place_of: HashMap<Vec<u8>, usize> = HashMap::with_capacity(events.len());
     for (index, event) in events {
-        let profile = json(&data("profile", EventProfile(&event.profile)));
-        let place = *place_of.entry(profile).or_insert_with_key(|profile| {
-            let profile = String::from_utf8_lossy(profile);
-            entries.push(Entry {
-                open: format!(r#"{{"type":"event-bulk-create","attributes":{{"profile":{profile},"events":{{"data":["#),
-                members: Vec::new(),
-                close: "]}}}",
-            });
-            entries.len() - 1
+        let mut open = br#"{"type":"event-bulk-create","attributes":{"profile":"#.to_vec();
+        write(&data("profile", EventProfile(&event.profile)), &mut open);
+        open.extend_from_slice(br#","events":{"data":["#);
+        let place = *place_of.entry(open).or_insert_with(|| {
+            places.push(Entry { open: Vec::new(), members: Vec::new(), close: "]}}}" });
+            places.len() - 1
         });
-        if let Some(entry) = entries.get_mut(place) {
-            entry.members.push((*index, json(&Resource { r#type: "event", attributes: BulkEvent(event) })));
+        if let Some(entry) = places.get_mut(place) {
+            entry.members.push((*index, Resource { r#type: "event", attributes: BulkEvent(event) }));
         }
     }
-    entries
+    for (open, place) in place_of {
+        if let Some(entry) = places.get_mut(place) {
+            entry.open = open;
+        }
+    }
+    places
+}
+
+/// Who is in a job that is for one list.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OnList<'o> {
+    Member(Resource<&'o Identity<'o>>),
+    Consent(Resource<Consenting<'o>>),
 }
 
 fn list_reference(list: &ListId) -> String {

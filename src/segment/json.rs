@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize as DeriveDeserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -174,6 +174,29 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
+/// The values under these keys, in the order of the keys, of an object of which nothing else is kept. `None`
+/// when `raw` is something else.
+pub fn pick<'a, const N: usize>(raw: &'a RawValue, keys: [&str; N]) -> Option<[Option<&'a RawValue>; N]> {
+    struct Picking<'k, const N: usize>([&'k str; N]);
+    impl<'de, const N: usize> Visitor<'de> for Picking<'_, N> {
+        type Value = [Option<&'de RawValue>; N];
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut values = [None; N];
+            while let Some(Key(key)) = map.next_key()? {
+                match self.0.iter().zip(&mut values).find(|(name, _)| **name == key) {
+                    Some((_, value)) => *value = Some(map.next_value()?),
+                    None => drop(map.next_value::<IgnoredAny>()?),
+                }
+            }
+            Ok(values)
+        }
+    }
+    serde_json::Deserializer::from_str(raw.get()).deserialize_map(Picking(keys)).ok()
+}
+
 impl Serialize for Fields<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter().map(|(key, value)| (key, value)))
@@ -193,7 +216,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
                 f.write_str("a key")
             }
             fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(Key(String::from_utf8_lossy(bytes)))
+                Ok(Key(std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)))
             }
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
                 Ok(Key(String::from_utf8_lossy(bytes).into_owned().into()))
@@ -211,9 +234,8 @@ struct Str<'a>(#[serde(borrow)] Cow<'a, str>);
 /// for text that is empty.
 pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     let read = match raw.get().as_bytes().first()? {
-        b'"' => serde_json::from_str::<Str>(raw.get()).ok()?.0,
         b'-' | b'0'..=b'9' => Cow::Borrowed(raw.get()),
-        _ => return None,
+        _ => string(raw)?,
     };
     let trimmed = match read {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
@@ -224,7 +246,13 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 /// A JSON string as it stands, neither trimmed nor made from a number.
 pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Str>(raw.get()).ok().map(|Str(text)| text)
+    let written = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    // Most text has no escape, and is then what is written.
+    if written.contains('\\') {
+        serde_json::from_str::<Str>(raw.get()).ok().map(|Str(text)| text)
+    } else {
+        Some(Cow::Borrowed(written))
+    }
 }
 
 /// A finite number, or text that is nothing but one ("39.95", "1e3"). "$1,234.50" and "12,50" are

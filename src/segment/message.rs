@@ -67,12 +67,17 @@ impl<'a> Message<'a> {
     /// Reads one message. Fields of the wrong type count as missing; only what is no object at all
     /// is refused.
     pub fn read(raw: &'a RawValue) -> Result<Self, NotAMessage> {
-        let fields = Fields::parse(raw).ok_or(NotAMessage)?;
-        let raw_properties = fields.raw("properties").filter(|raw| raw.get().starts_with('{'));
-        let context = fields.object("context");
+        let [kind, message_id, user_id, anonymous_id, event, name, group_id, timestamp, rest @ ..] =
+            json::pick(raw, KEYS).ok_or(NotAMessage)?;
+        let [context, properties, traits, integrations] = rest;
+        let [context_traits, personas] =
+            context.and_then(|raw| json::pick(raw, ["traits", "personas"])).unwrap_or_default();
+        let [audience_list] = personas.and_then(|raw| json::pick(raw, ["external_audience_id"])).unwrap_or_default();
+        let text = |raw: Option<&'a RawValue>| raw.and_then(json::text);
+        let object = |raw: Option<&'a RawValue>| raw.and_then(Fields::parse).unwrap_or_default();
         Ok(Message {
             raw,
-            kind: match fields.text(&["type"]).as_deref() {
+            kind: match text(kind).as_deref() {
                 Some("identify") => Kind::Identify,
                 Some("track") => Kind::Track,
                 Some("page") => Kind::Page,
@@ -81,19 +86,35 @@ impl<'a> Message<'a> {
                 Some("delete") => Kind::Delete,
                 _ => Kind::Other,
             },
-            message_id: fields.text(&["messageId"]),
-            user_id: fields.text(&["userId"]),
-            anonymous_id: fields.text(&["anonymousId"]),
-            event: fields.raw("event").and_then(json::string),
-            name: fields.text(&["name"]),
-            group_id: fields.text(&["groupId"]),
-            timestamp: fields.raw("timestamp").and_then(timestamp::read),
-            traits: fields.object("traits"),
-            properties: raw_properties.and_then(Fields::parse).unwrap_or_default(),
-            raw_properties,
-            context_traits: context.object("traits"),
-            audience_list: context.object("personas").text(&["external_audience_id"]),
-            integrations: fields.object("integrations"),
+            message_id: text(message_id),
+            user_id: text(user_id),
+            anonymous_id: text(anonymous_id),
+            event: event.and_then(json::string),
+            name: text(name),
+            group_id: text(group_id),
+            timestamp: timestamp.and_then(timestamp::read),
+            traits: object(traits),
+            properties: object(properties),
+            raw_properties: properties.filter(|raw| raw.get().starts_with('{')),
+            context_traits: object(context_traits),
+            audience_list: text(audience_list),
+            integrations: object(integrations),
         })
     }
 }
+
+/// What is read of a message, one pass over it.
+const KEYS: [&str; 12] = [
+    "type",
+    "messageId",
+    "userId",
+    "anonymousId",
+    "event",
+    "name",
+    "groupId",
+    "timestamp",
+    "context",
+    "properties",
+    "traits",
+    "integrations",
+];

@@ -1,7 +1,9 @@
 //! A job's body, written to Klaviyo's limits of number and size.
 
+use serde::Serialize;
+
 use super::Packed;
-use crate::klaviyo::call::Call;
+use crate::klaviyo::call::{Call, write};
 
 /// Klaviyo takes 5 MB a request.
 const BODY_BYTES: usize = 5_000_000;
@@ -18,43 +20,38 @@ pub(super) struct Job {
 }
 
 /// One place in a job: its members, and what is written around them.
-pub(super) struct Entry {
-    pub(super) open: String,
-    /// The index of an operation and its JSON.
-    pub(super) members: Vec<(usize, Vec<u8>)>,
+pub(super) struct Entry<M> {
+    pub(super) open: Vec<u8>,
+    /// The index of an operation and what is written of it.
+    pub(super) members: Vec<(usize, M)>,
     pub(super) close: &'static str,
 }
 
-impl Entry {
+impl<M> Entry<M> {
     /// A place that is one operation.
-    pub(super) fn of(index: usize, json: Vec<u8>) -> Self {
-        Entry { open: String::new(), members: vec![(index, json)], close: "" }
+    pub(super) fn of(index: usize, member: M) -> Self {
+        Entry { open: Vec::new(), members: vec![(index, member)], close: "" }
     }
 }
 
 impl Job {
     /// Writes all entries, into as many requests as it takes. An entry that does not fit goes on in the
     /// next request.
-    pub(super) fn pack(&self, entries: impl IntoIterator<Item = Entry>) -> Vec<Packed> {
+    pub(super) fn pack<M: Serialize>(&self, entries: impl IntoIterator<Item = Entry<M>>) -> Vec<Packed> {
         let mut packed = Vec::new();
         let mut body = Body::new(&self.head);
         for Entry { open, members, close } in entries {
             let mut is_open = false;
-            for (index, json) in members {
-                let room_needed = open.len() + json.len() + close.len() + self.tail.len() + 2;
-                let full = body.members == self.most || body.bytes.len() + room_needed > BODY_BYTES;
-                if full && body.members > 0 {
-                    if is_open {
-                        body.bytes.extend_from_slice(close.as_bytes());
-                        is_open = false;
-                    }
+            for (index, member) in members {
+                let length = body.bytes.len();
+                body.add(index, &member, (!is_open).then_some(&open));
+                let is_over = body.members > self.most || body.bytes.len() + close.len() + self.tail.len() > BODY_BYTES;
+                if is_over && body.members > 1 {
+                    body.take_back(length, is_open, close);
                     packed.push(std::mem::replace(&mut body, Body::new(&self.head)).finish(self));
+                    body.add(index, &member, Some(&open));
                 }
-                if !is_open {
-                    body.open(&open);
-                    is_open = true;
-                }
-                body.add(index, &json);
+                is_open = true;
             }
             if is_open {
                 body.bytes.extend_from_slice(close.as_bytes());
@@ -79,23 +76,32 @@ impl Body {
         Body { bytes: head.as_bytes().to_vec(), places: Vec::new(), members: 0 }
     }
 
-    fn open(&mut self, open: &str) {
+    /// Writes a member into the place that is open, or into a new one that `open` begins.
+    fn add(&mut self, index: usize, member: &impl Serialize, open: Option<&[u8]>) {
         if !self.places.is_empty() {
             self.bytes.push(b',');
         }
-        self.bytes.extend_from_slice(open.as_bytes());
-        self.places.push(Vec::new());
-    }
-
-    fn add(&mut self, index: usize, json: &[u8]) {
+        if let Some(open) = open {
+            self.bytes.extend_from_slice(open);
+            self.places.push(Vec::new());
+        }
         if let Some(place) = self.places.last_mut() {
-            if !place.is_empty() {
-                self.bytes.push(b',');
-            }
             place.push(index);
         }
-        self.bytes.extend_from_slice(json);
+        write(member, &mut self.bytes);
         self.members += 1;
+    }
+
+    /// Takes the last member back, which began at `length`, and leaves no place open.
+    fn take_back(&mut self, length: usize, is_place_left: bool, close: &str) {
+        self.bytes.truncate(length);
+        self.members -= 1;
+        if is_place_left {
+            self.places.last_mut().and_then(Vec::pop);
+            self.bytes.extend_from_slice(close.as_bytes());
+        } else {
+            self.places.pop();
+        }
     }
 
     fn finish(mut self, job: &Job) -> Packed {

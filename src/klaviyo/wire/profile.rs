@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use super::super::operation::{Patch, Profile};
+use super::super::operation::{Identity, Patch, Profile};
 
 /// A profile as `profile-import` and import jobs take it.
 pub(in super::super) struct ProfileResource<'o>(pub(in super::super) &'o Profile<'o>);
@@ -31,12 +31,7 @@ impl Serialize for EventProfile<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Profile { identity, phone_number, attributes, location, properties, patch: _ } = self.0;
         let mut map = serializer.serialize_map(None)?;
-        if let Some(email) = &identity.email {
-            map.serialize_entry("email", email)?;
-        }
-        if let Some(external_id) = &identity.external_id {
-            map.serialize_entry("external_id", external_id)?;
-        }
+        identifiers(identity, &mut map)?;
         if let Some(phone_number) = phone_number {
             map.serialize_entry("phone_number", phone_number)?;
         }
@@ -50,6 +45,25 @@ impl Serialize for EventProfile<'_> {
         }
         map.end()
     }
+}
+
+/// The attributes of a profile that nothing else is told of.
+impl Serialize for Identity<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        identifiers(self, &mut map)?;
+        map.end()
+    }
+}
+
+fn identifiers<M: SerializeMap>(identity: &Identity, map: &mut M) -> Result<(), M::Error> {
+    if let Some(email) = &identity.email {
+        map.serialize_entry("email", email)?;
+    }
+    if let Some(external_id) = &identity.external_id {
+        map.serialize_entry("external_id", external_id)?;
+    }
+    Ok(())
 }
 
 impl Serialize for Patch<'_> {
