@@ -43,7 +43,8 @@ fn block<'t>(text: &'t str, head: &str) -> Vec<&'t str> {
 /// The variables that the template gives to the function, and the parameter behind each.
 fn template_variables() -> BTreeMap<String, String> {
     let lines = block(&template(), "Variables:\n").join("\n");
-    let settings = lines.lines().filter(|line| !line.starts_with('#') && !line.starts_with("AWS_"));
+    let is_ours = |line: &&str| !["#", "AWS_", "MALLOC_"].iter().any(|other| line.starts_with(other));
+    let settings = lines.lines().filter(is_ours);
     // NAME: !Ref Parameter, or an !If whose last choice is one.
     let pairs = settings.map(|line| (line.split_once(": !").unwrap().0, line.rsplit_once("!Ref ").unwrap().1));
     pairs.map(|(name, parameter)| (name.to_owned(), parameter.trim_end_matches(']').to_owned())).collect()
