@@ -194,12 +194,16 @@ fn event_job() -> Job {
     }
 }
 
+/// What a profile's events begin with is hardly ever longer.
+const OPENING: usize = 320;
+
 /// Events of the same profile stand together in one place.
 fn by_profile<'o>(events: &[(usize, &'o Event)]) -> Vec<Entry<Resource<BulkEvent<'o>>>> {
     let mut places: Vec<Entry<_>> = Vec::with_capacity(events.len());
     let mut place_of: HashMap<Vec<u8>, usize> = HashMap::with_capacity(events.len());
     for (index, event) in events {
-        let mut open = br#"{"type":"event-bulk-create","attributes":{"profile":"#.to_vec();
+        let mut open = Vec::with_capacity(OPENING);
+        open.extend_from_slice(br#"{"type":"event-bulk-create","attributes":{"profile":"#);
         write(&data("profile", EventProfile(&event.profile)), &mut open);
         open.extend_from_slice(br#","events":{"data":["#);
         let place = *place_of.entry(open).or_insert_with(|| {

@@ -57,9 +57,7 @@ fn properties<'a>(message: &Message<'a>, rules: &Rules) -> Result<Properties<'a>
     if names.is_empty() {
         return Ok(Properties::Unchanged(raw));
     }
-    let mut both = message.properties.clone();
-    both.add_missing(&names, limits::PROPERTIES);
-    Ok(Properties::Merged(both))
+    Ok(Properties::Merged(message.properties.with_missing(&names, limits::PROPERTIES)))
 }
 
 /// `revenue`, else `value`, else the `total` of an order.

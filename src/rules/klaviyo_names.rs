@@ -8,6 +8,9 @@ use crate::segment::json::{Fields, Json};
 /// Lists longer than this would take an event over Klaviyo's size; such an order keeps its products.
 const MOST_ITEMS: usize = 1_000;
 
+/// No product has more.
+const NAMES: usize = 12;
+
 /// The properties to add to an event of this name, by Segment's names.
 pub(super) fn of_event<'a>(event: &str, properties: &Fields<'a>) -> Fields<'a> {
     let mut names = Names(Fields::default());
@@ -24,7 +27,7 @@ pub(super) fn of_event<'a>(event: &str, properties: &Fields<'a>) -> Fields<'a> {
 /// The properties to add to one line's `Ordered Product`.
 pub(super) fn of_line<'a>(line: &Fields<'a>, of_order: &Fields<'a>) -> Fields<'a> {
     let product = Product(line);
-    let mut names = Names(Fields::default());
+    let mut names = Names(Fields::with_room(NAMES));
     names.add("OrderId", of_order.text(&ORDER_ID).map(Json::Text));
     names.add("ProductID", product.id());
     names.add("SKU", product.sku());
@@ -128,7 +131,7 @@ impl<'a> Names<'a> {
 }
 
 fn item<'a>(product: &Product<'_, 'a>) -> Json<'a> {
-    let mut names = Names(Fields::default());
+    let mut names = Names(Fields::with_room(NAMES));
     names.add("ProductID", product.id());
     names.add("SKU", product.sku());
     names.add("ProductName", product.name());

@@ -93,6 +93,11 @@ impl<'a> Fields<'a> {
         self.0.iter().any(|(name, _)| name == key)
     }
 
+    /// Nothing yet, and room for so many keys.
+    pub fn with_room(keys: usize) -> Self {
+        Fields(Vec::with_capacity(keys))
+    }
+
     /// Adds the keys of `other` that are not there yet, until there are `most` keys.
     pub fn add_missing(&mut self, other: &Fields<'a>, most: usize) {
         for (key, value) in other.iter() {
@@ -100,6 +105,14 @@ impl<'a> Fields<'a> {
                 self.push(key.clone(), value.clone());
             }
         }
+    }
+
+    /// The same with the keys of `other` that are not there yet, until there are `most` keys.
+    pub fn with_missing(&self, other: &Fields<'a>, most: usize) -> Fields<'a> {
+        let mut both = Fields::with_room(self.len() + other.len());
+        both.0.extend(self.0.iter().cloned());
+        both.add_missing(other, most);
+        both
     }
 
     /// Takes the keys of `later`, whose values win.

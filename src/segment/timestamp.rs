@@ -34,7 +34,9 @@ pub fn read(raw: &RawValue) -> Option<OffsetDateTime> {
 
 /// RFC 3339 in UTC with milliseconds; `None` only for years that RFC 3339 cannot write.
 pub fn write(moment: OffsetDateTime) -> Option<String> {
-    moment.to_offset(time::UtcOffset::UTC).format(MILLISECONDS).ok()
+    let mut text = Vec::with_capacity("2026-11-20T10:00:00.000Z".len());
+    moment.to_offset(time::UtcOffset::UTC).format_into(&mut text, MILLISECONDS).ok()?;
+    String::from_utf8(text).ok()
 }
 
 #[cfg(test)]
