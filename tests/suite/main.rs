@@ -14,6 +14,7 @@ mod support;
 mod agreement;
 mod bootstrap;
 mod bulk;
+mod calls;
 mod chaos;
 mod check;
 mod compare;
