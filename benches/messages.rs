@@ -1,5 +1,7 @@
 //! What is sent in benchmarks.
 
+#![allow(dead_code, reason = "no program sends all of it")]
+
 use segment_klaviyo::signature;
 use segment_klaviyo::standin::SHARED_SECRET;
 use serde_json::{Value, json};
@@ -47,4 +49,22 @@ pub(crate) fn event(body: &Value) -> String {
 /// So many product views, each with an id and a person of its own.
 pub(crate) fn batch(size: usize) -> Value {
     (0..size).map(track).collect::<Vec<_>>().into()
+}
+
+/// A person with a phone, an address and fields of their own.
+pub(crate) fn identify() -> Value {
+    let mut message = track(0);
+    message["type"] = "identify".into();
+    message["traits"] = json!({"email": "Sarah@klaviyo-demo.com", "firstName": "Sarah", "lastName": "Mason", "phone": "+1 500 555 0006",
+        "address": {"city": "New York", "country": "US", "postalCode": "10017"}, "loyalty": {"tier": "gold", "points": 120}, "vip": true});
+    message
+}
+
+/// A completed order of so many products.
+pub(crate) fn order(products: usize) -> Value {
+    let mut message = track(0);
+    let line = |n| json!({"product_id": format!("p{n}"), "name": "Wild Berry Jam", "price": 9.95, "quantity": 2, "sku": "J-8", "brand": "Fable"});
+    message["event"] = "Order Completed".into();
+    message["properties"] = json!({"order_id": "R1", "total": 199.0, "currency": "USD", "products": (0..products).map(line).collect::<Vec<_>>()});
+    message
 }

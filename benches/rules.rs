@@ -9,60 +9,32 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may panic")]
 
 mod messages;
+mod pipeline;
 
 use std::net::UdpSocket;
-use std::sync::LazyLock;
 
 use divan::{AllocProfiler, Bencher, black_box};
 use segment_klaviyo::batch::{self, Parcel};
-use segment_klaviyo::ingress::{Event, LambdaEvent};
 use segment_klaviyo::klaviyo::pack;
 use segment_klaviyo::rules::decide;
-use segment_klaviyo::secrets::Secret;
-use segment_klaviyo::segment::{Message, elements};
-use segment_klaviyo::settings::{Rules, Settings};
+use segment_klaviyo::segment::Message;
 use segment_klaviyo::signature::{self, verify};
 use segment_klaviyo::standin;
 use segment_klaviyo::telemetry::{Remote, Tracer};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::macros::datetime;
+
+use pipeline::{NOW, SECRET, rules};
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
-
-const NOW: OffsetDateTime = datetime!(2026-11-20 10:16 UTC);
-
-static SECRET: LazyLock<Secret> = LazyLock::new(|| Secret::parse(&standin::secret("pk_1")).unwrap());
 
 fn main() {
     divan::main();
 }
 
-fn rules() -> Rules {
-    let get = |name: &str| (name == "SECRET_ID").then(|| "s".to_owned());
-    Settings::read(get).unwrap().rules
-}
-
 fn raw(message: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(message).unwrap()
-}
-
-fn identify() -> Value {
-    let mut message = messages::track(0);
-    message["type"] = "identify".into();
-    message["traits"] = json!({"email": "Sarah@klaviyo-demo.com", "firstName": "Sarah", "lastName": "Mason", "phone": "+1 500 555 0006",
-        "address": {"city": "New York", "country": "US", "postalCode": "10017"}, "loyalty": {"tier": "gold", "points": 120}, "vip": true});
-    message
-}
-
-fn order(lines: usize) -> Value {
-    let mut message = messages::track(0);
-    let line = |n| json!({"product_id": format!("p{n}"), "name": "Wild Berry Jam", "price": 9.95, "quantity": 2, "sku": "J-8", "brand": "Fable"});
-    message["event"] = "Order Completed".into();
-    message["properties"] = json!({"order_id": "R1", "total": 199.0, "currency": "USD", "products": (0..lines).map(line).collect::<Vec<_>>()});
-    message
 }
 
 #[divan::bench]
@@ -89,12 +61,12 @@ fn a_track(bencher: Bencher) {
 
 #[divan::bench]
 fn an_identify(bencher: Bencher) {
-    read_and_decide(bencher, &identify());
+    read_and_decide(bencher, &messages::identify());
 }
 
 #[divan::bench]
 fn an_order_of_10(bencher: Bencher) {
-    read_and_decide(bencher, &order(10));
+    read_and_decide(bencher, &messages::order(10));
 }
 
 fn read_and_decide(bencher: Bencher, message: &Value) {
@@ -123,15 +95,7 @@ fn batch_of_1000_from_event_to_calls(bencher: Bencher) {
 
 fn from_event_to_calls(bencher: Bencher, body: &Value) {
     let (event, rules) = (messages::event(body), rules());
-    bencher.bench_local(|| {
-        let event: LambdaEvent = serde_json::from_str(black_box(&event)).unwrap();
-        let Ok(Event::Http(request)) = event.read() else { return 0 };
-        let body = verify(&request.body, request.credentials(), &SECRET).unwrap();
-        let parcels: Vec<_> = elements(&body).unwrap().into_iter().map(|raw| Parcel::new(raw, NOW)).collect();
-        let work = batch::decide(&parcels, &rules).work;
-        let operations: Vec<_> = work.iter().map(|work| &work.operation).collect();
-        black_box(pack(&operations)).len()
-    });
+    bencher.bench_local(|| pipeline::from_event_to_calls(black_box(&event), &rules));
 }
 
 /// What X-Ray costs each request of a sampled delivery; one that is not sampled pays for a lock.
