@@ -167,6 +167,9 @@ impl<'a, K: Into<Cow<'a, str>>> FromIterator<(K, Json<'a>)> for Fields<'a> {
     }
 }
 
+/// Most objects have no more keys.
+const USUAL: usize = 16;
+
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Level;
@@ -176,8 +179,11 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::with_capacity(16);
+                let mut fields = Vec::new();
                 while let Some(Key(key)) = map.next_key()? {
+                    if fields.is_empty() {
+                        fields.reserve(USUAL);
+                    }
                     fields.push((key, Json::Raw(map.next_value()?)));
                 }
                 Ok(Fields(fields))
