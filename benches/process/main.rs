@@ -3,6 +3,7 @@
 //!
 //!     cargo bench --bench process -- [RUNS]
 //!     cargo bench --bench process -- growth [RUNS]
+//!     cargo bench --bench process -- instructions
 
 #![allow(
     missing_docs,
@@ -14,6 +15,7 @@
 
 mod chart;
 mod growth;
+mod instructions;
 #[path = "../messages.rs"]
 mod messages;
 mod program;
@@ -23,20 +25,24 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (mut of_growth, mut runs) = (false, None);
+    let (mut what, mut runs) = (String::new(), None);
     for argument in std::env::args().skip(1) {
         match (argument.as_str(), argument.parse()) {
-            ("growth", _) => of_growth = true,
+            ("growth" | "instructions", _) => what = argument,
             (_, Ok(number)) => runs = Some(number),
             // Cargo's own.
             ("--bench", _) => {}
             _ => {
-                eprintln!("{argument} is neither `growth` nor a number of runs");
+                eprintln!("{argument} is neither `growth`, `instructions` nor a number of runs");
                 return ExitCode::from(2);
             }
         }
     }
-    if of_growth { growth::run(runs.unwrap_or(5)).await } else { ratios::run(runs.unwrap_or(9)).await }
+    match what.as_str() {
+        "growth" => growth::run(runs.unwrap_or(5)).await,
+        "instructions" => instructions::run().await,
+        _ => ratios::run(runs.unwrap_or(9)).await,
+    }
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -27,10 +27,16 @@ pub(crate) struct Cost {
 impl Program {
     /// Starts the program: how long until it asked for its first event, in milliseconds.
     pub(crate) async fn start(path: &Path) -> (Self, f64) {
+        Program::start_as(Command::new(path)).await
+    }
+
+    /// Starts the program as `command` does.
+    pub(crate) async fn start_as(mut command: Command) -> (Self, f64) {
         let standin = StandIn::start().await.unwrap();
         let mut lambda = RuntimeApi::start().await.unwrap();
-        let mut command = Command::new(path);
-        command.env_clear().envs(standin.environment()).envs(lambda.environment()).envs(memory()).stdout(Stdio::null());
+        let path = std::env::var_os("PATH").map(|path| ("PATH", path));
+        command.env_clear().envs(path).envs(standin.environment()).envs(lambda.environment()).envs(memory());
+        command.stdout(Stdio::null());
         let started = Instant::now();
         let child = command.spawn().unwrap();
         let init = lambda.ready().await.unwrap() - started;
@@ -50,6 +56,12 @@ impl Program {
         }
         assert_eq!(calls % times, 0, "each invocation makes the same calls");
         Cost { cpu: (self.cpu() - before) / times as f64, wall: wall / times as f64, calls: calls / times }
+    }
+
+    /// Asks the program to end, and waits until it has.
+    pub(crate) fn end(mut self) {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        self.child.wait().unwrap();
     }
 
     /// Milliseconds until the answer, and the requests to Klaviyo.
