@@ -36,6 +36,9 @@ impl Delivery<'_> {
     /// Looks the profiles up and sends what is to be done with them. Who is not in Klaviyo is on no list;
     /// a deletion of nobody is for a person to look at.
     pub(super) async fn run_by_id(&self, items: Vec<Item<'_>>, results: &mut Results) {
+        if items.is_empty() {
+            return;
+        }
         let identities: Vec<Identity> = items.iter().filter_map(|item| identity(&item.operation).cloned()).collect();
         let known = self.look_up(&identities).await;
         let id_of = |identity: &Identity| known.get(&owned(identity.key()?))?.as_ref().ok().map(String::as_str);

@@ -157,6 +157,10 @@ impl<'d> Delivery<'d> {
         pack: impl Fn(&[&Operation<'a>]) -> Vec<Packed>,
         results: &mut Results,
     ) -> Vec<Vec<Item<'a>>> {
+        // Most deliveries have nothing for most stages.
+        if items.is_empty() {
+            return Vec::new();
+        }
         let mut apart = Vec::new();
         let mut waiting = vec![items];
         let mut under_way = FuturesUnordered::new();
