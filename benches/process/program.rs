@@ -100,9 +100,12 @@ impl Drop for Program {
 }
 
 /// The variables by which the template has glibc keep memory.
-fn memory() -> impl Iterator<Item = (&'static str, &'static str)> {
+fn memory() -> Vec<(&'static str, &'static str)> {
     let lines = include_str!("../../template.yaml").lines().filter_map(|line| line.trim().split_once(": "));
-    lines.filter(|(name, _)| name.starts_with("MALLOC_")).map(|(name, value)| (name, value.trim_matches('"')))
+    let of_glibc = lines.filter(|(name, _)| name.starts_with("MALLOC_"));
+    let found: Vec<_> = of_glibc.map(|(name, value)| (name, value.trim_matches('"'))).collect();
+    assert_eq!(found.len(), 2, "the template's variables for glibc");
+    found
 }
 
 /// Keeps this process and what it starts on one processor. On two, each request and answer would wake the other up, and

@@ -235,6 +235,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
                 f.write_str("a key")
             }
             fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                // The lossy way alone looks for what is wrong byte by byte.
                 Ok(Key(std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)))
             }
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
@@ -361,6 +362,16 @@ mod tests {
     fn a_repeated_key_reads_as_its_last_value() {
         let fields = Fields::parse(raw(r#"{"a": 1, "b": 2, "a": 3}"#)).unwrap();
         assert_eq!(fields.text(&["a"]).as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn what_is_picked_is_what_the_last_of_its_keys_has() {
+        let raw = raw(r#"{"a": 1, "cut\ud83c": 0, "\u0062": [2], "a": {"a": 3}}"#);
+        let picked = pick(raw, ["b", "a", "c"]).unwrap().map(|value| value.map(RawValue::get));
+        assert_eq!(picked, [Some("[2]"), Some(r#"{"a": 3}"#), None]);
+        for json in ["null", "[]", "5", "\"{}\""] {
+            assert!(pick(self::raw(json), ["a"]).is_none(), "{json}");
+        }
     }
 
     #[test]

@@ -63,6 +63,22 @@ pub struct Message<'a> {
     pub integrations: Fields<'a>,
 }
 
+/// What is read of a message in one pass, in the order in which [`Message::read`] takes it apart.
+const KEYS: [&str; 12] = [
+    "type",
+    "messageId",
+    "userId",
+    "anonymousId",
+    "event",
+    "name",
+    "groupId",
+    "timestamp",
+    "context",
+    "properties",
+    "traits",
+    "integrations",
+];
+
 impl<'a> Message<'a> {
     /// Reads one message. Fields of the wrong type count as missing; only what is no object at all
     /// is refused.
@@ -102,19 +118,3 @@ impl<'a> Message<'a> {
         })
     }
 }
-
-/// What is read of a message, one pass over it.
-const KEYS: [&str; 12] = [
-    "type",
-    "messageId",
-    "userId",
-    "anonymousId",
-    "event",
-    "name",
-    "groupId",
-    "timestamp",
-    "context",
-    "properties",
-    "traits",
-    "integrations",
-];

@@ -109,3 +109,45 @@ impl Body {
         Packed { call: Call::post(job.path, self.bytes), places: self.places, pointer: job.pointer }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The places of each request, beside the numbers that are written there.
+    fn packed(most: usize, entries: Vec<Vec<(usize, String)>>) -> Vec<(Vec<Vec<usize>>, Value, usize)> {
+        let job = Job { path: "/", head: "[".into(), tail: "]".into(), pointer: "/", most };
+        let entry = |members| Entry { open: b"[".to_vec(), members, close: "]" };
+        let requests = job.pack(entries.into_iter().map(entry)).into_iter();
+        let read = |it: Packed| (it.places, serde_json::from_slice(&it.call.body).unwrap(), it.call.body.len());
+        requests.map(read).collect()
+    }
+
+    #[test]
+    fn a_place_that_is_cut_is_told_by_its_own_members() {
+        let member = |index: usize| (index, index.to_string());
+        let entries = vec![vec![member(0)], vec![member(1), member(2), member(3)], vec![member(4)], vec![member(5)]];
+        let places: Vec<_> = packed(2, entries)
+            .into_iter()
+            .map(|(places, written, _)| {
+                let texts = |place: &Vec<usize>| place.iter().map(usize::to_string).collect::<Vec<_>>();
+                assert_eq!(written, serde_json::json!(places.iter().map(texts).collect::<Vec<_>>()));
+                places
+            })
+            .collect();
+        assert_eq!(places, [vec![vec![0], vec![1]], vec![vec![2, 3]], vec![vec![4], vec![5]]]);
+    }
+
+    #[test]
+    fn a_request_has_exactly_as_many_bytes_as_klaviyo_takes_and_not_one_more() {
+        // What is around two members of one place, `[["…","…"]]`, and the first of them.
+        let rest = BODY_BYTES - r#"[["",""]]"#.len() - 1;
+        for (second, lengths) in [(rest, vec![BODY_BYTES]), (rest + 1, vec![7, BODY_BYTES - 3])] {
+            let members = vec![(0, "x".to_owned()), (1, "y".repeat(second))];
+            let found: Vec<_> = packed(9, vec![members]).into_iter().map(|(_, _, length)| length).collect();
+            assert_eq!(found, lengths);
+        }
+    }
+}
