@@ -1,10 +1,4 @@
 //! What the function does with a message before it calls anybody: `cargo bench --bench rules`.
-//!
-//! Instructions, which no other program on the machine changes, of one of them:
-//!
-//!     valgrind --tool=callgrind --toggle-collect='rules::batch_of_1000*' \
-//!         $(cargo bench --bench rules --no-run --message-format json | jq -r 'select(.target.name == "rules") | .executable') \
-//!         --test batch_of_1000
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may panic")]
 
