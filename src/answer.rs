@@ -84,26 +84,42 @@ impl Answer {
     /// The answer to a request that is not let in or holds nothing.
     pub fn refused(refused: &Refused) -> Self {
         let status = match refused {
-            Refused::Unverified(Unverified::Missing | Unverified::Mismatch | Unverified::Token) => 401,
+            Refused::Unverified(Unverified::Missing | Unverified::Mismatch | Unverified::Token) => {
+                401
+            }
             Refused::Body(BodyError::NotJson { .. } | BodyError::NotAMessage) => 400,
         };
         Answer {
             status,
             retry_after: None,
             retry: 0,
-            report: Report { message: refused.to_string(), ..Report::default() },
+            report: Report {
+                message: refused.to_string(),
+                ..Report::default()
+            },
         }
     }
 
     /// The answer when something in here went wrong: Segment sends it again.
     pub fn internal_error() -> Self {
-        let report = Report { message: "internal error".to_owned(), ..Report::default() };
-        Answer { status: 500, retry_after: None, retry: 0, report }
+        let report = Report {
+            message: "internal error".to_owned(),
+            ..Report::default()
+        };
+        Answer {
+            status: 500,
+            retry_after: None,
+            retry: 0,
+            report,
+        }
     }
 
     /// The answer to a delivery whose messages ended so.
     pub fn ended(messages: &[Ended]) -> Self {
-        let mut report = Report { received: messages.len(), ..Report::default() };
+        let mut report = Report {
+            received: messages.len(),
+            ..Report::default()
+        };
         let mut unfinished = Vec::new();
         for Ended { outcome, .. } in messages {
             match outcome {
@@ -126,14 +142,29 @@ impl Answer {
                 Unfinished::Throttled(seconds) => *seconds,
                 _ => None,
             });
-            wishes.max().unwrap_or(RETRY_AFTER_SECONDS).clamp(1, LONGEST_RETRY_AFTER_SECONDS)
+            wishes
+                .max()
+                .unwrap_or(RETRY_AFTER_SECONDS)
+                .clamp(1, LONGEST_RETRY_AFTER_SECONDS)
         });
         let is_delivered = |ended: &Ended| ended.outcome == Outcome::Delivered;
-        let (delivered, others): (Vec<_>, Vec<_>) = (0..).zip(messages).partition(|(_, ended)| is_delivered(ended));
+        let (delivered, others): (Vec<_>, Vec<_>) = (0..)
+            .zip(messages)
+            .partition(|(_, ended)| is_delivered(ended));
         // What is only noted must not take the place of what is lost.
-        report.results = others.into_iter().chain(delivered).flat_map(items).take(MOST_RESULTS).collect();
+        report.results = others
+            .into_iter()
+            .chain(delivered)
+            .flat_map(items)
+            .take(MOST_RESULTS)
+            .collect();
         report.message = message(&report, unfinished.len());
-        Answer { status, retry_after, retry: unfinished.len(), report }
+        Answer {
+            status,
+            retry_after,
+            retry: unfinished.len(),
+            report,
+        }
     }
 
     /// How many messages there are for each reason or note, the unlisted ones too.
@@ -147,7 +178,8 @@ impl Answer {
 
     /// The answer as API Gateway and Function URLs take it, in either payload version.
     pub fn into_response(self) -> ApiGatewayProxyResponse {
-        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let mut headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
@@ -161,8 +193,13 @@ impl Answer {
 
 /// 429 when all that is in the way is throttling; it makes Segment slow down.
 fn status_of_unfinished(causes: &[Unfinished]) -> u16 {
-    let throttling = |cause: &Unfinished| matches!(cause, Unfinished::Throttled(_) | Unfinished::HeldBack);
-    if causes.iter().all(throttling) { 429 } else { 503 }
+    let throttling =
+        |cause: &Unfinished| matches!(cause, Unfinished::Throttled(_) | Unfinished::HeldBack);
+    if causes.iter().all(throttling) {
+        429
+    } else {
+        503
+    }
 }
 
 /// What is to be said of the message at this place of a delivery; nothing if it is simply delivered.
@@ -175,9 +212,11 @@ pub fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
         detail,
     };
     match &ended.outcome {
-        Outcome::Delivered => {
-            ended.notes.iter().map(|note| item("delivered", note.reason(), note.to_string())).collect()
-        }
+        Outcome::Delivered => ended
+            .notes
+            .iter()
+            .map(|note| item("delivered", note.reason(), note.to_string()))
+            .collect(),
         Outcome::Ignored(why) => vec![item("ignored", Ignored::reason(why), why.to_string())],
         Outcome::Rejected(why) => vec![item("rejected", Rejected::reason(why), why.to_string())],
         Outcome::Queued(why) => vec![item("queued", Unfinished::reason(why), why.to_string())],
@@ -203,7 +242,14 @@ fn message(report: &Report, retry: usize) -> String {
         (report.queued, "queued"),
         (retry, "to be sent again"),
     ];
-    let counts: Vec<_> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    if counts.is_empty() { "no messages".to_owned() } else { counts.join(", ") }
+    let counts: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if counts.is_empty() {
+        "no messages".to_owned()
+    } else {
+        counts.join(", ")
+    }
 }

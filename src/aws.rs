@@ -41,8 +41,15 @@ impl<G: Fn(&str) -> Option<String>> Aws<G> {
             None,
             "environment",
         );
-        let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).ok_or(NotSet("AWS_REGION"))?;
-        Ok(Aws { get, http, credentials, region })
+        let region = set("AWS_REGION")
+            .or_else(|| set("AWS_DEFAULT_REGION"))
+            .ok_or(NotSet("AWS_REGION"))?;
+        Ok(Aws {
+            get,
+            http,
+            credentials,
+            region,
+        })
     }
 
     /// A Secrets Manager client.
@@ -80,9 +87,13 @@ impl<G: Fn(&str) -> Option<String>> Aws<G> {
 }
 
 fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_PAUSE)
+    RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(FIRST_PAUSE)
 }
 
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).build()
+    TimeoutConfig::builder()
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
 }

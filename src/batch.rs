@@ -26,7 +26,12 @@ pub struct Parcel<'a> {
 impl<'a> Parcel<'a> {
     /// A message that is seen for the first time.
     pub fn new(raw: &'a RawValue, now: OffsetDateTime) -> Self {
-        Parcel { raw, message: Message::read(raw), decided_at: now, done: Vec::new() }
+        Parcel {
+            raw,
+            message: Message::read(raw),
+            decided_at: now,
+            done: Vec::new(),
+        }
     }
 
     /// Whether it tells of a completed order: what merchants ask for first.
@@ -60,7 +65,10 @@ pub struct Decided<'a> {
 
 /// Applies the rules to each message. A fault in a rule costs the message that it is about.
 pub fn decide<'a>(parcels: &[Parcel<'a>], rules: &Rules) -> Decided<'a> {
-    let mut decided = Decided { ended: Vec::with_capacity(parcels.len()), work: Vec::new() };
+    let mut decided = Decided {
+        ended: Vec::with_capacity(parcels.len()),
+        work: Vec::new(),
+    };
     for (index, parcel) in parcels.iter().enumerate() {
         let decision = match &parcel.message {
             Ok(message) => isolated(|| rules::decide(message, rules, parcel.decided_at)),
@@ -68,18 +76,31 @@ pub fn decide<'a>(parcels: &[Parcel<'a>], rules: &Rules) -> Decided<'a> {
         };
         let (outcome, notes) = match decision {
             Decision::Send { operations, notes } => {
-                let left = operations
-                    .into_iter()
-                    .filter(|operation| parcel.done.is_empty() || !parcel.done.contains(&operation.label()));
-                decided.work.extend(left.map(|operation| Work { message: index, operation }));
+                let left = operations.into_iter().filter(|operation| {
+                    parcel.done.is_empty() || !parcel.done.contains(&operation.label())
+                });
+                decided.work.extend(left.map(|operation| Work {
+                    message: index,
+                    operation,
+                }));
                 (Outcome::Delivered, notes)
             }
             Decision::Ignore(reason) => (Outcome::Ignored(reason), Vec::new()),
             Decision::Reject(reason) => (Outcome::Rejected(reason), Vec::new()),
         };
-        let message_id = parcel.message.as_ref().ok().and_then(|message| message.message_id.as_deref());
+        let message_id = parcel
+            .message
+            .as_ref()
+            .ok()
+            .and_then(|message| message.message_id.as_deref());
         let message_id = message_id.map(str::to_owned);
-        decided.ended.push(Ended { message_id, outcome, notes, done: parcel.done.clone(), to_do: Vec::new() });
+        decided.ended.push(Ended {
+            message_id,
+            outcome,
+            notes,
+            done: parcel.done.clone(),
+            to_do: Vec::new(),
+        });
     }
     decided
 }
@@ -91,7 +112,9 @@ fn isolated<'a>(decide: impl FnOnce() -> Decision<'a>) -> Decision<'a> {
 /// Writes down what became of the work, whose messages and labels are given in its order.
 pub fn account(ended: &mut [Ended], labels: &[(usize, String)], results: &Results) {
     for ((message, label), result) in labels.iter().zip(results) {
-        let Some(ended) = ended.get_mut(*message) else { continue };
+        let Some(ended) = ended.get_mut(*message) else {
+            continue;
+        };
         match result {
             Ok(()) => ended.done.push(label.clone()),
             Err(unmet) => {
@@ -106,9 +129,10 @@ pub fn account(ended: &mut [Ended], labels: &[(usize, String)], results: &Result
 /// several causes the one that is not throttling counts, else the longest wait.
 fn worse(so_far: &Outcome, unmet: &Unmet) -> Outcome {
     match (so_far, unmet) {
-        (Outcome::Retry(Unfinished::Throttled(one)), Unmet::Later(Unfinished::Throttled(other))) => {
-            Outcome::Retry(Unfinished::Throttled(*one.max(other)))
-        }
+        (
+            Outcome::Retry(Unfinished::Throttled(one)),
+            Unmet::Later(Unfinished::Throttled(other)),
+        ) => Outcome::Retry(Unfinished::Throttled(*one.max(other))),
         (Outcome::Retry(Unfinished::Throttled(_) | Unfinished::HeldBack), Unmet::Later(cause))
             if *cause != Unfinished::HeldBack =>
         {
@@ -137,16 +161,39 @@ mod tests {
         let throttled = |seconds| Unfinished::Throttled(Some(seconds));
         let never = Unmet::Never(Rejected::ListId);
         let cases = [
-            (vec![never.clone(), later(throttled(1))], Outcome::Retry(throttled(1))),
-            (vec![later(throttled(1)), never.clone()], Outcome::Retry(throttled(1))),
-            (vec![later(throttled(1)), later(throttled(120))], Outcome::Retry(throttled(120))),
-            (vec![later(throttled(9)), later(Unfinished::Unavailable)], Outcome::Retry(Unfinished::Unavailable)),
-            (vec![later(throttled(9)), later(Unfinished::HeldBack)], Outcome::Retry(throttled(9))),
-            (vec![later(Unfinished::HeldBack), later(throttled(9))], Outcome::Retry(throttled(9))),
-            (vec![never.clone(), Unmet::Never(Rejected::EventName)], Outcome::Rejected(Rejected::ListId)),
+            (
+                vec![never.clone(), later(throttled(1))],
+                Outcome::Retry(throttled(1)),
+            ),
+            (
+                vec![later(throttled(1)), never.clone()],
+                Outcome::Retry(throttled(1)),
+            ),
+            (
+                vec![later(throttled(1)), later(throttled(120))],
+                Outcome::Retry(throttled(120)),
+            ),
+            (
+                vec![later(throttled(9)), later(Unfinished::Unavailable)],
+                Outcome::Retry(Unfinished::Unavailable),
+            ),
+            (
+                vec![later(throttled(9)), later(Unfinished::HeldBack)],
+                Outcome::Retry(throttled(9)),
+            ),
+            (
+                vec![later(Unfinished::HeldBack), later(throttled(9))],
+                Outcome::Retry(throttled(9)),
+            ),
+            (
+                vec![never.clone(), Unmet::Never(Rejected::EventName)],
+                Outcome::Rejected(Rejected::ListId),
+            ),
         ];
         for (unmet, expected) in cases {
-            let outcome = unmet.iter().fold(Outcome::Delivered, |so_far, unmet| worse(&so_far, unmet));
+            let outcome = unmet
+                .iter()
+                .fold(Outcome::Delivered, |so_far, unmet| worse(&so_far, unmet));
             assert_eq!(outcome, expected, "{unmet:?}");
         }
     }

@@ -53,13 +53,30 @@ pub struct Report {
 impl Report {
     /// The report of these findings.
     pub fn of(findings: Vec<Finding>) -> Self {
-        let check = findings.iter().map(|finding| finding.state).max().unwrap_or(State::Failed);
-        Report { check, version: env!("CARGO_PKG_VERSION"), revision: REVISION, findings }
+        let check = findings
+            .iter()
+            .map(|finding| finding.state)
+            .max()
+            .unwrap_or(State::Failed);
+        Report {
+            check,
+            version: env!("CARGO_PKG_VERSION"),
+            revision: REVISION,
+            findings,
+        }
     }
 }
 
-pub(crate) fn finding(about: &'static str, state: State, detail: impl Into<Cow<'static, str>>) -> Finding {
-    Finding { about, state, detail: detail.into() }
+pub(crate) fn finding(
+    about: &'static str,
+    state: State,
+    detail: impl Into<Cow<'static, str>>,
+) -> Finding {
+    Finding {
+        about,
+        state,
+        detail: detail.into(),
+    }
 }
 
 /// Settings that are read but do not go together. (One that cannot be read keeps the function from starting.)
@@ -72,11 +89,19 @@ pub fn settings(settings: &Settings) -> Vec<Finding> {
         }
     };
     let useless = "FALLBACK_ON_ANONYMOUS_ID does nothing while ENFORCE_EMAIL is true";
-    warn(rules.enforce_email && rules.fallback_on_anonymous_id, "settings", useless);
-    let national =
-        "CONSENT_CHANNELS has sms and DEFAULT_COUNTRY is not set: only numbers that begin with + are subscribed";
-    warn(rules.consent_channels.contains(&Channel::Sms) && rules.default_country.is_none(), "settings", national);
-    let no_retry = "RETRY_QUEUE_URL is not set: what Klaviyo cannot take now is left to Segment to resend";
+    warn(
+        rules.enforce_email && rules.fallback_on_anonymous_id,
+        "settings",
+        useless,
+    );
+    let national = "CONSENT_CHANNELS has sms and DEFAULT_COUNTRY is not set: only numbers that begin with + are subscribed";
+    warn(
+        rules.consent_channels.contains(&Channel::Sms) && rules.default_country.is_none(),
+        "settings",
+        national,
+    );
+    let no_retry =
+        "RETRY_QUEUE_URL is not set: what Klaviyo cannot take now is left to Segment to resend";
     warn(settings.retry_queue_url.is_none(), "queues", no_retry);
     let no_dead = "DEAD_LETTER_QUEUE_URL is not set: what can never succeed is logged only";
     warn(settings.dead_letter_queue_url.is_none(), "queues", no_dead);
@@ -87,7 +112,12 @@ pub fn settings(settings: &Settings) -> Vec<Finding> {
 }
 
 /// What this key may do at Klaviyo, as far as these rules need it.
-pub async fn klaviyo(klaviyo: &Klaviyo, key: &str, rules: &Rules, deadline: Instant) -> Vec<Finding> {
+pub async fn klaviyo(
+    klaviyo: &Klaviyo,
+    key: &str,
+    rules: &Rules,
+    deadline: Instant,
+) -> Vec<Finding> {
     let mut probes = vec![Probe::WRITE_PROFILES, Probe::WRITE_EVENTS, Probe::SUBSCRIBE];
     if rules.honor_deletions {
         probes.push(Probe::DELETE);
@@ -95,14 +125,22 @@ pub async fn klaviyo(klaviyo: &Klaviyo, key: &str, rules: &Rules, deadline: Inst
     if rules.honor_deletions || rules.audience_lists {
         probes.push(Probe::read_profiles());
     }
-    let timeout = || deadline.saturating_duration_since(Instant::now()).min(LONGEST_PROBE);
+    let timeout = || {
+        deadline
+            .saturating_duration_since(Instant::now())
+            .min(LONGEST_PROBE)
+    };
     let asked = probes.iter().map(async |probe| {
         let (state, detail) = scope(&klaviyo.probe(key, probe, timeout()).await);
         finding(probe.scopes, state, detail)
     });
     let (mut found, list) = tokio::join!(join_all(asked), async {
         let id = rules.list_id.as_ref()?;
-        Some(list(id, &klaviyo.probe(key, &Probe::list(id), timeout()).await, rules.confirm_optin))
+        Some(list(
+            id,
+            &klaviyo.probe(key, &Probe::list(id), timeout()).await,
+            rules.confirm_optin,
+        ))
     });
     let no_list = "LIST_ID is not set: only messages that name a list subscribe";
     found.push(list.unwrap_or_else(|| finding("list", State::Ok, no_list)));
@@ -115,10 +153,22 @@ type Probed = Result<(u16, Bytes), CallError>;
 fn scope(answer: &Probed) -> (State, Cow<'static, str>) {
     match answer {
         Ok((200..=299 | 400 | 404 | 409 | 422, _)) => (State::Ok, "the key may do this".into()),
-        Ok((401, _)) => (State::Failed, "Klaviyo does not know klaviyo_api_key".into()),
-        Ok((403, _)) => (State::Failed, "klaviyo_api_key lacks a scope: make a key that has all of them".into()),
-        Ok((429, _)) => (State::Warning, "cannot be told now: Klaviyo throttles; check again in a minute".into()),
-        Ok((status, _)) => (State::Failed, format!("cannot be told: Klaviyo answers {status}").into()),
+        Ok((401, _)) => (
+            State::Failed,
+            "Klaviyo does not know klaviyo_api_key".into(),
+        ),
+        Ok((403, _)) => (
+            State::Failed,
+            "klaviyo_api_key lacks a scope: make a key that has all of them".into(),
+        ),
+        Ok((429, _)) => (
+            State::Warning,
+            "cannot be told now: Klaviyo throttles; check again in a minute".into(),
+        ),
+        Ok((status, _)) => (
+            State::Failed,
+            format!("cannot be told: Klaviyo answers {status}").into(),
+        ),
         Err(error) => (State::Failed, format!("cannot be told: {error}").into()),
     }
 }
@@ -128,18 +178,33 @@ fn list(id: &ListId, answer: &Probed, confirms: bool) -> Finding {
     let id = id.as_str();
     let (state, detail) = match answer {
         Ok((200, body)) => match (opt_in_process(body).as_deref(), confirms) {
-            (Some("double_opt_in"), true) => {
-                (State::Ok, format!("{id} has double opt-in: everybody is asked to confirm"))
-            }
+            (Some("double_opt_in"), true) => (
+                State::Ok,
+                format!("{id} has double opt-in: everybody is asked to confirm"),
+            ),
             (Some("single_opt_in"), true) => (
                 State::Warning,
-                format!("{id} has single opt-in, so nobody is asked to confirm, although CONFIRM_OPTIN is true"),
+                format!(
+                    "{id} has single opt-in, so nobody is asked to confirm, although CONFIRM_OPTIN is true"
+                ),
             ),
-            (Some(_), false) => (State::Ok, format!("{id} is there; CONFIRM_OPTIN is false: subscribed at once")),
-            _ => (State::Warning, format!("{id} is there, but Klaviyo does not say how it opts in")),
+            (Some(_), false) => (
+                State::Ok,
+                format!("{id} is there; CONFIRM_OPTIN is false: subscribed at once"),
+            ),
+            _ => (
+                State::Warning,
+                format!("{id} is there, but Klaviyo does not say how it opts in"),
+            ),
         },
-        Ok((403, _)) => (State::Warning, format!("{id} cannot be looked at: klaviyo_api_key lacks lists:read")),
-        Ok((404, _)) => (State::Failed, format!("{id} does not exist in this Klaviyo account")),
+        Ok((403, _)) => (
+            State::Warning,
+            format!("{id} cannot be looked at: klaviyo_api_key lacks lists:read"),
+        ),
+        Ok((404, _)) => (
+            State::Failed,
+            format!("{id} does not exist in this Klaviyo account"),
+        ),
         other => {
             let (state, detail) = scope(other);
             (state, format!("{id}: {detail}"))
@@ -162,5 +227,9 @@ fn opt_in_process(body: &[u8]) -> Option<String> {
     struct Attributes {
         opt_in_process: Option<String>,
     }
-    serde_json::from_slice::<Document>(body).ok()?.data.attributes.opt_in_process
+    serde_json::from_slice::<Document>(body)
+        .ok()?
+        .data
+        .attributes
+        .opt_in_process
 }

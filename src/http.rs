@@ -12,8 +12,6 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 
-use crate::telemetry::{Remote, Tracer};
-
 /// Sent with every request, so that Klaviyo can tell who calls and in which version.
 const USER_AGENT: &str = concat!("segment-klaviyo/", env!("CARGO_PKG_VERSION"));
 
@@ -22,11 +20,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The client, or why TLS cannot be set up.
 pub fn client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()?
+    .with_root_certificates(roots)
+    .with_no_client_auth();
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
@@ -45,41 +47,45 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct SdkHttp {
     /// The one client.
     pub http: reqwest::Client,
-    /// Hears of each request.
-    pub tracer: Tracer,
 }
 
 impl HttpClient for SdkHttp {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
 impl HttpConnector for SdkHttp {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let SdkHttp { http, tracer } = self.clone();
+        let http = self.http.clone();
         HttpConnectorFuture::new(async move {
-            // Such as `secretsmanager.GetSecretValue`.
-            let target = request.headers().get("x-amz-target").unwrap_or_default();
-            let (service, operation) = target.split_once('.').unwrap_or(("AWS", target));
-            let mut span = tracer.request(Remote::Aws, service, || operation.to_owned());
-            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let request = request
+                .try_into_http1x()
+                .map_err(|error| ConnectorError::user(error.into()))?;
             let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
-            let request = request.try_into().map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;
+            let request = request
+                .try_into()
+                .map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;
             let response = http.execute(request).await.map_err(connector_error)?;
             let (status, headers) = (response.status(), response.headers().clone());
-            if let Some(span) = &mut span {
-                span.status = Some(status.as_u16());
-            }
             let body = response.bytes().await.map_err(connector_error)?;
             let mut response = http::Response::new(SdkBody::from(body));
             *response.status_mut() = status;
             *response.headers_mut() = headers;
-            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+            HttpResponse::try_from(response)
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
 fn connector_error(error: reqwest::Error) -> ConnectorError {
-    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+    if error.is_timeout() {
+        ConnectorError::timeout(error.into())
+    } else {
+        ConnectorError::io(error.into())
+    }
 }

@@ -90,19 +90,36 @@ impl LambdaEvent {
     /// signature fits it.
     pub fn read(&self) -> Result<Event<'_>, NotForUs> {
         if let Some(records) = &self.records {
-            let all_ours = records.iter().all(|record| record.event_source == "aws:sqs");
-            return if all_ours { Ok(Event::Records(records)) } else { Err(NotForUs) };
+            let all_ours = records
+                .iter()
+                .all(|record| record.event_source == "aws:sqs");
+            return if all_ours {
+                Ok(Event::Records(records))
+            } else {
+                Err(NotForUs)
+            };
         }
-        let is_http = self.http_method.is_some() || self.request_context.as_ref().is_some_and(|it| it.http.is_some());
+        let is_http = self.http_method.is_some()
+            || self
+                .request_context
+                .as_ref()
+                .is_some_and(|it| it.http.is_some());
         if !is_http {
-            return if self.check == Some(true) { Ok(Event::Check) } else { Err(NotForUs) };
+            return if self.check == Some(true) {
+                Ok(Event::Check)
+            } else {
+                Err(NotForUs)
+            };
         }
         let body = self.body.as_deref().unwrap_or_default();
         let body = match self.is_base64_encoded {
             Some(true) => Cow::Owned(STANDARD.decode(body).unwrap_or_default()),
             _ => Cow::Borrowed(body.as_bytes()),
         };
-        Ok(Event::Http(Request { body, headers: self.headers.as_ref().unwrap_or(&NO_HEADERS) }))
+        Ok(Event::Http(Request {
+            body,
+            headers: self.headers.as_ref().unwrap_or(&NO_HEADERS),
+        }))
     }
 }
 
@@ -123,7 +140,10 @@ struct Headers {
     authorization: Option<String>,
 }
 
-static NO_HEADERS: Headers = Headers { signature: None, authorization: None };
+static NO_HEADERS: Headers = Headers {
+    signature: None,
+    authorization: None,
+};
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -198,7 +218,11 @@ mod tests {
         ] {
             let event = event(json);
             let request = request(&event);
-            assert_eq!((request.body.as_ref(), request.credentials().signature), (b"".as_slice(), None), "{json}");
+            assert_eq!(
+                (request.body.as_ref(), request.credentials().signature),
+                (b"".as_slice(), None),
+                "{json}"
+            );
         }
     }
 
@@ -206,22 +230,35 @@ mod tests {
 
     #[test]
     fn records_of_a_queue_are_read() {
-        let event =
-            event(r#"{"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": "{}", "attributes": {}}]}"#);
-        let Ok(Event::Records([record])) = event.read() else { panic!("no records") };
+        let event = event(
+            r#"{"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": "{}", "attributes": {}}]}"#,
+        );
+        let Ok(Event::Records([record])) = event.read() else {
+            panic!("no records")
+        };
         assert_eq!((record.id(), record.body()), ("1", "{}"));
     }
 
     #[test]
     fn a_check_is_asked_for_by_whoever_may_invoke_the_function_and_never_over_http() {
-        assert!(matches!(event(r#"{"check": true}"#).read(), Ok(Event::Check)));
-        let over_http = event(r#"{"httpMethod": "POST", "body": "{\"check\": true}", "check": true}"#);
+        assert!(matches!(
+            event(r#"{"check": true}"#).read(),
+            Ok(Event::Check)
+        ));
+        let over_http =
+            event(r#"{"httpMethod": "POST", "body": "{\"check\": true}", "check": true}"#);
         assert!(matches!(over_http.read(), Ok(Event::Http(_))));
     }
 
     #[test]
     fn other_events_are_none_of_ours() {
-        for json in ["{}", r#"{"check": false}"#, r#"{"key1": "value1"}"#, r#"{"source": "aws.events"}"#, SNS] {
+        for json in [
+            "{}",
+            r#"{"check": false}"#,
+            r#"{"key1": "value1"}"#,
+            r#"{"source": "aws.events"}"#,
+            SNS,
+        ] {
             assert_eq!(event(json).read().err(), Some(NotForUs), "{json}");
         }
     }

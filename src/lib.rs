@@ -22,6 +22,3 @@ pub mod handler;
 pub mod aws;
 pub mod http;
 pub mod telemetry;
-
-#[cfg(feature = "local")]
-pub mod standin;

@@ -24,8 +24,11 @@ async fn main() -> ExitCode {
         let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
         let invocation = Invocation {
             request_id: Some(event.context.request_id),
-            trace: event.context.xray_trace_id,
-            time_left: Some(deadline.duration_since(SystemTime::now()).unwrap_or_default()),
+            time_left: Some(
+                deadline
+                    .duration_since(SystemTime::now())
+                    .unwrap_or_default(),
+            ),
         };
         Ok::<Response, Error>(destination.handle(&event.payload, invocation).await?.into())
     };

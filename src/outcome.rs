@@ -24,7 +24,9 @@ pub enum Ignored {
     #[error("integrations says that the message is not for Klaviyo")]
     IntegrationOff,
     /// `ENFORCE_EMAIL` and no valid address.
-    #[error("no valid email in traits.email, properties.email, context.traits.email or userId (ENFORCE_EMAIL is on)")]
+    #[error(
+        "no valid email in traits.email, properties.email, context.traits.email or userId (ENFORCE_EMAIL is on)"
+    )]
     NoEmail,
     /// Nothing to know the person by.
     #[error("no email and no userId (an anonymousId counts with FALLBACK_ON_ANONYMOUS_ID)")]
@@ -42,7 +44,9 @@ pub enum Ignored {
     #[error("context.personas.external_audience_id names no Klaviyo list (AUDIENCE_LISTS is on)")]
     NoAudienceList,
     /// A type without a rule, or whose rule is off.
-    #[error("this type of message is not sent (SEND_PAGES, SEND_SCREENS, GROUP_LISTS, HONOR_DELETIONS)")]
+    #[error(
+        "this type of message is not sent (SEND_PAGES, SEND_SCREENS, GROUP_LISTS, HONOR_DELETIONS)"
+    )]
     UnsupportedType,
 }
 
@@ -127,7 +131,9 @@ pub enum Unfinished {
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
     /// A list is named, but no identifier for any of the channels.
-    #[error("profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS")]
+    #[error(
+        "profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS"
+    )]
     NoConsentChannel,
     /// A list is named by something that is no list id.
     #[error("profile updated but not subscribed: listId is not a Klaviyo list id")]

@@ -68,10 +68,26 @@ struct State {
 
 impl Secrets {
     /// Fetches the secret for the first time; without it the function must not start.
-    pub async fn load(client: Client, id: &str, ttl: Duration, log: Log) -> Result<Self, SecretError> {
+    pub async fn load(
+        client: Client,
+        id: &str,
+        ttl: Duration,
+        log: Log,
+    ) -> Result<Self, SecretError> {
         let secret = Arc::new(fetch(&client, id).await?);
-        let state = State { secret, stale_at: Instant::now() + ttl, signature_refreshed: None, key_refreshed: None };
-        Ok(Secrets { client, id: id.to_owned(), ttl, log, state: Mutex::new(state) })
+        let state = State {
+            secret,
+            stale_at: Instant::now() + ttl,
+            signature_refreshed: None,
+            key_refreshed: None,
+        };
+        Ok(Secrets {
+            client,
+            id: id.to_owned(),
+            ttl,
+            log,
+            state: Mutex::new(state),
+        })
     }
 
     /// The secret, fetched anew when it is older than its time to live. When that fails, or takes until
@@ -86,7 +102,12 @@ impl Secrets {
 
     /// The secret after a doubt about `seen`: what somebody else has fetched meanwhile, or a new copy,
     /// at most once in ten seconds for each kind of doubt.
-    pub async fn refreshed(&self, doubt: Doubt, seen: &Arc<Secret>, deadline: Instant) -> Arc<Secret> {
+    pub async fn refreshed(
+        &self,
+        doubt: Doubt,
+        seen: &Arc<Secret>,
+        deadline: Instant,
+    ) -> Arc<Secret> {
         let mut state = self.state.lock().await;
         if Arc::ptr_eq(seen, &state.secret) {
             let last = match doubt {
@@ -110,14 +131,18 @@ impl Secrets {
 
     async fn renew(&self, state: &mut State, deadline: Instant) {
         if let Err(error) = self.fetch_until(state, deadline).await {
-            self.log.warn("secret not refreshed, the copy in hand serves", &error);
+            self.log
+                .warn("secret not refreshed, the copy in hand serves", &error);
             state.stale_at = state.stale_at.max(Instant::now() + REFRESH_PAUSE);
         }
     }
 
     async fn fetch_until(&self, state: &mut State, deadline: Instant) -> Result<(), SecretError> {
         let fetched = timeout_at(deadline, fetch(&self.client, &self.id)).await;
-        let late = |_| SecretError::Fetch { id: self.id.clone(), reason: "no time left".to_owned() };
+        let late = |_| SecretError::Fetch {
+            id: self.id.clone(),
+            reason: "no time left".to_owned(),
+        };
         let secret = fetched.map_err(late).flatten()?;
         state.stale_at = Instant::now() + self.ttl;
         // The same secret stays the same copy: nobody need try again with it.
@@ -129,7 +154,10 @@ impl Secrets {
 }
 
 async fn fetch(client: &Client, id: &str) -> Result<Secret, SecretError> {
-    let content = |problem: String| SecretError::Content { id: id.to_owned(), problem };
+    let content = |problem: String| SecretError::Content {
+        id: id.to_owned(),
+        problem,
+    };
     let answer = client.get_secret_value().secret_id(id).send().await;
     // The SDK's Debug could show an answer's body, so only codes, messages and causes are taken.
     let answer = answer.map_err(|error| SecretError::Fetch {
@@ -140,6 +168,8 @@ async fn fetch(client: &Client, id: &str) -> Result<Secret, SecretError> {
             _ => telemetry::chain(&error),
         },
     })?;
-    let text = answer.secret_string().ok_or_else(|| content("it is binary".to_owned()))?;
+    let text = answer
+        .secret_string()
+        .ok_or_else(|| content("it is binary".to_owned()))?;
     Secret::parse(text).map_err(content)
 }

@@ -142,19 +142,25 @@ impl Settings {
             secret_ttl: Duration::from_secs(read.number("SECRET_TTL_SECONDS", 1..=86_400)?),
             retry_queue_url: read.optional_url("RETRY_QUEUE_URL")?,
             dead_letter_queue_url: read.optional_url("DEAD_LETTER_QUEUE_URL")?,
-            delivery_budget: Duration::from_millis(read.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
+            delivery_budget: Duration::from_millis(
+                read.number("DELIVERY_BUDGET_MS", 500..=60_000)?,
+            ),
             klaviyo_base_url: read.url("KLAVIYO_BASE_URL")?,
             rules: Rules {
                 confirm_optin: read.boolean("CONFIRM_OPTIN")?,
                 enforce_email: read.boolean("ENFORCE_EMAIL")?,
                 fallback_on_anonymous_id: read.boolean("FALLBACK_ON_ANONYMOUS_ID")?,
-                send_placed_order_as_order_completed: read.boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
+                send_placed_order_as_order_completed: read
+                    .boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
                 list_id: read.list_id("LIST_ID")?,
                 consent_channels: read.channels("CONSENT_CHANNELS")?,
                 default_country: read.country("DEFAULT_COUNTRY")?,
                 klaviyo_property_names: read.boolean("KLAVIYO_PROPERTY_NAMES")?,
                 klaviyo_metric_names: read.metric_names("METRIC_NAMES")?,
-                events: EventFilter { allowed: read.names("EVENTS_ALLOWED"), blocked: read.names("EVENTS_BLOCKED") },
+                events: EventFilter {
+                    allowed: read.names("EVENTS_ALLOWED"),
+                    blocked: read.names("EVENTS_BLOCKED"),
+                },
                 send_pages: read.boolean("SEND_PAGES")?,
                 send_screens: read.boolean("SEND_SCREENS")?,
                 group_lists: read.boolean("GROUP_LISTS")?,

@@ -32,13 +32,19 @@ impl<'a> Verified<'a> {
 #[derive(Debug, Error, PartialEq, Eq, Clone, Copy)]
 pub enum Unverified {
     /// No `X-Signature`.
-    #[error("the request has no X-Signature header: set a shared secret in Segment's webhook settings")]
+    #[error(
+        "the request has no X-Signature header: set a shared secret in Segment's webhook settings"
+    )]
     Missing,
     /// `X-Signature` is there and fits none of the shared secrets.
-    #[error("X-Signature does not match: the shared secret in Segment differs from segment_shared_secret")]
+    #[error(
+        "X-Signature does not match: the shared secret in Segment differs from segment_shared_secret"
+    )]
     Mismatch,
     /// The secret asks for a token and the request does not carry it.
-    #[error("the Authorization header does not carry the webhook token: send `Bearer <webhook_token>`")]
+    #[error(
+        "the Authorization header does not carry the webhook token: send `Bearer <webhook_token>`"
+    )]
     Token,
 }
 
@@ -53,19 +59,38 @@ pub struct Credentials<'a> {
 
 /// Lets `body` in when its signature was made with one of the secret's shared secrets (and the token
 /// is right, when there is one): over the whole body, or over the first element of an array.
-pub fn verify<'a>(body: &'a [u8], claimed: Credentials, secret: &Secret) -> Result<Verified<'a>, Unverified> {
+pub fn verify<'a>(
+    body: &'a [u8],
+    claimed: Credentials,
+    secret: &Secret,
+) -> Result<Verified<'a>, Unverified> {
     if let Some(token) = secret.webhook_token() {
-        let given = claimed.authorization.and_then(bearer).ok_or(Unverified::Token)?;
+        let given = claimed
+            .authorization
+            .and_then(bearer)
+            .ok_or(Unverified::Token)?;
         if !bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
             return Err(Unverified::Token);
         }
     }
-    let signature = claimed.signature.map(str::trim).filter(|s| !s.is_empty()).ok_or(Unverified::Missing)?;
+    let signature = claimed
+        .signature
+        .map(str::trim)
+        .filter(|s| !s.is_empty())
+        .ok_or(Unverified::Missing)?;
     let signature = hex::decode(signature).map_err(|_| Unverified::Mismatch)?;
     let first = first_element(body);
-    let signed = |text: &[u8], key: &[u8]| mac(key, text).is_some_and(|mac| mac.verify_slice(&signature).is_ok());
-    let genuine = secret.shared_secrets().any(|key| first.is_some_and(|first| signed(first, key)) || signed(body, key));
-    if genuine { Ok(Verified(body)) } else { Err(Unverified::Mismatch) }
+    let signed = |text: &[u8], key: &[u8]| {
+        mac(key, text).is_some_and(|mac| mac.verify_slice(&signature).is_ok())
+    };
+    let genuine = secret
+        .shared_secrets()
+        .any(|key| first.is_some_and(|first| signed(first, key)) || signed(body, key));
+    if genuine {
+        Ok(Verified(body))
+    } else {
+        Err(Unverified::Mismatch)
+    }
 }
 
 /// The signature Segment would send for `body`, as lower-case hex.
@@ -76,14 +101,19 @@ pub fn sign(body: &[u8], shared_secret: &str) -> Option<String> {
 }
 
 fn mac(key: &[u8], text: &[u8]) -> Option<Hmac<Sha1>> {
-    Hmac::<Sha1>::new_from_slice(key).ok().map(|mac| mac.chain_update(text))
+    Hmac::<Sha1>::new_from_slice(key)
+        .ok()
+        .map(|mac| mac.chain_update(text))
 }
 
 /// The bytes of an array's first element. They are only cut out here, never read.
 fn first_element(body: &[u8]) -> Option<&[u8]> {
     let inside = body.trim_ascii_start().strip_prefix(b"[")?;
     let mut elements = serde_json::Deserializer::from_slice(inside).into_iter::<&RawValue>();
-    elements.next()?.ok().map(|element| element.get().as_bytes())
+    elements
+        .next()?
+        .ok()
+        .map(|element| element.get().as_bytes())
 }
 
 fn bearer(header: &str) -> Option<&str> {

@@ -39,12 +39,23 @@ impl Delivery<'_> {
         if items.is_empty() {
             return;
         }
-        let identities: Vec<Identity> = items.iter().filter_map(|item| identity(&item.operation).cloned()).collect();
+        let identities: Vec<Identity> = items
+            .iter()
+            .filter_map(|item| identity(&item.operation).cloned())
+            .collect();
         let known = self.look_up(&identities).await;
-        let id_of = |identity: &Identity| known.get(&owned(identity.key()?))?.as_ref().ok().map(String::as_str);
+        let id_of = |identity: &Identity| {
+            known
+                .get(&owned(identity.key()?))?
+                .as_ref()
+                .ok()
+                .map(String::as_str)
+        };
         let mut found = Vec::with_capacity(items.len());
         for item in items {
-            let known = identity(&item.operation).and_then(Identity::key).and_then(|key| known.get(&owned(key)));
+            let known = identity(&item.operation)
+                .and_then(Identity::key)
+                .and_then(|key| known.get(&owned(key)));
             match (known, &item.operation) {
                 (Some(Ok(_)), _) => found.push(item),
                 (Some(Err(unmet)), _) => item.settle(&Err(unmet.clone()), results),
@@ -54,13 +65,16 @@ impl Delivery<'_> {
                 (None, _) => item.settle(&Ok(()), results),
             }
         }
-        self.run(found, |operations| resolved(operations, id_of), results).await;
+        self.run(found, |operations| resolved(operations, id_of), results)
+            .await;
     }
 
     async fn look_up(&self, identities: &[Identity<'_>]) -> Known {
         let keys = identities.iter().filter_map(Identity::key);
-        let (emails, external_ids): (Vec<_>, Vec<_>) = keys.partition(|key| matches!(key, IdentityKey::Email(_)));
-        let mut waiting: Vec<Vec<IdentityKey>> = [emails, external_ids].into_iter().flat_map(pages).collect();
+        let (emails, external_ids): (Vec<_>, Vec<_>) =
+            keys.partition(|key| matches!(key, IdentityKey::Email(_)));
+        let mut waiting: Vec<Vec<IdentityKey>> =
+            [emails, external_ids].into_iter().flat_map(pages).collect();
         let mut known = Known::new();
         while !waiting.is_empty() {
             let ask = |keys: Vec<_>| async move { (self.send(&Call::find(&keys)).await, keys) };
@@ -80,7 +94,9 @@ impl Delivery<'_> {
                         let half = keys.split_off(keys.len() / 2);
                         waiting.extend([keys, half]);
                     }
-                    Err(NotDone::Refused(refusal)) => known.extend(all(keys, &Unmet::Never(refusal.rejected()))),
+                    Err(NotDone::Refused(refusal)) => {
+                        known.extend(all(keys, &Unmet::Never(refusal.rejected())))
+                    }
                 }
             }
         }
@@ -106,7 +122,9 @@ fn pages(keys: Vec<IdentityKey<'_>>) -> Vec<Vec<IdentityKey<'_>>> {
 }
 
 fn all(keys: Vec<IdentityKey>, unmet: &Unmet) -> Vec<(OwnedKey, Result<String, Unmet>)> {
-    keys.into_iter().map(|key| (owned(key), Err(unmet.clone()))).collect()
+    keys.into_iter()
+        .map(|key| (owned(key), Err(unmet.clone())))
+        .collect()
 }
 
 fn identity<'o, 'a>(operation: &'o Operation<'a>) -> Option<&'o Identity<'a>> {

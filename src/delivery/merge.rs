@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::people::People;
 use super::{Results, Unmet, Work};
-use crate::klaviyo::{Consenter, IdentityKey, ListId, Operation, Profile, Subscription, Unsubscription};
+use crate::klaviyo::{
+    Consenter, IdentityKey, ListId, Operation, Profile, Subscription, Unsubscription,
+};
 
 /// What goes to Klaviyo once: an operation, and every piece of work that it settles.
 pub(super) struct Item<'a> {
@@ -22,7 +24,11 @@ impl<'a> Item<'a> {
 
     /// What it was before it was merged, in order, so that one bad message does not cost the others.
     pub(super) fn apart(self) -> Vec<Item<'a>> {
-        let one = |(operation, index)| Item { operation, covers: vec![index], parts: Vec::new() };
+        let one = |(operation, index)| Item {
+            operation,
+            covers: vec![index],
+            parts: Vec::new(),
+        };
         self.parts.into_iter().zip(self.covers).map(one).collect()
     }
 
@@ -33,7 +39,9 @@ impl<'a> Item<'a> {
 
     /// The messages that it is for.
     pub(super) fn messages(&self, of_work: &[usize]) -> impl Iterator<Item = usize> {
-        self.covers.iter().filter_map(|index| of_work.get(*index).copied())
+        self.covers
+            .iter()
+            .filter_map(|index| of_work.get(*index).copied())
     }
 
     /// The work that it settles.
@@ -94,7 +102,10 @@ impl<'a> Stages<'a> {
         let mut stages = Stages::default();
         for group in groups {
             let take = |index: usize| Some((index, operations.get_mut(index)?.take()?));
-            for (link, item) in fold(group.into_iter().filter_map(take)).into_iter().enumerate() {
+            for (link, item) in fold(group.into_iter().filter_map(take))
+                .into_iter()
+                .enumerate()
+            {
                 match (&item.operation, link.checked_sub(1)) {
                     (Operation::Import(_), Some(wave)) => stages.chain(wave, item),
                     _ => stages.push(item),
@@ -131,10 +142,13 @@ impl<'a> Stages<'a> {
         };
         let deleted: HashSet<String> = self.deletions.iter().filter_map(deleted).collect();
         let is_void = |item: &Item<'a>| {
-            who(&item.operation).and_then(|who| who.email.as_ref()).is_some_and(|email| deleted.contains(email))
+            who(&item.operation)
+                .and_then(|who| who.email.as_ref())
+                .is_some_and(|email| deleted.contains(email))
         };
         for consents in [&mut self.unsubscriptions, &mut self.subscriptions] {
-            self.void.extend(consents.extract_if(.., |item| is_void(item)));
+            self.void
+                .extend(consents.extract_if(.., |item| is_void(item)));
         }
     }
 }
@@ -145,7 +159,9 @@ fn groups(work: &[Work]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::with_capacity(work.len());
     let mut group_of = HashMap::with_capacity(work.len());
     for (index, Work { operation, .. }) in work.iter().enumerate() {
-        let place = *group_of.entry(key(operation, &people).unwrap_or(Key::Alone(index))).or_insert(groups.len());
+        let place = *group_of
+            .entry(key(operation, &people).unwrap_or(Key::Alone(index)))
+            .or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(index),
             None => groups.push(vec![index]),
@@ -155,13 +171,19 @@ fn groups(work: &[Work]) -> Vec<Vec<usize>> {
 }
 
 fn key<'w>(operation: &'w Operation<'_>, people: &People<'w>) -> Option<Key<'w>> {
-    let consent =
-        |list, who: &'w Consenter| Some(Key::Consent(list, who.email.as_deref().or(who.phone_number.as_deref())?));
+    let consent = |list, who: &'w Consenter| {
+        Some(Key::Consent(
+            list,
+            who.email.as_deref().or(who.phone_number.as_deref())?,
+        ))
+    };
     match operation {
         Operation::Import(profile) => Some(Key::Profile(people.key(&profile.identity)?)),
-        Operation::Record(event) => {
-            Some(Key::Event(people.key(&event.profile.identity)?, &event.metric, &event.unique_id))
-        }
+        Operation::Record(event) => Some(Key::Event(
+            people.key(&event.profile.identity)?,
+            &event.metric,
+            &event.unique_id,
+        )),
         Operation::AddToList(it) | Operation::RemoveFromList(it) => {
             Some(Key::Member(&it.list_id, people.key(&it.identity)?))
         }
@@ -185,7 +207,11 @@ fn fold<'a>(group: impl Iterator<Item = (usize, Operation<'a>)>) -> Vec<Item<'a>
             },
             None => operation,
         };
-        items.push(Item { operation: apart, covers: vec![index], parts: Vec::new() });
+        items.push(Item {
+            operation: apart,
+            covers: vec![index],
+            parts: Vec::new(),
+        });
     }
     items
 }
@@ -206,10 +232,16 @@ fn combine<'a>(item: &mut Item<'a>, later: Operation<'a>) -> Option<Operation<'a
         // Klaviyo keeps the first of several events, and one deletion is enough.
         (Operation::Record(_) | Operation::Delete(_), _) => {}
         (Operation::Subscribe(earlier), Operation::Subscribe(later)) => {
-            *earlier = Subscription { who: later.who.with(earlier.who.clone()), ..later };
+            *earlier = Subscription {
+                who: later.who.with(earlier.who.clone()),
+                ..later
+            };
         }
         (Operation::Unsubscribe(earlier), Operation::Unsubscribe(later)) => {
-            *earlier = Unsubscription { who: later.who.with(earlier.who.clone()), ..later };
+            *earlier = Unsubscription {
+                who: later.who.with(earlier.who.clone()),
+                ..later
+            };
         }
         // Of a wish and its opposite the last word counts, for each channel by itself.
         (wish, later) => match (who(wish), who(&later)) {
@@ -228,16 +260,15 @@ fn combine<'a>(item: &mut Item<'a>, later: Operation<'a>) -> Option<Operation<'a
 
 fn who<'o>(operation: &'o Operation<'_>) -> Option<&'o Consenter> {
     match operation {
-        Operation::Subscribe(Subscription { who, .. }) | Operation::Unsubscribe(Unsubscription { who, .. }) => {
-            Some(who)
-        }
+        Operation::Subscribe(Subscription { who, .. })
+        | Operation::Unsubscribe(Unsubscription { who, .. }) => Some(who),
         _ => None,
     }
 }
 
 fn set_who(operation: &mut Operation, left: Consenter) {
-    if let Operation::Subscribe(Subscription { who, .. }) | Operation::Unsubscribe(Unsubscription { who, .. }) =
-        operation
+    if let Operation::Subscribe(Subscription { who, .. })
+    | Operation::Unsubscribe(Unsubscription { who, .. }) = operation
     {
         *who = left;
     }
@@ -266,7 +297,10 @@ impl<'a> Profile<'a> {
 
     fn merge(&mut self, later: Profile<'a>) {
         self.identity.email = later.identity.email.or(self.identity.email.take());
-        self.identity.external_id = later.identity.external_id.or(self.identity.external_id.take());
+        self.identity.external_id = later
+            .identity
+            .external_id
+            .or(self.identity.external_id.take());
         self.phone_number = later.phone_number.or(self.phone_number.take());
         self.attributes.overwrite(later.attributes);
         self.location.overwrite(later.location);
@@ -276,6 +310,15 @@ impl<'a> Profile<'a> {
 
 /// The messages of which Klaviyo has refused a part, and why.
 pub(super) fn refused(of_work: &[usize], results: &Results) -> HashMap<usize, Unmet> {
-    let never = |result: &Result<(), Unmet>| result.clone().err().filter(|unmet| matches!(unmet, Unmet::Never(_)));
-    of_work.iter().zip(results).filter_map(|(message, result)| Some((*message, never(result)?))).collect()
+    let never = |result: &Result<(), Unmet>| {
+        result
+            .clone()
+            .err()
+            .filter(|unmet| matches!(unmet, Unmet::Never(_)))
+    };
+    of_work
+        .iter()
+        .zip(results)
+        .filter_map(|(message, result)| Some((*message, never(result)?)))
+        .collect()
 }

@@ -113,35 +113,57 @@ impl<'d> Delivery<'d> {
         for item in stages.void {
             item.settle(&Ok(()), &mut results);
         }
-        Partial { messages, results, subscriptions: stages.subscriptions }
+        Partial {
+            messages,
+            results,
+            subscriptions: stages.subscriptions,
+        }
     }
 
     /// Sends the subscriptions of the messages that `may_go`: a subscription sent twice asks for confirmation
     /// twice. So they go last, not when there is hardly time to hear of them, and one job after another: what
     /// one job meets the next need not.
-    pub async fn subscriptions(&self, partial: Partial<'_>, may_go: impl Fn(usize) -> bool) -> Results {
-        let Partial { messages, mut results, subscriptions } = partial;
+    pub async fn subscriptions(
+        &self,
+        partial: Partial<'_>,
+        may_go: impl Fn(usize) -> bool,
+    ) -> Results {
+        let Partial {
+            messages,
+            mut results,
+            subscriptions,
+        } = partial;
         let in_time = self.left() >= self.reserve;
         let refused = merge::refused(&messages, &results);
         let mut kinds: BTreeMap<_, Vec<Item>> = BTreeMap::new();
         for item in subscriptions {
             // A message whose profile Klaviyo refuses is not subscribed either.
-            let refusals: Option<Vec<_>> = item.messages(&messages).map(|message| refused.get(&message)).collect();
+            let refusals: Option<Vec<_>> = item
+                .messages(&messages)
+                .map(|message| refused.get(&message))
+                .collect();
             if let Some(unmet) = refusals.as_deref().and_then(|refusals| refusals.first()) {
                 item.settle(&Err((*unmet).clone()), &mut results);
             } else if !in_time && item.messages(&messages).all(&may_go) {
                 item.settle(&Err(Unmet::Later(Unfinished::OutOfTime)), &mut results);
             } else if item.messages(&messages).all(&may_go) {
                 let confirms = matches!(&item.operation, Operation::Subscribe(it) if it.consented_at.is_none());
-                kinds.entry((item.operation.label(), confirms)).or_default().push(item);
+                kinds
+                    .entry((item.operation.label(), confirms))
+                    .or_default()
+                    .push(item);
             }
         }
         for mut items in kinds.into_values() {
             while !items.is_empty() {
                 let rest = items.split_off(items.len().min(SUBSCRIBERS));
                 let places: Vec<_> = items.iter().flat_map(Item::places).collect();
-                self.run(std::mem::replace(&mut items, rest), pack, &mut results).await;
-                if places.iter().any(|place| matches!(results.get(*place), Some(Err(Unmet::Later(_))))) {
+                self.run(std::mem::replace(&mut items, rest), pack, &mut results)
+                    .await;
+                if places
+                    .iter()
+                    .any(|place| matches!(results.get(*place), Some(Err(Unmet::Later(_)))))
+                {
                     return results;
                 }
             }
@@ -175,12 +197,18 @@ impl<'d> Delivery<'d> {
                     under_way.push(async { (self.send(&packed.call).await, packed, members) });
                 }
             }
-            let Some((result, packed, members)) = under_way.next().await else { return apart };
+            let Some((result, packed, members)) = under_way.next().await else {
+                return apart;
+            };
             match result {
-                Ok(_) => members.into_iter().for_each(|(_, item)| item.settle(&Ok(()), results)),
+                Ok(_) => members
+                    .into_iter()
+                    .for_each(|(_, item)| item.settle(&Ok(()), results)),
                 Err(NotDone::Later(cause)) => {
                     let unmet = Err(Unmet::Later(cause));
-                    members.into_iter().for_each(|(_, item)| item.settle(&unmet, results));
+                    members
+                        .into_iter()
+                        .for_each(|(_, item)| item.settle(&unmet, results));
                 }
                 Err(NotDone::Refused(refusal)) => {
                     let left = refusal::sort_out(&packed, members, &refusal);
@@ -198,7 +226,10 @@ impl<'d> Delivery<'d> {
 /// Chains as waves: the first links of all, then the second ones.
 fn waves(chains: Vec<Vec<Item<'_>>>) -> Vec<Vec<Item<'_>>> {
     let mut waves: Vec<Vec<Item>> = Vec::new();
-    for (wave, item) in chains.into_iter().flat_map(|chain| chain.into_iter().enumerate()) {
+    for (wave, item) in chains
+        .into_iter()
+        .flat_map(|chain| chain.into_iter().enumerate())
+    {
         match waves.get_mut(wave) {
             Some(items) => items.push(item),
             None => waves.push(vec![item]),

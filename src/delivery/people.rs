@@ -14,10 +14,15 @@ pub(super) struct People<'w> {
 
 impl<'w> People<'w> {
     pub(super) fn of(work: &'w [Work]) -> Self {
-        let mut people = People { parent: HashMap::new() };
+        let mut people = People {
+            parent: HashMap::new(),
+        };
         for identity in work.iter().filter_map(|work| identity(&work.operation)) {
             if let (Some(email), Some(id)) = (&identity.email, &identity.external_id) {
-                let (email, id) = (people.root(IdentityKey::Email(email)), people.root(IdentityKey::ExternalId(id)));
+                let (email, id) = (
+                    people.root(IdentityKey::Email(email)),
+                    people.root(IdentityKey::ExternalId(id)),
+                );
                 if email != id {
                     people.parent.insert(id, email);
                 }

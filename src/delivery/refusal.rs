@@ -18,7 +18,11 @@ pub(super) struct Left<'a> {
 }
 
 /// Parts what the refusal is about from the rest. `members` have their index in `packed`.
-pub(super) fn sort_out<'a>(packed: &Packed, mut members: Vec<(usize, Item<'a>)>, refusal: &Refusal) -> Left<'a> {
+pub(super) fn sort_out<'a>(
+    packed: &Packed,
+    mut members: Vec<(usize, Item<'a>)>,
+    refusal: &Refusal,
+) -> Left<'a> {
     let mut named: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
     for problem in &refusal.problems {
         for &index in packed.named_by(&problem.pointer) {
@@ -29,10 +33,17 @@ pub(super) fn sort_out<'a>(packed: &Packed, mut members: Vec<(usize, Item<'a>)>,
         if members.len() > 1 && refusal.may_be_about_one_of_many() {
             // One of them is refused, and Klaviyo does not say which: halving finds it.
             let half = members.split_off(members.len() / 2);
-            let again = [members, half].map(|half| half.into_iter().map(|(_, item)| item).collect());
-            return Left { again: again.into(), ..Left::default() };
+            let again =
+                [members, half].map(|half| half.into_iter().map(|(_, item)| item).collect());
+            return Left {
+                again: again.into(),
+                ..Left::default()
+            };
         }
-        named = members.iter().map(|(index, _)| (*index, refusal.problems.clone())).collect();
+        named = members
+            .iter()
+            .map(|(index, _)| (*index, refusal.problems.clone()))
+            .collect();
     }
     let mut left = Left::default();
     let mut again = Vec::new();
@@ -40,7 +51,10 @@ pub(super) fn sort_out<'a>(packed: &Packed, mut members: Vec<(usize, Item<'a>)>,
         match named.remove(&index) {
             None => again.push(item),
             Some(problems) => {
-                let refusal = Refusal { status: refusal.status, problems };
+                let refusal = Refusal {
+                    status: refusal.status,
+                    problems,
+                };
                 match item.operation.without_what_is_refused(&refusal) {
                     Some(operation) => again.push(item.with(operation)),
                     None if item.is_merged() => left.apart.push(item.apart()),

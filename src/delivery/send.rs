@@ -41,9 +41,16 @@ impl Delivery<'_> {
                 break;
             }
             let is_first = attempt == 0 && call.is_repeatable();
-            let timeout = if is_first { left.min(LONGEST_FIRST_TRY) } else { left };
+            let timeout = if is_first {
+                left.min(LONGEST_FIRST_TRY)
+            } else {
+                left
+            };
             let started = Instant::now();
-            let sent = self.klaviyo.send(secret.klaviyo_api_key(), call, timeout).await;
+            let sent = self
+                .klaviyo
+                .send(secret.klaviyo_api_key(), call, timeout)
+                .await;
             self.latencies.borrow_mut().push(milliseconds(started));
             let error = match sent {
                 Ok(body) => return Ok(body),
@@ -51,7 +58,11 @@ impl Delivery<'_> {
             };
             match error.verdict() {
                 Verdict::Again { after, cause: said } => {
-                    cause = if said == Unfinished::OutOfTime { cause } else { said };
+                    cause = if said == Unfinished::OutOfTime {
+                        cause
+                    } else {
+                        said
+                    };
                     if matches!(said, Unfinished::Throttled(_)) {
                         self.throttled.set(self.throttled.get() + 1);
                     }
@@ -62,7 +73,10 @@ impl Delivery<'_> {
                     sleep(pause).await;
                 }
                 Verdict::NewKey => {
-                    let fresh = self.secrets.refreshed(Doubt::KlaviyoKey, &secret, self.deadline).await;
+                    let fresh = self
+                        .secrets
+                        .refreshed(Doubt::KlaviyoKey, &secret, self.deadline)
+                        .await;
                     if fresh.klaviyo_api_key() == secret.klaviyo_api_key() {
                         return Err(NotDone::Later(Unfinished::KeyRefused));
                     }
@@ -78,6 +92,8 @@ impl Delivery<'_> {
 /// Full jitter: anything up to a ceiling that doubles.
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>
 fn jitter(attempt: u32) -> Duration {
-    let ceiling = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt)).min(LONGEST_PAUSE);
+    let ceiling = FIRST_PAUSE
+        .saturating_mul(2_u32.saturating_pow(attempt))
+        .min(LONGEST_PAUSE);
     ceiling.mul_f64(fastrand::f64())
 }

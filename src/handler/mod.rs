@@ -25,7 +25,7 @@ use crate::secrets::{Doubt, SecretError, Secrets};
 use crate::segment;
 use crate::settings::{Rules, Settings, SettingsError};
 use crate::signature::{self, Unverified, Verified};
-use crate::telemetry::{self, Log, Metric, Metrics, Tracer, UNVERIFIED, milliseconds};
+use crate::telemetry::{self, Log, Metric, Metrics, UNVERIFIED, milliseconds};
 use process::Sender;
 pub use reply::{FailedRecord, FailedRecords, Reply, Response};
 
@@ -56,8 +56,6 @@ pub struct Invocation {
     pub request_id: Option<String>,
     /// The time that Lambda has left for it.
     pub time_left: Option<Duration>,
-    /// X-Ray's id of it, and whether it is sampled.
-    pub trace: Option<String>,
 }
 
 /// The function: everything that lives as long as the process.
@@ -68,7 +66,6 @@ pub struct Destination {
     retry_queue: Option<Queue>,
     dead_letters: Option<Queue>,
     log: Log,
-    tracer: Tracer,
     cold: AtomicBool,
 }
 
@@ -77,26 +74,49 @@ impl Destination {
     pub async fn start(get: impl Fn(&str) -> Option<String>, log: Log) -> Result<Self, StartError> {
         let settings = Settings::read(&get)?;
         let http = crate::http::client().map_err(StartError::Http)?;
-        let tracer = Tracer::read(&get);
-        let aws = Aws::read(&get, SdkHttp { http: http.clone(), tracer: tracer.clone() })?;
-        let secrets =
-            Secrets::load(aws.secrets_manager(), &settings.secret_id, settings.secret_ttl, log.clone()).await?;
-        let queue = |url: &Option<String>| url.clone().map(|url| Queue::new(aws.sqs(), url, log.clone()));
-        let (retry_queue, dead_letters) = (queue(&settings.retry_queue_url), queue(&settings.dead_letter_queue_url));
-        let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone(), tracer.clone());
+        let aws = Aws::read(&get, SdkHttp { http: http.clone() })?;
+        let secrets = Secrets::load(
+            aws.secrets_manager(),
+            &settings.secret_id,
+            settings.secret_ttl,
+            log.clone(),
+        )
+        .await?;
+        let queue = |url: &Option<String>| {
+            url.clone()
+                .map(|url| Queue::new(aws.sqs(), url, log.clone()))
+        };
+        let (retry_queue, dead_letters) = (
+            queue(&settings.retry_queue_url),
+            queue(&settings.dead_letter_queue_url),
+        );
+        let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
         if let Some(ageing) = revision::ageing(OffsetDateTime::now_utc().date()) {
             let counted = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
             log.warn_counted("Klaviyo's API revision", &ageing, counted);
         }
         let cold = AtomicBool::new(true);
-        Ok(Destination { settings, secrets, klaviyo, retry_queue, dead_letters, log, tracer, cold })
+        Ok(Destination {
+            settings,
+            secrets,
+            klaviyo,
+            retry_queue,
+            dead_letters,
+            log,
+            cold,
+        })
     }
 
     /// Answers one event and writes its log line. An event that is for nobody here is an error of the
     /// invocation: whoever sent it must not take it for delivered.
-    pub async fn handle(&self, event: &LambdaEvent, invocation: Invocation) -> Result<Reply, NotForUs> {
-        let event = event.read().inspect_err(|error| self.log.error("event not handled", error))?;
-        self.tracer.invocation(invocation.trace.as_deref());
+    pub async fn handle(
+        &self,
+        event: &LambdaEvent,
+        invocation: Invocation,
+    ) -> Result<Reply, NotForUs> {
+        let event = event
+            .read()
+            .inspect_err(|error| self.log.error("event not handled", error))?;
         let started = Instant::now();
         let mut line = telemetry::Delivery {
             request_id: invocation.request_id,
@@ -104,23 +124,33 @@ impl Destination {
             ..telemetry::Delivery::default()
         };
         let budget = self.settings.delivery_budget;
-        let lambda = invocation.time_left.map(|left| left.saturating_sub(LAMBDA_MARGIN));
+        let lambda = invocation
+            .time_left
+            .map(|left| left.saturating_sub(LAMBDA_MARGIN));
         let deadline = started + lambda.map_or(budget, |lambda| lambda.min(budget));
 
         let reply = match event {
             // A fault here costs this invocation and no other; what was sent is sent again.
             Event::Http(request) => {
                 line.is_from_segment = true;
-                let answer = AssertUnwindSafe(self.receive(&request, deadline, &mut line)).catch_unwind().await;
+                let answer = AssertUnwindSafe(self.receive(&request, deadline, &mut line))
+                    .catch_unwind()
+                    .await;
                 let answer = answer.unwrap_or_else(|_| Answer::internal_error());
                 line.status = answer.status;
                 Reply::Http(answer)
             }
             Event::Records(records) => {
-                let failed = AssertUnwindSafe(self.resume(records, deadline, &mut line)).catch_unwind().await;
+                let failed = AssertUnwindSafe(self.resume(records, deadline, &mut line))
+                    .catch_unwind()
+                    .await;
                 let failed = failed.unwrap_or_else(|_| records.iter().map(Record::id).collect());
-                let failed = failed.into_iter().map(|id| FailedRecord { item_identifier: id.to_owned() });
-                Reply::Records(FailedRecords { batch_item_failures: failed.collect() })
+                let failed = failed.into_iter().map(|id| FailedRecord {
+                    item_identifier: id.to_owned(),
+                });
+                Reply::Records(FailedRecords {
+                    batch_item_failures: failed.collect(),
+                })
             }
             Event::Check => return Ok(Reply::Check(self.check(deadline).await)),
         };
@@ -134,9 +164,15 @@ impl Destination {
         let mut findings = check::settings(&self.settings);
         match self.secrets.check(deadline).await {
             Ok(secret) => {
-                findings.push(finding("secret", State::Ok, "fetched, and of the form that is expected"));
+                findings.push(finding(
+                    "secret",
+                    State::Ok,
+                    "fetched, and of the form that is expected",
+                ));
                 let key = secret.klaviyo_api_key();
-                findings.extend(check::klaviyo(&self.klaviyo, key, &self.settings.rules, deadline).await);
+                findings.extend(
+                    check::klaviyo(&self.klaviyo, key, &self.settings.rules, deadline).await,
+                );
             }
             Err(error) => findings.push(finding("secret", State::Failed, error.to_string())),
         }
@@ -146,7 +182,12 @@ impl Destination {
     }
 
     /// A delivery of Segment's.
-    async fn receive(&self, request: &Request<'_>, deadline: Instant, line: &mut telemetry::Delivery) -> Answer {
+    async fn receive(
+        &self,
+        request: &Request<'_>,
+        deadline: Instant,
+        line: &mut telemetry::Delivery,
+    ) -> Answer {
         let body = match self.verify(request, deadline).await {
             Ok(body) => body,
             Err(unverified) => return refuse(Refused::Unverified(unverified), line),
@@ -156,7 +197,10 @@ impl Destination {
             Err(error) => return refuse(Refused::Body(error), line),
         };
         let now = OffsetDateTime::now_utc();
-        let parcels: Vec<_> = elements.into_iter().map(|raw| Parcel::new(raw, now)).collect();
+        let parcels: Vec<_> = elements
+            .into_iter()
+            .map(|raw| Parcel::new(raw, now))
+            .collect();
         Answer::ended(&self.deliver(&parcels, deadline, line).await)
     }
 
@@ -184,12 +228,19 @@ impl Destination {
     }
 
     /// Lets the request in, with a fresh secret if the one in hand does not fit: it may have been rotated.
-    async fn verify<'r>(&self, request: &'r Request<'_>, deadline: Instant) -> Result<Verified<'r>, Unverified> {
+    async fn verify<'r>(
+        &self,
+        request: &'r Request<'_>,
+        deadline: Instant,
+    ) -> Result<Verified<'r>, Unverified> {
         let (body, credentials) = (request.body.as_ref(), request.credentials());
         let secret = self.secrets.current(deadline).await;
         match signature::verify(body, credentials, &secret) {
             Err(Unverified::Mismatch | Unverified::Token) => {
-                let fresh = self.secrets.refreshed(Doubt::Signature, &secret, deadline).await;
+                let fresh = self
+                    .secrets
+                    .refreshed(Doubt::Signature, &secret, deadline)
+                    .await;
                 signature::verify(body, credentials, &fresh)
             }
             verified => verified,
@@ -211,7 +262,10 @@ impl Destination {
                     parcels.push(entry.parcel());
                 }
                 Err(unreadable) => {
-                    self.log.error("a record of the queue cannot be read and stays there", &unreadable);
+                    self.log.error(
+                        "a record of the queue cannot be read and stays there",
+                        &unreadable,
+                    );
                     failed.push(record.id());
                 }
             }
@@ -223,7 +277,9 @@ impl Destination {
         let advanced: Vec<bool> = parcels.iter().zip(&ended).map(advanced).collect();
         self.keep(&parcels, &mut ended, &advanced, deadline).await;
         self.log_ended(&parcels, &ended, line);
-        let stays = |(id, ended): (&'r str, &Ended)| matches!(ended.outcome, Outcome::Retry(_)).then_some(id);
+        let stays = |(id, ended): (&'r str, &Ended)| {
+            matches!(ended.outcome, Outcome::Retry(_)).then_some(id)
+        };
         failed.extend(ids.into_iter().zip(&ended).filter_map(stays));
         failed
     }
@@ -233,11 +289,19 @@ impl Destination {
             if let Outcome::Rejected(why) = &message.outcome {
                 let message_id = message.message_id.as_deref().and_then(answer::shown);
                 let (reason, detail) = (why.reason(), why.to_string());
-                self.log.rejection(&telemetry::Rejection { index, message_id, reason, detail });
+                self.log.rejection(&telemetry::Rejection {
+                    index,
+                    message_id,
+                    reason,
+                    detail,
+                });
             }
         }
         line.count(ended.iter().map(|ended| &ended.outcome));
-        let orders = parcels.iter().zip(ended).filter(|(parcel, _)| parcel.is_order());
+        let orders = parcels
+            .iter()
+            .zip(ended)
+            .filter(|(parcel, _)| parcel.is_order());
         line.count_orders(orders.map(|(_, ended)| &ended.outcome));
         line.reasons = Answer::reasons(ended);
     }

@@ -35,16 +35,27 @@ impl Destination {
     ) -> Vec<Ended> {
         let calling = Instant::now();
         let batch::Decided { ended, work } = batch::decide(parcels, &self.settings.rules);
-        let labels: Vec<_> = work.iter().map(|work| (work.message, work.operation.label())).collect();
-        let delivery = Delivery::new(&self.klaviyo, &self.secrets, deadline - self.time_for_queues(deadline));
+        let labels: Vec<_> = work
+            .iter()
+            .map(|work| (work.message, work.operation.label()))
+            .collect();
+        let delivery = Delivery::new(
+            &self.klaviyo,
+            &self.secrets,
+            deadline - self.time_for_queues(deadline),
+        );
         let partial = delivery.before_subscriptions(work).await;
 
         // What cannot be done now, or never, is put aside before anybody is subscribed: nothing may make
         // Segment resend a delivery whose subscriptions are sent.
         let mut so_far = ended.clone();
         batch::account(&mut so_far, &labels, &partial.results);
-        let stopped: Vec<bool> = so_far.iter().map(|ended| is_unfinished(ended) || is_dead(ended)).collect();
-        self.put_aside(parcels, &mut so_far, &stopped, sender, deadline).await;
+        let stopped: Vec<bool> = so_far
+            .iter()
+            .map(|ended| is_unfinished(ended) || is_dead(ended))
+            .collect();
+        self.put_aside(parcels, &mut so_far, &stopped, sender, deadline)
+            .await;
         let is_resent = sender == Sender::Segment && so_far.iter().any(is_unfinished);
         let may_go = |message: usize| !is_resent && stopped.get(message) == Some(&false);
         let results = delivery.subscriptions(partial, may_go).await;
@@ -57,7 +68,8 @@ impl Destination {
             }
         }
         let rest: Vec<bool> = stopped.iter().map(|stopped| !stopped).collect();
-        self.put_aside(parcels, &mut ended, &rest, sender, deadline).await;
+        self.put_aside(parcels, &mut ended, &rest, sender, deadline)
+            .await;
         line.klaviyo_ms = milliseconds(calling);
         (line.klaviyo_latencies, line.klaviyo_throttled) = delivery.counts();
         line.klaviyo_calls = line.klaviyo_latencies.len();
@@ -81,22 +93,46 @@ impl Destination {
 
     fn time_for_queues(&self, deadline: Instant) -> Duration {
         let has_queue = self.dead_letters.is_some() || self.retry_queue.is_some();
-        if has_queue { deadline.saturating_duration_since(Instant::now()) / QUEUE_PART } else { Duration::ZERO }
+        if has_queue {
+            deadline.saturating_duration_since(Instant::now()) / QUEUE_PART
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Puts those of the chosen that are to be retried into the retry queue, if there is one. What it does
     /// not take stays with whoever sent it.
-    pub(super) async fn keep(&self, parcels: &[Parcel<'_>], ended: &mut [Ended], chosen: &[bool], deadline: Instant) {
-        let Some(queue) = &self.retry_queue else { return };
+    pub(super) async fn keep(
+        &self,
+        parcels: &[Parcel<'_>],
+        ended: &mut [Ended],
+        chosen: &[bool],
+        deadline: Instant,
+    ) {
+        let Some(queue) = &self.retry_queue else {
+            return;
+        };
         let waits = |(at, ended): &(usize, &Ended)| {
             matches!(ended.outcome, Outcome::Retry(_)) && chosen.get(*at) == Some(&true)
         };
-        let waiting: Vec<usize> = (0..).zip(ended.iter()).filter(waits).map(|(at, _)| at).collect();
-        for (at, there) in waiting.iter().zip(queue.put(entries(&waiting, parcels, ended), deadline).await) {
-            let Some(ended) = ended.get_mut(*at) else { continue };
+        let waiting: Vec<usize> = (0..)
+            .zip(ended.iter())
+            .filter(waits)
+            .map(|(at, _)| at)
+            .collect();
+        for (at, there) in waiting
+            .iter()
+            .zip(queue.put(entries(&waiting, parcels, ended), deadline).await)
+        {
+            let Some(ended) = ended.get_mut(*at) else {
+                continue;
+            };
             if let Outcome::Retry(cause) = ended.outcome {
-                ended.outcome =
-                    if there { Outcome::Queued(cause) } else { Outcome::Retry(Unfinished::QueueUnwritable) };
+                ended.outcome = if there {
+                    Outcome::Queued(cause)
+                } else {
+                    Outcome::Retry(Unfinished::QueueUnwritable)
+                };
             }
         }
     }
@@ -112,9 +148,15 @@ impl Destination {
         sender: Sender,
         deadline: Instant,
     ) {
-        let Some(queue) = &self.dead_letters else { return };
+        let Some(queue) = &self.dead_letters else {
+            return;
+        };
         let dies = |(at, ended): &(usize, &Ended)| is_dead(ended) && chosen.get(*at) == Some(&true);
-        let dead: Vec<usize> = (0..).zip(ended.iter()).filter(dies).map(|(at, _)| at).collect();
+        let dead: Vec<usize> = (0..)
+            .zip(ended.iter())
+            .filter(dies)
+            .map(|(at, _)| at)
+            .collect();
         let bodies = entries(&dead, parcels, ended);
         let fits: Vec<bool> = bodies.iter().map(|body| Queue::takes(body)).collect();
         for ((at, fits), there) in dead.iter().zip(fits).zip(queue.put(bodies, deadline).await) {
@@ -137,7 +179,10 @@ fn is_unfinished(ended: &Ended) -> bool {
 
 /// What a queue holds of the messages at these places.
 fn entries(places: &[usize], parcels: &[Parcel], ended: &[Ended]) -> Vec<String> {
-    places.iter().filter_map(|at| Some(entry(parcels.get(*at)?, ended.get(*at)?))).collect()
+    places
+        .iter()
+        .filter_map(|at| Some(entry(parcels.get(*at)?, ended.get(*at)?)))
+        .collect()
 }
 
 fn entry(parcel: &Parcel, ended: &Ended) -> String {

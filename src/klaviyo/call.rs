@@ -28,7 +28,12 @@ pub struct Call {
 impl Call {
     /// A `POST` of bytes that are JSON already.
     pub(super) fn post(path: &'static str, body: Vec<u8>) -> Self {
-        Call { method: Method::POST, path: path.into(), query: Vec::new(), body: body.into() }
+        Call {
+            method: Method::POST,
+            path: path.into(),
+            query: Vec::new(),
+            body: body.into(),
+        }
     }
 
     /// Whether sending it twice is the same as sending it once. A second subscription is a second wish.
@@ -38,7 +43,12 @@ impl Call {
 
     /// Creates or updates one profile.
     pub fn import(profile: &Profile) -> Self {
-        Call::post("/api/profile-import", json(&Data { data: ProfileResource(profile) }))
+        Call::post(
+            "/api/profile-import",
+            json(&Data {
+                data: ProfileResource(profile),
+            }),
+        )
     }
 
     /// Records one event.
@@ -60,15 +70,36 @@ impl Call {
             attributes: EventProfile<'o>,
         }
         let email = identity.email.clone().filter(|_| id.is_none());
-        let profile = Profile { identity: Identity { email, external_id: None }, ..Profile::default() };
-        let person = Person { r#type: "profile", id, attributes: EventProfile(&profile) };
-        let job = data("data-privacy-deletion-job", Job { profile: Data { data: person } });
+        let profile = Profile {
+            identity: Identity {
+                email,
+                external_id: None,
+            },
+            ..Profile::default()
+        };
+        let person = Person {
+            r#type: "profile",
+            id,
+            attributes: EventProfile(&profile),
+        };
+        let job = data(
+            "data-privacy-deletion-job",
+            Job {
+                profile: Data { data: person },
+            },
+        );
         Call::post("/api/data-privacy-deletion-jobs", json(&job))
     }
 
     /// Takes profiles off a list.
     pub(super) fn remove_from_list(list_id: &ListId, ids: &[&str]) -> Self {
-        let references: Vec<_> = ids.iter().map(|id| Reference { r#type: "profile", id }).collect();
+        let references: Vec<_> = ids
+            .iter()
+            .map(|id| Reference {
+                r#type: "profile",
+                id,
+            })
+            .collect();
         Call {
             method: Method::DELETE,
             path: format!("/api/lists/{}/relationships/profiles", list_id.as_str()).into(),

@@ -11,34 +11,41 @@ use super::call::Call;
 use super::error::{CallError, Problem, Refusal};
 use super::operation::IdentityKey;
 use super::revision::REVISION;
-use crate::telemetry::{Remote, Tracer};
 
 /// Klaviyo, as the settings say where it is.
 #[derive(Debug, Clone)]
 pub struct Klaviyo {
     http: reqwest::Client,
     base: Url,
-    tracer: Tracer,
 }
 
 impl Klaviyo {
-    /// Klaviyo at `base`, through `http`; `tracer` hears of each request.
-    pub fn new(http: reqwest::Client, base: Url, tracer: Tracer) -> Self {
-        Klaviyo { http, base, tracer }
+    /// Klaviyo at `base`, through `http`.
+    pub fn new(http: reqwest::Client, base: Url) -> Self {
+        Klaviyo { http, base }
     }
 
     /// Sends `call` once. `Ok` is Klaviyo's acknowledgement, with the answer's body as far as it came:
     /// what follows the status line of an acknowledgement no longer changes what was done.
-    pub async fn send(&self, key: &str, call: &Call, timeout: Duration) -> Result<Bytes, CallError> {
+    pub async fn send(
+        &self,
+        key: &str,
+        call: &Call,
+        timeout: Duration,
+    ) -> Result<Bytes, CallError> {
         let response = self.request(key, call, timeout).await?;
         let status = response.status();
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let body = response.bytes().await;
         match status.as_u16() {
             200..=299 => Ok(body.unwrap_or_default()),
             401 | 403 => Err(CallError::Key),
-            429 => Err(CallError::Throttled { retry_after: retry_after.map(Duration::from_secs) }),
+            429 => Err(CallError::Throttled {
+                retry_after: retry_after.map(Duration::from_secs),
+            }),
             status @ 400..=499 => Err(refusal(status, &body.map_err(fault)?)),
             status => Err(CallError::Unavailable { status }),
         }
@@ -52,11 +59,16 @@ impl Klaviyo {
         timeout: Duration,
     ) -> Result<reqwest::Response, CallError> {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), call.path));
+        url.set_path(&format!(
+            "{}{}",
+            self.base.path().trim_end_matches('/'),
+            call.path
+        ));
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
-        let mut authorization = HeaderValue::try_from(format!("Klaviyo-API-Key {key}")).map_err(|_| CallError::Key)?;
+        let mut authorization =
+            HeaderValue::try_from(format!("Klaviyo-API-Key {key}")).map_err(|_| CallError::Key)?;
         authorization.set_sensitive(true);
         let mut request = self
             .http
@@ -65,14 +77,11 @@ impl Klaviyo {
             .header(AUTHORIZATION, authorization)
             .header("revision", REVISION);
         if !call.body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/vnd.api+json").body(call.body.clone());
+            request = request
+                .header(CONTENT_TYPE, "application/vnd.api+json")
+                .body(call.body.clone());
         }
-        let mut span = self.tracer.request(Remote::Other, "Klaviyo", || format!("{} {}", call.method, call.path));
-        let response = request.send().await.map_err(fault)?;
-        if let Some(span) = &mut span {
-            span.status = Some(response.status().as_u16());
-        }
-        Ok(response)
+        request.send().await.map_err(fault)
     }
 }
 
@@ -83,7 +92,9 @@ pub fn found(body: &[u8]) -> Option<Vec<Found>> {
     struct Document {
         data: Vec<Found>,
     }
-    serde_json::from_slice::<Document>(body).ok().map(|document| document.data)
+    serde_json::from_slice::<Document>(body)
+        .ok()
+        .map(|document| document.data)
 }
 
 /// A profile that Klaviyo knows.
@@ -108,16 +119,22 @@ impl Found {
     /// Whether `key` is this profile's.
     pub fn is(&self, key: IdentityKey) -> bool {
         match key {
-            IdentityKey::Email(email) => {
-                self.attributes.email.as_deref().is_some_and(|held| held.eq_ignore_ascii_case(email))
-            }
+            IdentityKey::Email(email) => self
+                .attributes
+                .email
+                .as_deref()
+                .is_some_and(|held| held.eq_ignore_ascii_case(email)),
             IdentityKey::ExternalId(id) => self.attributes.external_id.as_deref() == Some(id),
         }
     }
 }
 
 fn fault(error: reqwest::Error) -> CallError {
-    if error.is_timeout() { CallError::TimedOut } else { CallError::Unreachable }
+    if error.is_timeout() {
+        CallError::TimedOut
+    } else {
+        CallError::Unreachable
+    }
 }
 
 /// A 4xx is a refusal only in Klaviyo's own words (a JSON:API error document). Anything else comes
@@ -140,12 +157,21 @@ fn refusal(status: u16, body: &[u8]) -> CallError {
         Ok(Document { errors }) if !errors.is_empty() => {
             let problem = |error: ErrorObject| Problem {
                 code: error.code.unwrap_or_default(),
-                pointer: error.source.and_then(|source| source.pointer).unwrap_or_default(),
+                pointer: error
+                    .source
+                    .and_then(|source| source.pointer)
+                    .unwrap_or_default(),
             };
-            CallError::Refused(Refusal { status, problems: errors.into_iter().map(problem).collect() })
+            CallError::Refused(Refusal {
+                status,
+                problems: errors.into_iter().map(problem).collect(),
+            })
         }
         // Too large is too large, whoever says so.
-        _ if status == 413 => CallError::Refused(Refusal { status, problems: Vec::new() }),
+        _ if status == 413 => CallError::Refused(Refusal {
+            status,
+            problems: Vec::new(),
+        }),
         _ => CallError::Unavailable { status },
     }
 }

@@ -78,13 +78,18 @@ impl CallError {
         match self {
             CallError::Throttled { retry_after } => {
                 let cause = Unfinished::Throttled(retry_after.map(|after| after.as_secs()));
-                Verdict::Again { after: *retry_after, cause }
+                Verdict::Again {
+                    after: *retry_after,
+                    cause,
+                }
             }
             CallError::Unavailable { .. } => again(Unfinished::Unavailable),
             CallError::Unreachable => again(Unfinished::Unreachable),
             CallError::TimedOut => again(Unfinished::OutOfTime),
             CallError::Key => Verdict::NewKey,
-            CallError::Refused(Refusal { status: 408 | 425, .. }) => again(Unfinished::Unavailable),
+            CallError::Refused(Refusal {
+                status: 408 | 425, ..
+            }) => again(Unfinished::Unavailable),
             CallError::Refused(refusal) => Verdict::Never(refusal),
         }
     }
@@ -96,21 +101,30 @@ impl Refusal {
         let first = self.problems.first();
         Rejected::Klaviyo {
             status: self.status,
-            code: first.map(|problem| problem.code.chars().take(64).collect()).unwrap_or_default(),
-            pointer: first.map(|problem| without_names(&problem.pointer)).unwrap_or_default(),
+            code: first
+                .map(|problem| problem.code.chars().take(64).collect())
+                .unwrap_or_default(),
+            pointer: first
+                .map(|problem| without_names(&problem.pointer))
+                .unwrap_or_default(),
         }
     }
 
     /// Whether one of several places in a job may be meant, although none is named. Not so for what is said
     /// of the list that they have in common.
     pub fn may_be_about_one_of_many(&self) -> bool {
-        self.status != 404 && !self.problems.iter().any(|problem| problem.pointer.starts_with("/data/relationships"))
+        self.status != 404
+            && !self
+                .problems
+                .iter()
+                .any(|problem| problem.pointer.starts_with("/data/relationships"))
     }
 
     /// Whether it is about the second of two identifiers: the phone number, or a profile found twice.
     fn is_about_an_identifier(&self) -> bool {
         let about_phone = |problem: &Problem| {
-            problem.pointer.ends_with("/phone_number") || problem.pointer.contains("/subscriptions/sms")
+            problem.pointer.ends_with("/phone_number")
+                || problem.pointer.contains("/subscriptions/sms")
         };
         self.status == 409 || self.problems.iter().all(about_phone)
     }
@@ -119,9 +133,17 @@ impl Refusal {
 /// A pointer as far as it is Klaviyo's: the names of properties are the merchant's, and could be anything.
 fn without_names(pointer: &str) -> String {
     const NAMES: [&str; 4] = ["properties/", "append/", "unappend/", "unset/"];
-    let ends = NAMES.iter().filter_map(|before| Some(pointer.find(before)? + before.len()));
+    let ends = NAMES
+        .iter()
+        .filter_map(|before| Some(pointer.find(before)? + before.len()));
     let end = ends.min().unwrap_or(pointer.len());
-    pointer.get(..end).unwrap_or_default().trim_end_matches('/').chars().take(200).collect()
+    pointer
+        .get(..end)
+        .unwrap_or_default()
+        .trim_end_matches('/')
+        .chars()
+        .take(200)
+        .collect()
 }
 
 impl<'a> Operation<'a> {
@@ -132,17 +154,23 @@ impl<'a> Operation<'a> {
         let profile = match &mut lesser {
             Operation::Import(profile) => profile,
             Operation::Record(event) => &mut event.profile,
-            Operation::Subscribe(Subscription { who, .. }) | Operation::Unsubscribe(Unsubscription { who, .. }) => {
-                *who = who.without_sms().filter(|_| refusal.is_about_an_identifier())?;
+            Operation::Subscribe(Subscription { who, .. })
+            | Operation::Unsubscribe(Unsubscription { who, .. }) => {
+                *who = who
+                    .without_sms()
+                    .filter(|_| refusal.is_about_an_identifier())?;
                 return Some(lesser);
             }
-            Operation::AddToList(_) | Operation::RemoveFromList(_) | Operation::Delete(_) => return None,
+            Operation::AddToList(_) | Operation::RemoveFromList(_) | Operation::Delete(_) => {
+                return None;
+            }
         };
         let had_phone = profile.phone_number.take().is_some();
         if refusal.status != 409 {
             return (had_phone && refusal.is_about_an_identifier()).then_some(lesser);
         }
-        let had_both = profile.identity.email.is_some() && profile.identity.external_id.take().is_some();
+        let had_both =
+            profile.identity.email.is_some() && profile.identity.external_id.take().is_some();
         (had_phone || had_both).then_some(lesser)
     }
 }
@@ -152,19 +180,40 @@ mod tests {
     use super::*;
 
     fn refused(status: u16) -> CallError {
-        let problem = Problem { code: "invalid".into(), pointer: "/data".into() };
-        CallError::Refused(Refusal { status, problems: vec![problem] })
+        let problem = Problem {
+            code: "invalid".into(),
+            pointer: "/data".into(),
+        };
+        CallError::Refused(Refusal {
+            status,
+            problems: vec![problem],
+        })
     }
 
     #[test]
     fn only_what_passes_by_itself_is_sent_again() {
         let after = Some(Duration::from_secs(7));
         for (error, cause) in [
-            (CallError::Throttled { retry_after: after }, Some(Unfinished::Throttled(Some(7)))),
-            (CallError::Throttled { retry_after: None }, Some(Unfinished::Throttled(None))),
-            (CallError::Unavailable { status: 500 }, Some(Unfinished::Unavailable)),
-            (CallError::Unavailable { status: 524 }, Some(Unfinished::Unavailable)),
-            (CallError::Unavailable { status: 404 }, Some(Unfinished::Unavailable)),
+            (
+                CallError::Throttled { retry_after: after },
+                Some(Unfinished::Throttled(Some(7))),
+            ),
+            (
+                CallError::Throttled { retry_after: None },
+                Some(Unfinished::Throttled(None)),
+            ),
+            (
+                CallError::Unavailable { status: 500 },
+                Some(Unfinished::Unavailable),
+            ),
+            (
+                CallError::Unavailable { status: 524 },
+                Some(Unfinished::Unavailable),
+            ),
+            (
+                CallError::Unavailable { status: 404 },
+                Some(Unfinished::Unavailable),
+            ),
             (CallError::Unreachable, Some(Unfinished::Unreachable)),
             (CallError::TimedOut, Some(Unfinished::OutOfTime)),
             (refused(408), Some(Unfinished::Unavailable)),

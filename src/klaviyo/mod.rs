@@ -13,8 +13,8 @@ pub use call::{Call, PAGE};
 pub use client::{Found, Klaviyo, found};
 pub use error::{CallError, Problem, Refusal, Verdict};
 pub use operation::{
-    Consenter, Event, Identity, IdentityKey, ListId, Membership, Operation, Patch, Profile, Properties, Subscription,
-    Unsubscription,
+    Consenter, Event, Identity, IdentityKey, ListId, Membership, Operation, Patch, Profile,
+    Properties, Subscription, Unsubscription,
 };
 pub use pack::{Packed, SUBSCRIBERS, pack, resolved};
 pub use probe::Probe;

@@ -189,14 +189,24 @@ impl Consenter {
     /// The same without the other's channels, if any is left.
     pub fn without(&self, other: &Consenter) -> Option<Self> {
         let by_email = self.by_email && !other.by_email;
-        let phone_number = self.phone_number.clone().filter(|_| other.phone_number.is_none());
-        (by_email || phone_number.is_some()).then(|| Consenter { email: self.email.clone(), phone_number, by_email })
+        let phone_number = self
+            .phone_number
+            .clone()
+            .filter(|_| other.phone_number.is_none());
+        (by_email || phone_number.is_some()).then(|| Consenter {
+            email: self.email.clone(),
+            phone_number,
+            by_email,
+        })
     }
 
     /// The same for email alone, if email is meant and SMS too.
     pub fn without_sms(&self) -> Option<Self> {
         let both = self.by_email && self.phone_number.is_some();
-        both.then(|| Consenter { phone_number: None, ..self.clone() })
+        both.then(|| Consenter {
+            phone_number: None,
+            ..self.clone()
+        })
     }
 }
 
@@ -216,7 +226,9 @@ pub struct ListId(String);
 impl ListId {
     /// Takes letters, digits, `-` and `_`, at most 64 of them.
     pub fn parse(text: &str) -> Option<Self> {
-        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let plain = text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         (plain && (1..=64).contains(&text.len())).then(|| ListId(text.to_owned()))
     }
 

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::call::{Call, SUBSCRIBE, json, write};
 use super::operation::{Event, Identity, ListId, Operation};
-use super::wire::{BulkEvent, Consenting, EventProfile, ProfileResource, Reference, Resource, data};
+use super::wire::{
+    BulkEvent, Consenting, EventProfile, ProfileResource, Reference, Resource, data,
+};
 use job::{Entry, Job};
 
 /// A call and what it is for.
@@ -50,40 +52,66 @@ pub fn pack(operations: &[&Operation]) -> Vec<Packed> {
             Operation::Record(event) => events.push((index, event)),
             Operation::AddToList(it) => {
                 let entry = Entry::of(index, OnList::Member(resource(&it.identity)));
-                jobs.entry(ListJob::Add(it.list_id.clone())).or_default().push(entry);
+                jobs.entry(ListJob::Add(it.list_id.clone()))
+                    .or_default()
+                    .push(entry);
             }
             Operation::Subscribe(it) => {
                 let entry = Entry::of(index, OnList::Consent(resource(Consenting::subscriber(it))));
-                let job = ListJob::Subscribe { list: it.list_id.clone(), historical: it.consented_at.is_some() };
+                let job = ListJob::Subscribe {
+                    list: it.list_id.clone(),
+                    historical: it.consented_at.is_some(),
+                };
                 jobs.entry(job).or_default().push(entry);
             }
             Operation::Unsubscribe(it) => {
-                let entry = Entry::of(index, OnList::Consent(resource(Consenting::unsubscriber(it))));
-                jobs.entry(ListJob::Unsubscribe(it.list_id.clone())).or_default().push(entry);
+                let entry = Entry::of(
+                    index,
+                    OnList::Consent(resource(Consenting::unsubscriber(it))),
+                );
+                jobs.entry(ListJob::Unsubscribe(it.list_id.clone()))
+                    .or_default()
+                    .push(entry);
             }
-            Operation::Delete(it) if it.email.is_some() => single.push(Packed::single(index, Call::delete(None, it))),
+            Operation::Delete(it) if it.email.is_some() => {
+                single.push(Packed::single(index, Call::delete(None, it)))
+            }
             Operation::Delete(_) | Operation::RemoveFromList(_) => {}
         }
     }
     let mut packed = single;
     if profiles.len() <= PROFILES_ONE_BY_ONE {
-        packed.extend(profiles.iter().map(|(index, profile)| Packed::single(*index, Call::import(profile))));
+        packed.extend(
+            profiles
+                .iter()
+                .map(|(index, profile)| Packed::single(*index, Call::import(profile))),
+        );
     } else {
         let entry = |(index, profile)| Entry::of(index, ProfileResource(profile));
         packed.extend(import_job(None).pack(profiles.into_iter().map(entry)));
     }
     if events.len() <= EVENTS_ONE_BY_ONE {
-        packed.extend(events.iter().map(|(index, event)| Packed::single(*index, Call::record(event))));
+        packed.extend(
+            events
+                .iter()
+                .map(|(index, event)| Packed::single(*index, Call::record(event))),
+        );
     } else {
         packed.extend(event_job().pack(by_profile(&events)));
     }
-    packed.extend(jobs.into_iter().flat_map(|(job, entries)| job.job().pack(entries)));
+    packed.extend(
+        jobs.into_iter()
+            .flat_map(|(job, entries)| job.job().pack(entries)),
+    );
     packed
 }
 
 /// The calls for operations that name their profile by Klaviyo's own id, which `id_of` knows. What is
 /// about a profile without one is left out.
-pub fn resolved<'i>(operations: &[&Operation], id_of: impl Fn(&Identity) -> Option<&'i str>) -> Vec<Packed> {
+pub fn resolved<'i>(
+    operations: &[&Operation],
+    id_of: impl Fn(&Identity) -> Option<&'i str>,
+) -> Vec<Packed> {
     let mut packed = Vec::new();
     let mut removals: BTreeMap<&ListId, Vec<(usize, &str)>> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {
@@ -94,7 +122,10 @@ pub fn resolved<'i>(operations: &[&Operation], id_of: impl Fn(&Identity) -> Opti
             }
             Operation::RemoveFromList(it) => {
                 let id = id_of(&it.identity);
-                removals.entry(&it.list_id).or_default().extend(id.map(|id| (index, id)));
+                removals
+                    .entry(&it.list_id)
+                    .or_default()
+                    .extend(id.map(|id| (index, id)));
             }
             _ => {}
         }
@@ -103,7 +134,11 @@ pub fn resolved<'i>(operations: &[&Operation], id_of: impl Fn(&Identity) -> Opti
         packed.extend(members.chunks(MEMBERS).map(|members| {
             let ids: Vec<_> = members.iter().map(|(_, id)| *id).collect();
             let places = members.iter().map(|(index, _)| vec![*index]).collect();
-            Packed { call: Call::remove_from_list(list_id, &ids), places, pointer: "/data/" }
+            Packed {
+                call: Call::remove_from_list(list_id, &ids),
+                places,
+                pointer: "/data/",
+            }
         }));
     }
     packed
@@ -111,7 +146,11 @@ pub fn resolved<'i>(operations: &[&Operation], id_of: impl Fn(&Identity) -> Opti
 
 impl Packed {
     fn single(index: usize, call: Call) -> Self {
-        Packed { call, places: vec![vec![index]], pointer: "" }
+        Packed {
+            call,
+            places: vec![vec![index]],
+            pointer: "",
+        }
     }
 
     /// Everything the call is for.
@@ -121,11 +160,19 @@ impl Packed {
 
     /// The operations that a pointer in Klaviyo's refusal is about; none when it names no place.
     pub fn named_by(&self, pointer: &str) -> &[usize] {
-        let mut path = pointer.strip_prefix(self.pointer).unwrap_or_default().split('/');
+        let mut path = pointer
+            .strip_prefix(self.pointer)
+            .unwrap_or_default()
+            .split('/');
         let place = path.next().and_then(|index| index.parse::<usize>().ok());
-        let Some(members) = place.and_then(|place| self.places.get(place)) else { return &[] };
+        let Some(members) = place.and_then(|place| self.places.get(place)) else {
+            return &[];
+        };
         // `<place>/attributes/events/data/<member>/…`: one event of a profile.
-        let member = path.skip_while(|step| *step != "events").nth(2).and_then(|index| index.parse::<usize>().ok());
+        let member = path
+            .skip_while(|step| *step != "events")
+            .nth(2)
+            .and_then(|index| index.parse::<usize>().ok());
         match member.and_then(|member| members.get(member..=member)) {
             Some(member) => member,
             None => members,
@@ -170,13 +217,17 @@ impl ListJob {
 /// <https://developers.klaviyo.com/en/reference/bulk_import_profiles>
 fn import_job(list: Option<&ListId>) -> Job {
     let lists = list.map(|list| {
-        let reference = Reference { r#type: "list", id: list.as_str() };
+        let reference = Reference {
+            r#type: "list",
+            id: list.as_str(),
+        };
         let references = String::from_utf8_lossy(&json(&[reference])).into_owned();
         format!(r#","relationships":{{"lists":{{"data":{references}}}}}"#)
     });
     Job {
         path: "/api/profile-bulk-import-jobs",
-        head: r#"{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":["#.into(),
+        head: r#"{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":["#
+            .into(),
         tail: format!("]}}}}{}}}}}", lists.unwrap_or_default()),
         pointer: PROFILE_PLACES,
         most: PROFILES,
@@ -207,11 +258,21 @@ fn by_profile<'o>(events: &[(usize, &'o Event)]) -> Vec<Entry<Resource<BulkEvent
         write(&data("profile", EventProfile(&event.profile)), &mut open);
         open.extend_from_slice(br#","events":{"data":["#);
         let place = *place_of.entry(open).or_insert_with(|| {
-            places.push(Entry { open: Vec::new(), members: Vec::new(), close: "]}}}" });
+            places.push(Entry {
+                open: Vec::new(),
+                members: Vec::new(),
+                close: "]}}}",
+            });
             places.len() - 1
         });
         if let Some(entry) = places.get_mut(place) {
-            entry.members.push((*index, Resource { r#type: "event", attributes: BulkEvent(event) }));
+            entry.members.push((
+                *index,
+                Resource {
+                    r#type: "event",
+                    attributes: BulkEvent(event),
+                },
+            ));
         }
     }
     for (open, place) in place_of {
@@ -231,10 +292,18 @@ enum OnList<'o> {
 }
 
 fn list_reference(list: &ListId) -> String {
-    let reference = super::wire::Data { data: Reference { r#type: "list", id: list.as_str() } };
+    let reference = super::wire::Data {
+        data: Reference {
+            r#type: "list",
+            id: list.as_str(),
+        },
+    };
     String::from_utf8_lossy(&json(&reference)).into_owned()
 }
 
 fn resource<A>(attributes: A) -> Resource<A> {
-    Resource { r#type: "profile", attributes }
+    Resource {
+        r#type: "profile",
+        attributes,
+    }
 }

@@ -28,34 +28,68 @@ impl Probe {
     /// Events can be recorded.
     pub const WRITE_EVENTS: Probe = Probe::post("events:write", "/api/event-bulk-create-jobs");
     /// People can be subscribed and put on lists.
-    pub const SUBSCRIBE: Probe =
-        Probe::post("lists:write, profiles:write, subscriptions:write", "/api/profile-subscription-bulk-create-jobs");
+    pub const SUBSCRIBE: Probe = Probe::post(
+        "lists:write, profiles:write, subscriptions:write",
+        "/api/profile-subscription-bulk-create-jobs",
+    );
     /// Profiles can be deleted.
     pub const DELETE: Probe = Probe::post("data-privacy:write", "/api/data-privacy-deletion-jobs");
     /// Profiles can be looked up.
     pub fn read_profiles() -> Self {
         let query = vec![("page[size]", "1".to_owned())];
-        Probe { scopes: "profiles:read", method: Method::GET, path: "/api/profiles".into(), query }
+        Probe {
+            scopes: "profiles:read",
+            method: Method::GET,
+            path: "/api/profiles".into(),
+            query,
+        }
     }
 
     /// The list can be looked at.
     pub fn list(id: &ListId) -> Self {
         let path = format!("/api/lists/{}", id.as_str()).into();
-        Probe { scopes: "lists:read", method: Method::GET, path, query: Vec::new() }
+        Probe {
+            scopes: "lists:read",
+            method: Method::GET,
+            path,
+            query: Vec::new(),
+        }
     }
 
     const fn post(scopes: &'static str, path: &'static str) -> Self {
-        Probe { scopes, method: Method::POST, path: Cow::Borrowed(path), query: Vec::new() }
+        Probe {
+            scopes,
+            method: Method::POST,
+            path: Cow::Borrowed(path),
+            query: Vec::new(),
+        }
     }
 }
 
 impl Klaviyo {
     /// Klaviyo's status and answer, whatever they are.
-    pub async fn probe(&self, key: &str, probe: &Probe, timeout: Duration) -> Result<(u16, Bytes), CallError> {
+    pub async fn probe(
+        &self,
+        key: &str,
+        probe: &Probe,
+        timeout: Duration,
+    ) -> Result<(u16, Bytes), CallError> {
         let is_get = probe.method == Method::GET;
-        let body = if is_get { Bytes::new() } else { Bytes::from_static(br#"{"data":{}}"#) };
-        let call = Call { method: probe.method.clone(), path: probe.path.clone(), query: probe.query.clone(), body };
+        let body = if is_get {
+            Bytes::new()
+        } else {
+            Bytes::from_static(br#"{"data":{}}"#)
+        };
+        let call = Call {
+            method: probe.method.clone(),
+            path: probe.path.clone(),
+            query: probe.query.clone(),
+            body,
+        };
         let response = self.request(key, &call, timeout).await?;
-        Ok((response.status().as_u16(), response.bytes().await.unwrap_or_default()))
+        Ok((
+            response.status().as_u16(),
+            response.bytes().await.unwrap_or_default(),
+        ))
     }
 }

@@ -58,15 +58,28 @@ impl<'a> Entry<'a> {
     /// The message on its way again.
     pub fn parcel(self) -> Parcel<'a> {
         let decided_at = OffsetDateTime::from_unix_timestamp(self.decided_at);
-        let first = Parcel::new(self.message, decided_at.unwrap_or_else(|_| OffsetDateTime::now_utc()));
-        Parcel { done: self.done, ..first }
+        let first = Parcel::new(
+            self.message,
+            decided_at.unwrap_or_else(|_| OffsetDateTime::now_utc()),
+        );
+        Parcel {
+            done: self.done,
+            ..first
+        }
     }
 
     /// Reads an entry; the error holds none of it.
     pub fn read(body: &'a str) -> Result<Self, Unreadable> {
-        let unreadable = |error: serde_json::Error| Unreadable { line: error.line(), column: error.column() };
+        let unreadable = |error: serde_json::Error| Unreadable {
+            line: error.line(),
+            column: error.column(),
+        };
         let entry: Entry = serde_json::from_str(body).map_err(unreadable)?;
-        if entry.version == VERSION { Ok(entry) } else { Err(Unreadable { line: 0, column: 0 }) }
+        if entry.version == VERSION {
+            Ok(entry)
+        } else {
+            Err(Unreadable { line: 0, column: 0 })
+        }
     }
 
     /// The entry as the body of an SQS message.

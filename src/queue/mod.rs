@@ -62,7 +62,8 @@ impl Queue {
             let indexes: Vec<_> = request.iter().map(|(index, _)| *index).collect();
             (indexes, self.send(request, deadline).await)
         };
-        let mut sent = stream::iter(requests(bodies).into_iter().map(send)).buffer_unordered(CONCURRENCY);
+        let mut sent =
+            stream::iter(requests(bodies).into_iter().map(send)).buffer_unordered(CONCURRENCY);
         while let Some((indexes, result)) = sent.next().await {
             match result {
                 Ok(failed) => {
@@ -72,7 +73,8 @@ impl Queue {
                         }
                     }
                     if !failed.is_empty() {
-                        self.log.error("not queued", &QueueError::Entries(failed.len()));
+                        self.log
+                            .error("not queued", &QueueError::Entries(failed.len()));
                     }
                 }
                 Err(error) => self.log.error("not queued", &error),
@@ -82,20 +84,39 @@ impl Queue {
     }
 
     /// The indexes that SQS did not take.
-    async fn send(&self, bodies: Vec<(usize, String)>, deadline: Instant) -> Result<Vec<usize>, QueueError> {
+    async fn send(
+        &self,
+        bodies: Vec<(usize, String)>,
+        deadline: Instant,
+    ) -> Result<Vec<usize>, QueueError> {
         let entry = |(index, body): (usize, String)| {
             // Both fields are given, so this cannot fail; an entry that is missing is not acknowledged.
-            SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build().ok()
+            SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .message_body(body)
+                .build()
+                .ok()
         };
         let indexes: Vec<_> = bodies.iter().map(|(index, _)| *index).collect();
         let entries: Vec<_> = bodies.into_iter().filter_map(entry).collect();
-        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
-        let answer = timeout_at(deadline, request.send()).await.map_err(|_| QueueError::OutOfTime)?;
+        let request = self
+            .client
+            .send_message_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries));
+        let answer = timeout_at(deadline, request.send())
+            .await
+            .map_err(|_| QueueError::OutOfTime)?;
         let answer = answer.map_err(|error| match (error.code(), error.message()) {
             (Some(code), Some(message)) => QueueError::Send(format!("{code}: {message}")),
             _ => QueueError::Send(telemetry::chain(&error)),
         })?;
-        let taken = |index: &usize| answer.successful().iter().any(|entry| entry.id() == index.to_string());
+        let taken = |index: &usize| {
+            answer
+                .successful()
+                .iter()
+                .any(|entry| entry.id() == index.to_string())
+        };
         Ok(indexes.into_iter().filter(|index| !taken(index)).collect())
     }
 }
@@ -104,7 +125,11 @@ impl Queue {
 fn requests(bodies: Vec<String>) -> Vec<Vec<(usize, String)>> {
     let mut requests: Vec<Vec<(usize, String)>> = Vec::new();
     let mut bytes = 0;
-    for (index, body) in bodies.into_iter().enumerate().filter(|(_, body)| Queue::takes(body)) {
+    for (index, body) in bodies
+        .into_iter()
+        .enumerate()
+        .filter(|(_, body)| Queue::takes(body))
+    {
         match requests.last_mut() {
             Some(request) if request.len() < ENTRIES && bytes + body.len() <= BYTES => {
                 bytes += body.len();
@@ -125,13 +150,27 @@ mod tests {
 
     #[test]
     fn requests_keep_to_sqs_s_limits_and_lose_nothing_that_fits() {
-        let bodies = |sizes: &[usize]| sizes.iter().map(|size| "x".repeat(*size)).collect::<Vec<_>>();
-        let counts = |sizes: &[usize]| requests(bodies(sizes)).iter().map(Vec::len).collect::<Vec<_>>();
+        let bodies = |sizes: &[usize]| {
+            sizes
+                .iter()
+                .map(|size| "x".repeat(*size))
+                .collect::<Vec<_>>()
+        };
+        let counts = |sizes: &[usize]| {
+            requests(bodies(sizes))
+                .iter()
+                .map(Vec::len)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(counts(&[]), [0_usize; 0]);
         assert_eq!(counts(&[10; 25]), [10, 10, 5]);
         assert_eq!(counts(&[BYTES, BYTES, 1]), [1, 1, 1]);
         assert_eq!(counts(&[BYTES / 2, BYTES / 2, 1]), [2, 1]);
         assert_eq!(counts(&[BYTES + 1, 1]), [1]);
-        assert_eq!(requests(bodies(&[BYTES + 1, 1]))[0][0].0, 1, "the index is the body's own");
+        assert_eq!(
+            requests(bodies(&[BYTES + 1, 1]))[0][0].0,
+            1,
+            "the index is the body's own"
+        );
     }
 }

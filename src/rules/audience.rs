@@ -15,10 +15,16 @@ pub(super) fn is_about_one(message: &Message) -> bool {
 }
 
 /// Adds to or removes from the list that the audience is connected to. Neither is a consent.
-pub(super) fn membership<'a>(message: &Message<'a>, person: &Person<'a>) -> Result<Operation<'a>, Stop> {
+pub(super) fn membership<'a>(
+    message: &Message<'a>,
+    person: &Person<'a>,
+) -> Result<Operation<'a>, Stop> {
     let list_id = message.audience_list.as_deref().and_then(ListId::parse);
     let list_id = list_id.ok_or(Stop::Ignore(Ignored::NoAudienceList))?;
-    let membership = Membership { list_id, identity: person.identity.clone() };
+    let membership = Membership {
+        list_id,
+        identity: person.identity.clone(),
+    };
     Ok(match message.event.as_deref() {
         Some(EXITED) => Operation::RemoveFromList(membership),
         _ => Operation::AddToList(membership),

@@ -39,7 +39,11 @@ pub(super) fn of_identify(
         notes.push(Note::NoConsentChannel);
         return None;
     };
-    Some(Subscription { list_id, who, consented_at: consented_at(message, options, rules, now) })
+    Some(Subscription {
+        list_id,
+        who,
+        consented_at: consented_at(message, options, rules, now),
+    })
 }
 
 /// What a group asks for: `groupId` is a list, `traits.subscribe` says which way.
@@ -57,7 +61,11 @@ pub(super) fn of_group<'a>(
     let who = consenter(person, rules).ok_or(Stop::Ignore(Ignored::NoConsentChannel))?;
     Ok(if subscribe {
         let consented_at = consented_at(message, integration.options(), rules, now);
-        Operation::Subscribe(Subscription { list_id, who, consented_at })
+        Operation::Subscribe(Subscription {
+            list_id,
+            who,
+            consented_at,
+        })
     } else {
         Operation::Unsubscribe(Unsubscription { list_id, who })
     })
@@ -67,26 +75,44 @@ pub(super) fn of_group<'a>(
 fn consenter(person: &Person, rules: &Rules) -> Option<Consenter> {
     let means = |channel| rules.consent_channels.contains(&channel);
     let email = person.identity.email.clone();
-    let phone_number = person.phone.as_ref().and_then(Phone::number).filter(|_| means(Channel::Sms));
+    let phone_number = person
+        .phone
+        .as_ref()
+        .and_then(Phone::number)
+        .filter(|_| means(Channel::Sms));
     let by_email = email.is_some() && means(Channel::Email);
     let phone_number = phone_number.map(str::to_owned);
-    (by_email || phone_number.is_some()).then_some(Consenter { email, phone_number, by_email })
+    (by_email || phone_number.is_some()).then_some(Consenter {
+        email,
+        phone_number,
+        by_email,
+    })
 }
 
 /// When consent was given, for somebody who need not be asked: the message's time. Klaviyo refuses a
 /// moment in the future.
-fn consented_at(message: &Message, options: &Fields, rules: &Rules, now: OffsetDateTime) -> Option<String> {
+fn consented_at(
+    message: &Message,
+    options: &Fields,
+    rules: &Rules,
+    now: OffsetDateTime,
+) -> Option<String> {
     if confirm(options, rules) {
         return None;
     }
-    let moment = message.timestamp.filter(|moment| event::is_plausible(*moment, now));
+    let moment = message
+        .timestamp
+        .filter(|moment| event::is_plausible(*moment, now));
     timestamp::write(moment.map_or(now, |moment| moment.min(now)))
 }
 
 /// Whether Klaviyo is to ask for confirmation. An override that cannot be read asks: to subscribe
 /// somebody without consent cannot be undone.
 fn confirm(options: &Fields, rules: &Rules) -> bool {
-    match options.raw("confirmOptin").filter(|raw| !json::is_null(raw)) {
+    match options
+        .raw("confirmOptin")
+        .filter(|raw| !json::is_null(raw))
+    {
         Some(raw) => json::boolean(raw).unwrap_or(true),
         None => rules.confirm_optin,
     }

@@ -9,12 +9,21 @@ use crate::segment::Message;
 /// Forgets the profile with this address; any other userId is the merchant's own, `external_id` in
 /// Klaviyo, and has to be looked up.
 pub(super) fn of<'a>(message: &Message<'a>) -> Result<Operation<'a>, Stop> {
-    let user_id = message.user_id.clone().ok_or(Stop::Reject(Rejected::DeletionUnresolved))?;
+    let user_id = message
+        .user_id
+        .clone()
+        .ok_or(Stop::Reject(Rejected::DeletionUnresolved))?;
     Ok(Operation::Delete(match email(&user_id) {
-        Some(email) => Identity { email: Some(email), external_id: None },
+        Some(email) => Identity {
+            email: Some(email),
+            external_id: None,
+        },
         None if user_id.chars().count() > EXTERNAL_ID_CHARACTERS => {
             return Err(Stop::Reject(Rejected::DeletionUnresolved));
         }
-        None => Identity { email: None, external_id: Some(user_id) },
+        None => Identity {
+            email: None,
+            external_id: Some(user_id),
+        },
     }))
 }

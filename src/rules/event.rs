@@ -29,15 +29,21 @@ pub(super) fn record<'a>(
 ) -> Result<Event<'a>, Stop> {
     let properties = properties(message, rules)?;
     let order = Order::of(message);
-    let time = message.timestamp.filter(|moment| is_plausible(*moment, now));
+    let time = message
+        .timestamp
+        .filter(|moment| is_plausible(*moment, now));
     Ok(Event {
         metric,
         profile: profile::of_event(message, person, !rules.enforce_email),
         properties,
         value: value(&message.properties, order.is_some()),
         value_currency: currency(&message.properties),
-        unique_id: order.and_then(|order| order.unique_id(&message.properties)).unwrap_or_else(|| message_id(message)),
-        backfill: rules.backfill_after.is_some_and(|age| age.is_zero() || time.is_some_and(|time| now - time > age)),
+        unique_id: order
+            .and_then(|order| order.unique_id(&message.properties))
+            .unwrap_or_else(|| message_id(message)),
+        backfill: rules
+            .backfill_after
+            .is_some_and(|age| age.is_zero() || time.is_some_and(|time| now - time > age)),
         time: time.and_then(timestamp::write),
     })
 }
@@ -57,19 +63,26 @@ fn properties<'a>(message: &Message<'a>, rules: &Rules) -> Result<Properties<'a>
     if names.is_empty() {
         return Ok(Properties::Unchanged(raw));
     }
-    Ok(Properties::Merged(message.properties.with_missing(&names, limits::PROPERTIES)))
+    Ok(Properties::Merged(
+        message.properties.with_missing(&names, limits::PROPERTIES),
+    ))
 }
 
 /// `revenue`, else `value`, else the `total` of an order.
 fn value(properties: &Fields, is_order: bool) -> Option<f64> {
-    let keys: &[&str] = if is_order { &["revenue", "value", "total"] } else { &["revenue", "value"] };
+    let keys: &[&str] = if is_order {
+        &["revenue", "value", "total"]
+    } else {
+        &["revenue", "value"]
+    };
     keys.iter().find_map(|key| properties.number(key))
 }
 
 /// The code under `currency`, when it has the form of one.
 pub(super) fn currency(properties: &Fields) -> Option<String> {
     let code = properties.text(&["currency"])?;
-    (code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic())).then(|| code.to_ascii_uppercase())
+    (code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()))
+        .then(|| code.to_ascii_uppercase())
 }
 
 /// Whether a timestamp can be meant: not before 2000, not over a year ahead.
@@ -87,7 +100,11 @@ fn message_id(message: &Message) -> String {
 
 /// `id` as far as Klaviyo takes it: a longer one becomes its hash, which is as unique.
 pub(super) fn unique_id(id: &str) -> String {
-    if id.chars().count() < UNIQUE_ID_CHARACTERS { id.to_owned() } else { hash(id) }
+    if id.chars().count() < UNIQUE_ID_CHARACTERS {
+        id.to_owned()
+    } else {
+        hash(id)
+    }
 }
 
 fn hash(text: &str) -> String {

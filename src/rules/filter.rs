@@ -26,7 +26,10 @@ pub(super) fn metric<'a>(message: &Message<'a>, rules: &Rules) -> Result<Cow<'a,
     let name = match message.kind {
         Kind::Page => viewed(message, "Page"),
         Kind::Screen => viewed(message, "Screen"),
-        _ => message.event.clone().ok_or(Stop::Reject(Rejected::EventName))?,
+        _ => message
+            .event
+            .clone()
+            .ok_or(Stop::Reject(Rejected::EventName))?,
     };
     if name.trim().is_empty() || name.chars().count() >= METRIC_CHARACTERS {
         return Err(Stop::Reject(Rejected::EventName));
@@ -37,7 +40,9 @@ pub(super) fn metric<'a>(message: &Message<'a>, rules: &Rules) -> Result<Cow<'a,
     if Order::of(message) == Some(Order::Completed) && !rules.send_placed_order_as_order_completed {
         return Ok("Placed Order".into());
     }
-    let renamed = KLAVIYO_NAMES.iter().find(|(segment, _)| rules.klaviyo_metric_names && *segment == name);
+    let renamed = KLAVIYO_NAMES
+        .iter()
+        .find(|(segment, _)| rules.klaviyo_metric_names && *segment == name);
     Ok(renamed.map_or(name, |(_, klaviyo)| Cow::Borrowed(*klaviyo)))
 }
 

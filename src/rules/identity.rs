@@ -28,7 +28,10 @@ impl<'a> Person<'a> {
             _ => &[&message.context_traits, &message.properties],
         };
         let phone = phone::read(sources, rules.default_country);
-        Ok(Person { identity: identity(message, rules)?, phone })
+        Ok(Person {
+            identity: identity(message, rules)?,
+            phone,
+        })
     }
 }
 
@@ -36,13 +39,33 @@ fn identity<'a>(message: &Message<'a>, rules: &Rules) -> Result<Identity<'a>, St
     let email = email_of(message);
     if rules.enforce_email {
         let email = Some(email.ok_or(Stop::Ignore(Ignored::NoEmail))?);
-        return Ok(Identity { email, external_id: None });
+        return Ok(Identity {
+            email,
+            external_id: None,
+        });
     }
-    let user_id =
-        message.user_id.clone().filter(|id| email.as_ref().is_none_or(|email| !id.eq_ignore_ascii_case(email)));
-    let anonymous_id = || message.anonymous_id.clone().filter(|_| rules.fallback_on_anonymous_id);
-    let external_id = user_id.or_else(|| if email.is_none() { anonymous_id() } else { None });
-    if external_id.as_ref().is_some_and(|id| id.chars().count() > EXTERNAL_ID_CHARACTERS) {
+    let user_id = message.user_id.clone().filter(|id| {
+        email
+            .as_ref()
+            .is_none_or(|email| !id.eq_ignore_ascii_case(email))
+    });
+    let anonymous_id = || {
+        message
+            .anonymous_id
+            .clone()
+            .filter(|_| rules.fallback_on_anonymous_id)
+    };
+    let external_id = user_id.or_else(|| {
+        if email.is_none() {
+            anonymous_id()
+        } else {
+            None
+        }
+    });
+    if external_id
+        .as_ref()
+        .is_some_and(|id| id.chars().count() > EXTERNAL_ID_CHARACTERS)
+    {
         return Err(Stop::Reject(Rejected::ExternalIdTooLong));
     }
     if email.is_none() && external_id.is_none() {
@@ -69,14 +92,20 @@ pub(super) fn email(text: &str) -> Option<String> {
     let (local, domain) = text.split_once('@')?;
     let (name, top) = domain.rsplit_once('.')?;
     let stray = |c: char| c.is_whitespace() || c.is_control() || "@<>()[]\\,;:\"".contains(c);
-    let whole = [local, name, top].iter().all(|part| !part.is_empty() && !part.contains(stray));
+    let whole = [local, name, top]
+        .iter()
+        .all(|part| !part.is_empty() && !part.contains(stray));
     (whole && text.len() <= EMAIL_BYTES).then(|| text.to_lowercase())
 }
 
 impl Identity<'_> {
     /// Klaviyo answers 202 to events of these two domains and drops them.
     pub(super) fn is_dropped_by_klaviyo(&self) -> bool {
-        let domain = self.email.as_deref().and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain);
+        let domain = self
+            .email
+            .as_deref()
+            .and_then(|email| email.rsplit_once('@'))
+            .map(|(_, domain)| domain);
         matches!(domain, Some("example.com" | "test.com"))
     }
 }
@@ -88,7 +117,10 @@ mod tests {
     #[test]
     fn addresses_are_lower_cased_and_must_have_a_domain() {
         for (text, expected) in [
-            ("Sarah.Mason@Klaviyo-Demo.com", Some("sarah.mason@klaviyo-demo.com")),
+            (
+                "Sarah.Mason@Klaviyo-Demo.com",
+                Some("sarah.mason@klaviyo-demo.com"),
+            ),
             ("a+b@klaviyo-demo.co.uk", Some("a+b@klaviyo-demo.co.uk")),
             ("a..b.@klaviyo-demo.ne.jp", Some("a..b.@klaviyo-demo.ne.jp")),
             ("\"a b\"@klaviyo-demo.com", None),

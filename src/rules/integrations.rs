@@ -16,14 +16,21 @@ pub(super) struct Integration<'a>(Fields<'a>);
 impl<'a> Integration<'a> {
     /// The message's options, unless the message is not for Klaviyo.
     pub(super) fn read(integrations: &Fields<'a>) -> Result<Self, Stop> {
-        let named = || NAMES.iter().filter_map(|name| integrations.raw(name)).filter(|raw| !json::is_null(raw));
+        let named = || {
+            NAMES
+                .iter()
+                .filter_map(|name| integrations.raw(name))
+                .filter(|raw| !json::is_null(raw))
+        };
         if named().any(off) {
             return Err(Stop::Ignore(Ignored::IntegrationOff));
         }
         if integrations.raw("All").is_some_and(off) && named().next().is_none() {
             return Err(Stop::Ignore(Ignored::IntegrationOff));
         }
-        Ok(Integration(named().find_map(Fields::parse).unwrap_or_default()))
+        Ok(Integration(
+            named().find_map(Fields::parse).unwrap_or_default(),
+        ))
     }
 
     /// The options as an object.

@@ -63,7 +63,10 @@ impl<'a> Names<'a> {
         self.add("URL", product.url());
         self.add("Brand", product.brand());
         self.add("Price", product.price().map(Json::Number));
-        self.add("CompareAtPrice", product.compare_at_price().map(Json::Number));
+        self.add(
+            "CompareAtPrice",
+            product.compare_at_price().map(Json::Number),
+        );
     }
 
     fn added_to_cart(&mut self, properties: &Fields<'a>) {
@@ -99,28 +102,47 @@ impl<'a> Names<'a> {
         self.add_list("Brands", distinct(brands));
         let code = properties.text(&["coupon", "discount_code", "discountCode"]);
         self.add("DiscountCode", code.map(Json::Text));
-        self.add("DiscountValue", properties.number("discount").map(Json::Number));
+        self.add(
+            "DiscountValue",
+            properties.number("discount").map(Json::Number),
+        );
         self.items(&ordered);
         for (name, keys) in [
             ("BillingAddress", ["billing_address", "billingAddress"]),
             ("ShippingAddress", ["shipping_address", "shippingAddress"]),
         ] {
-            self.add(name, keys.iter().find_map(|key| properties.raw(key)).map(Json::Raw));
+            self.add(
+                name,
+                keys.iter()
+                    .find_map(|key| properties.raw(key))
+                    .map(Json::Raw),
+            );
         }
     }
 
     fn item_names(&mut self, lines: &[(usize, Fields<'a>)]) {
-        self.add_list("ItemNames", lines.iter().filter_map(|(_, line)| Product(line).name()).collect());
+        self.add_list(
+            "ItemNames",
+            lines
+                .iter()
+                .filter_map(|(_, line)| Product(line).name())
+                .collect(),
+        );
     }
 
     fn categories(&mut self, lines: &[(usize, Fields<'a>)]) {
-        let categories = lines.iter().flat_map(|(_, line)| Product(line).categories());
+        let categories = lines
+            .iter()
+            .flat_map(|(_, line)| Product(line).categories());
         self.add_list("Categories", distinct(categories));
     }
 
     fn items(&mut self, lines: &[(usize, Fields<'a>)]) {
         if lines.len() <= MOST_ITEMS {
-            self.add_list("Items", lines.iter().map(|(_, line)| item(&Product(line))).collect());
+            self.add_list(
+                "Items",
+                lines.iter().map(|(_, line)| item(&Product(line))).collect(),
+            );
         }
     }
 

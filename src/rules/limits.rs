@@ -26,8 +26,17 @@ pub(super) fn check(properties: &RawValue, count: usize) -> Result<(), Rejected>
         return Err(Rejected::EventTooLarge);
     }
     // Nearly every event is so small and flat that it cannot be over the other limits.
-    let opened = || json.bytes().filter(|b| matches!(b, b'{' | b'[')).take(LEVELS + 1).count();
-    if json.len() < ELEMENTS * 2 && opened() <= LEVELS { Ok(()) } else { Measure::default().walk(json.as_bytes()) }
+    let opened = || {
+        json.bytes()
+            .filter(|b| matches!(b, b'{' | b'['))
+            .take(LEVELS + 1)
+            .count()
+    };
+    if json.len() < ELEMENTS * 2 && opened() <= LEVELS {
+        Ok(())
+    } else {
+        Measure::default().walk(json.as_bytes())
+    }
 }
 
 /// Properties below this have room for Klaviyo's names, which repeat part of them.
@@ -81,8 +90,13 @@ fn string_length(bytes: &mut std::slice::Iter<u8>) -> usize {
             b'"' => break,
             b'\\' => match bytes.next() {
                 Some(b'u') => {
-                    let digits = bytes.as_slice().get(..4).and_then(|hex| std::str::from_utf8(hex).ok());
-                    let unit = digits.and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or(0);
+                    let digits = bytes
+                        .as_slice()
+                        .get(..4)
+                        .and_then(|hex| std::str::from_utf8(hex).ok());
+                    let unit = digits
+                        .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+                        .unwrap_or(0);
                     bytes.nth(3);
                     // A surrogate is half of four bytes.
                     char::from_u32(unit).map_or(2, char::len_utf8)

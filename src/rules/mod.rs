@@ -74,7 +74,9 @@ fn apply<'a>(
             let person = Person::read(message, rules)?;
             let import = Operation::Import(profile::import(message, &person, &integration)?);
             let subscribe = consent::of_identify(message, &person, &integration, rules, now, notes);
-            Ok(std::iter::once(import).chain(subscribe.map(Operation::Subscribe)).collect())
+            Ok(std::iter::once(import)
+                .chain(subscribe.map(Operation::Subscribe))
+                .collect())
         }
         Kind::Track if rules.audience_lists && audience::is_about_one(message) => {
             let person = Person::read(message, rules)?;
@@ -85,7 +87,13 @@ fn apply<'a>(
         Kind::Screen if rules.send_screens => events(message, rules, now, notes),
         Kind::Group if rules.group_lists => {
             let person = Person::read(message, rules)?;
-            Ok(vec![consent::of_group(message, &person, &integration, rules, now)?])
+            Ok(vec![consent::of_group(
+                message,
+                &person,
+                &integration,
+                rules,
+                now,
+            )?])
         }
         Kind::Delete if rules.honor_deletions => Ok(vec![deletion::of(message)?]),
         Kind::Page | Kind::Screen | Kind::Group | Kind::Delete | Kind::Other => {
@@ -106,5 +114,8 @@ fn events<'a>(
         notes.push(Note::DroppedDomain);
     }
     let event = event::record(message, metric, &person, rules, now)?;
-    Ok(order::events(event, message, rules).into_iter().map(Operation::Record).collect())
+    Ok(order::events(event, message, rules)
+        .into_iter()
+        .map(Operation::Record)
+        .collect())
 }

@@ -35,7 +35,11 @@ pub(super) enum Order {
 impl Order {
     /// What the message says of an order, if it is about one.
     pub(super) fn of(message: &Message) -> Option<Self> {
-        match message.event.as_deref().filter(|_| message.kind == Kind::Track)? {
+        match message
+            .event
+            .as_deref()
+            .filter(|_| message.kind == Kind::Track)?
+        {
             "Order Completed" => Some(Order::Completed),
             "Order Cancelled" | "Order Refunded" => Some(Order::Undone),
             _ => None,
@@ -60,7 +64,10 @@ pub(super) fn events<'a>(order: Event<'a>, message: &Message<'a>, rules: &Rules)
     }
     let lines = lines(&message.properties);
     // The other lines are not repeated in each, and what is repeated must not outgrow the order itself.
-    let shared = message.properties.without("products").within(SHARED_BYTES / lines.len().max(1));
+    let shared = message
+        .properties
+        .without("products")
+        .within(SHARED_BYTES / lines.len().max(1));
     let mut taken = HashSet::with_capacity(lines.len());
     let mut events = Vec::with_capacity(lines.len() + 1);
     for (index, line) in lines {
@@ -105,10 +112,13 @@ fn ordered_product<'a>(
 
 /// The line's own properties, then those of the order that it does not have, as many as Klaviyo takes.
 fn properties<'a>(line: Fields<'a>, of_order: &Fields<'a>, rules: &Rules) -> Fields<'a> {
-    let mut added: Fields = [("Product URL", Product(&line).url()), ("Image URL", Product(&line).image_url())]
-        .into_iter()
-        .filter_map(|(name, url)| Some((name, url?)))
-        .collect();
+    let mut added: Fields = [
+        ("Product URL", Product(&line).url()),
+        ("Image URL", Product(&line).image_url()),
+    ]
+    .into_iter()
+    .filter_map(|(name, url)| Some((name, url?)))
+    .collect();
     if rules.klaviyo_property_names {
         added.add_missing(&klaviyo_names::of_line(&line, of_order), limits::PROPERTIES);
     }

@@ -40,10 +40,24 @@ pub(super) const KEYS: [&str; 3] = ["phone", "phoneNumber", "phone_number"];
 
 /// The phone number among these traits or properties: the first that can be read, else what is there.
 pub(super) fn read<'a>(sources: &[&Fields<'a>], country: Option<Region>) -> Option<Phone<'a>> {
-    let given = || sources.iter().flat_map(|fields| KEYS.iter().filter_map(|key| fields.raw(key)));
-    let number = given().find_map(|raw| e164(&json::text(raw)?, country)).map(Phone::Number);
-    let unreadable = || given().find(|raw| !json::is_blank(raw)).map(Phone::Unreadable);
-    let cleared = || given().find(|raw| json::is_null(raw)).map(|_| Phone::Cleared);
+    let given = || {
+        sources
+            .iter()
+            .flat_map(|fields| KEYS.iter().filter_map(|key| fields.raw(key)))
+    };
+    let number = given()
+        .find_map(|raw| e164(&json::text(raw)?, country))
+        .map(Phone::Number);
+    let unreadable = || {
+        given()
+            .find(|raw| !json::is_blank(raw))
+            .map(Phone::Unreadable)
+    };
+    let cleared = || {
+        given()
+            .find(|raw| json::is_null(raw))
+            .map(|_| Phone::Cleared)
+    };
     number.or_else(unreadable).or_else(cleared)
 }
 
@@ -55,7 +69,10 @@ fn e164(text: &str, country: Option<Region>) -> Option<String> {
 
 fn international(text: &str) -> Option<String> {
     let digits = text.strip_prefix('+')?;
-    if digits.chars().any(|c| !c.is_ascii_digit() && !" -.()/\u{a0}".contains(c)) {
+    if digits
+        .chars()
+        .any(|c| !c.is_ascii_digit() && !" -.()/\u{a0}".contains(c))
+    {
         return None;
     }
     let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
@@ -70,7 +87,11 @@ fn national(text: &str, country: Region) -> Option<String> {
     }
     let number = PHONE_NUMBER_UTIL.parse(text, Some(country)).ok()?;
     let valid = PHONE_NUMBER_UTIL.is_valid_number(&number);
-    valid.then(|| PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned())
+    valid.then(|| {
+        PHONE_NUMBER_UTIL
+            .format(&number, PhoneNumberFormat::E164)
+            .into_owned()
+    })
 }
 
 #[cfg(test)]

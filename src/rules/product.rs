@@ -45,7 +45,8 @@ impl<'a> Product<'_, 'a> {
     }
 
     pub(super) fn compare_at_price(&self) -> Option<f64> {
-        self.number("compare_at_price").or_else(|| self.number("compareAtPrice"))
+        self.number("compare_at_price")
+            .or_else(|| self.number("compareAtPrice"))
     }
 
     pub(super) fn quantity(&self) -> Option<f64> {
@@ -55,7 +56,11 @@ impl<'a> Product<'_, 'a> {
     /// Price × quantity; a line without a quantity is one piece. A quantity that cannot be read is not
     /// guessed at.
     pub(super) fn total(&self) -> Option<f64> {
-        let quantity = if self.0.has("quantity") { self.quantity()? } else { 1.0 };
+        let quantity = if self.0.has("quantity") {
+            self.quantity()?
+        } else {
+            1.0
+        };
         let total = self.price()? * quantity;
         Some(rounded(total)).filter(|total| total.is_finite())
     }
@@ -63,7 +68,9 @@ impl<'a> Product<'_, 'a> {
     /// `categories`, else the one `category`.
     pub(super) fn categories(&self) -> Vec<Json<'a>> {
         match self.0.raw("categories").map(elements) {
-            Some(categories) if !categories.is_empty() => categories.into_iter().map(Json::Raw).collect(),
+            Some(categories) if !categories.is_empty() => {
+                categories.into_iter().map(Json::Raw).collect()
+            }
             _ => self.text(&["category"]).into_iter().collect(),
         }
     }
@@ -80,12 +87,19 @@ impl<'a> Product<'_, 'a> {
 /// The lines of an order or cart with their places; what is no object is left out.
 pub(super) fn lines<'a>(properties: &Fields<'a>) -> Vec<(usize, Fields<'a>)> {
     let products = properties.raw("products").map(elements).unwrap_or_default();
-    (0..).zip(products).filter_map(|(index, raw)| Some((index, Fields::parse(raw)?))).collect()
+    (0..)
+        .zip(products)
+        .filter_map(|(index, raw)| Some((index, Fields::parse(raw)?)))
+        .collect()
 }
 
 /// The elements of an array; none of anything else.
 fn elements(raw: &RawValue) -> Vec<&RawValue> {
-    if raw.get().starts_with('[') { serde_json::from_str(raw.get()).unwrap_or_default() } else { Vec::new() }
+    if raw.get().starts_with('[') {
+        serde_json::from_str(raw.get()).unwrap_or_default()
+    } else {
+        Vec::new()
+    }
 }
 
 /// Money without the dust of binary fractions (3 × 19.99 = 59.97), to a hundredth of a cent.

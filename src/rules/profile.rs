@@ -22,7 +22,11 @@ type Source = (&'static str, &'static [&'static str]);
 const FIRST_NAME: Source = ("first_name", &["firstName", "first_name"]);
 const LAST_NAME: Source = ("last_name", &["lastName", "last_name"]);
 const ORGANIZATION: Source = ("organization", &["organization", "company"]);
-const TEXTS: [Source; 3] = [("title", &["title"]), ("image", &["avatar"]), ("locale", &["locale"])];
+const TEXTS: [Source; 3] = [
+    ("title", &["title"]),
+    ("image", &["avatar"]),
+    ("locale", &["locale"]),
+];
 const TIMEZONE: Source = ("timezone", &["timezone"]);
 const PLACE: [Source; 6] = [
     ("address1", &["street"]),
@@ -39,7 +43,11 @@ pub(super) fn import<'a>(
     person: &Person<'a>,
     integration: &Integration<'a>,
 ) -> Result<Profile<'a>, Stop> {
-    let mut traits = Traits { fields: &message.traits, read: vec!["email"], patched: Vec::new() };
+    let mut traits = Traits {
+        fields: &message.traits,
+        read: vec!["email"],
+        patched: Vec::new(),
+    };
     let mut attributes = Fields::default();
     let mut location = Fields::default();
 
@@ -78,15 +86,26 @@ pub(super) fn import<'a>(
 }
 
 /// The little that an event tells of its profile: identifiers, first and last name.
-pub(super) fn of_event<'a>(message: &Message<'a>, person: &Person<'a>, with_phone: bool) -> Profile<'a> {
+pub(super) fn of_event<'a>(
+    message: &Message<'a>,
+    person: &Person<'a>,
+    with_phone: bool,
+) -> Profile<'a> {
     let mut attributes = Fields::default();
     for (field, keys) in [FIRST_NAME, LAST_NAME] {
-        let name = message.context_traits.text(keys).or_else(|| message.properties.text(keys));
+        let name = message
+            .context_traits
+            .text(keys)
+            .or_else(|| message.properties.text(keys));
         if let Some(name) = name {
             attributes.push(field, Json::Text(name));
         }
     }
-    let number = person.phone.as_ref().and_then(Phone::number).filter(|_| with_phone);
+    let number = person
+        .phone
+        .as_ref()
+        .and_then(Phone::number)
+        .filter(|_| with_phone);
     Profile {
         identity: person.identity.clone(),
         phone_number: number.map(|number| Json::Text(number.to_owned().into())),
@@ -106,12 +125,28 @@ impl<'a> Traits<'_, 'a> {
     /// Moves a trait to its Klaviyo field: the first spelling with something in it, else a `null`. Empty
     /// text, as forms send it, says nothing. What is no text at all stays a custom property.
     fn take(&mut self, (field, keys): Source, to: &mut Fields<'a>) {
-        let given: Vec<_> = keys.iter().filter_map(|key| Some((*key, self.fields.raw(key)?))).collect();
-        let text = given.iter().find_map(|(_, raw)| json::text(raw)).map(Json::Text);
-        let null = || given.iter().any(|(_, raw)| json::is_null(raw)).then_some(Json::Null);
+        let given: Vec<_> = keys
+            .iter()
+            .filter_map(|key| Some((*key, self.fields.raw(key)?)))
+            .collect();
+        let text = given
+            .iter()
+            .find_map(|(_, raw)| json::text(raw))
+            .map(Json::Text);
+        let null = || {
+            given
+                .iter()
+                .any(|(_, raw)| json::is_null(raw))
+                .then_some(Json::Null)
+        };
         to.extend_one(field, text.or_else(null));
         let readable = |raw: &RawValue| json::is_blank(raw) || json::text(raw).is_some();
-        self.read.extend(given.into_iter().filter(|(_, raw)| readable(raw)).map(|(key, _)| key));
+        self.read.extend(
+            given
+                .into_iter()
+                .filter(|(_, raw)| readable(raw))
+                .map(|(key, _)| key),
+        );
     }
 
     /// First and last name, else `name` split at its first space.
@@ -140,7 +175,11 @@ impl<'a> Traits<'_, 'a> {
         self.take(ORGANIZATION, attributes);
         let company = self.fields.object("company");
         if !attributes.has(ORGANIZATION.0) {
-            let mut parts = Traits { fields: &company, read: Vec::new(), patched: Vec::new() };
+            let mut parts = Traits {
+                fields: &company,
+                read: Vec::new(),
+                patched: Vec::new(),
+            };
             parts.take((ORGANIZATION.0, &["name"]), attributes);
             let read = parts.read;
             self.settle("company", &company, &read);
@@ -150,7 +189,11 @@ impl<'a> Traits<'_, 'a> {
     /// The parts of `address`.
     fn address(&mut self, location: &mut Fields<'a>) {
         let address = self.fields.object("address");
-        let mut parts = Traits { fields: &address, read: Vec::new(), patched: Vec::new() };
+        let mut parts = Traits {
+            fields: &address,
+            read: Vec::new(),
+            patched: Vec::new(),
+        };
         for source in PLACE {
             parts.take(source, location);
         }
@@ -168,20 +211,29 @@ impl<'a> Traits<'_, 'a> {
     /// Values to add to or take from list properties: an object of them, or the names of the traits that
     /// hold them and then are no properties themselves.
     fn changes(&mut self, options: &Fields<'a>, key: &str) -> Fields<'a> {
-        let Some(raw) = options.raw(key) else { return Fields::default() };
+        let Some(raw) = options.raw(key) else {
+            return Fields::default();
+        };
         Fields::parse(raw).unwrap_or_else(|| {
-            let named = names(raw).into_iter().filter_map(|name| Some((name.clone(), self.fields.raw(&name)?)));
-            let changes: Fields = named.map(|(name, value)| (name, Json::Raw(value))).collect();
-            self.patched.extend(changes.iter().map(|(name, _)| name.clone()));
+            let named = names(raw)
+                .into_iter()
+                .filter_map(|name| Some((name.clone(), self.fields.raw(&name)?)));
+            let changes: Fields = named
+                .map(|(name, value)| (name, Json::Raw(value)))
+                .collect();
+            self.patched
+                .extend(changes.iter().map(|(name, _)| name.clone()));
             changes
         })
     }
 
     /// Everything that has found no place: custom properties, with the types they have.
     fn rest(&self) -> Fields<'a> {
-        let is_placed = |key: &Cow<str>| self.read.contains(&key.as_ref()) || self.patched.contains(key);
+        let is_placed =
+            |key: &Cow<str>| self.read.contains(&key.as_ref()) || self.patched.contains(key);
         let rest = self.fields.iter().filter(|(key, _)| !is_placed(key));
-        rest.map(|(key, value)| (key.clone(), value.clone())).collect()
+        rest.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 }
 

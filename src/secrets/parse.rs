@@ -4,8 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 /// The form a secret must have; part of every error about one.
-pub(super) const EXPECTED: &str =
-    r#"{"klaviyo_api_key": "pk_…", "segment_shared_secret": "…" or ["new", "old"], "webhook_token": "…" (optional)}"#;
+pub(super) const EXPECTED: &str = r#"{"klaviyo_api_key": "pk_…", "segment_shared_secret": "…" or ["new", "old"], "webhook_token": "…" (optional)}"#;
 
 /// Credentials for both sides. `Debug` shows none of them.
 #[derive(Debug)]
@@ -23,16 +22,26 @@ impl Secret {
         let klaviyo_api_key = required(&fields, "klaviyo_api_key")?;
         let key = klaviyo_api_key.expose_secret();
         if !key.starts_with("pk_") || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("klaviyo_api_key is not a private Klaviyo key (these begin with pk_)".to_owned());
+            return Err(
+                "klaviyo_api_key is not a private Klaviyo key (these begin with pk_)".to_owned(),
+            );
         }
         let shared_secrets = match fields.get("segment_shared_secret") {
-            Some(Value::Array(several)) if !several.is_empty() => {
-                several.iter().map(|one| filled(one, "segment_shared_secret")).collect::<Result<_, _>>()?
-            }
+            Some(Value::Array(several)) if !several.is_empty() => several
+                .iter()
+                .map(|one| filled(one, "segment_shared_secret"))
+                .collect::<Result<_, _>>()?,
             _ => vec![required(&fields, "segment_shared_secret")?],
         };
-        let webhook_token = fields.get("webhook_token").map(|token| filled(token, "webhook_token")).transpose()?;
-        Ok(Secret { klaviyo_api_key, shared_secrets, webhook_token })
+        let webhook_token = fields
+            .get("webhook_token")
+            .map(|token| filled(token, "webhook_token"))
+            .transpose()?;
+        Ok(Secret {
+            klaviyo_api_key,
+            shared_secrets,
+            webhook_token,
+        })
     }
 
     /// Klaviyo's private key.
@@ -42,7 +51,9 @@ impl Secret {
 
     /// Every shared secret that Segment may sign with, at least one.
     pub fn shared_secrets(&self) -> impl Iterator<Item = &[u8]> {
-        self.shared_secrets.iter().map(|secret| secret.expose_secret().as_bytes())
+        self.shared_secrets
+            .iter()
+            .map(|secret| secret.expose_secret().as_bytes())
     }
 
     /// The token that every request must carry, if one is asked for.
@@ -60,14 +71,21 @@ impl PartialEq for Secret {
 }
 
 fn required(fields: &Map<String, Value>, name: &str) -> Result<SecretString, String> {
-    filled(fields.get(name).ok_or_else(|| format!("{name} is missing"))?, name)
+    filled(
+        fields
+            .get(name)
+            .ok_or_else(|| format!("{name} is missing"))?,
+        name,
+    )
 }
 
 /// An empty credential would let everybody in, so it is none.
 fn filled(value: &Value, name: &str) -> Result<SecretString, String> {
     match value.as_str() {
         Some(text) if text.trim().is_empty() => Err(format!("{name} is empty or not text")),
-        Some(text) if text.trim() != text => Err(format!("{name} has spaces or a line break around it")),
+        Some(text) if text.trim() != text => {
+            Err(format!("{name} has spaces or a line break around it"))
+        }
         Some(text) => Ok(text.to_owned().into()),
         None => Err(format!("{name} is empty or not text")),
     }
@@ -79,7 +97,8 @@ mod tests {
 
     #[test]
     fn both_forms_of_the_shared_secret_are_read() {
-        let one = Secret::parse(r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "a"}"#).unwrap();
+        let one =
+            Secret::parse(r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "a"}"#).unwrap();
         assert_eq!(one.shared_secrets().collect::<Vec<_>>(), [b"a"]);
         assert_eq!(one.webhook_token(), None);
         let two = r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": ["new", "old"], "webhook_token": "t"}"#;
@@ -93,12 +112,18 @@ mod tests {
         for (json, problem) in [
             ("hush", "it is not a JSON object"),
             (r#"["hush"]"#, "it is not a JSON object"),
-            (r#"{"segment_shared_secret": "hush"}"#, "klaviyo_api_key is missing"),
+            (
+                r#"{"segment_shared_secret": "hush"}"#,
+                "klaviyo_api_key is missing",
+            ),
             (
                 r#"{"klaviyo_api_key": "hush", "segment_shared_secret": "hush"}"#,
                 "klaviyo_api_key is not a private Klaviyo key (these begin with pk_)",
             ),
-            (r#"{"klaviyo_api_key": "pk_hush"}"#, "segment_shared_secret is missing"),
+            (
+                r#"{"klaviyo_api_key": "pk_hush"}"#,
+                "segment_shared_secret is missing",
+            ),
             (
                 r#"{"klaviyo_api_key": "pk_hush", "segment_shared_secret": " "}"#,
                 "segment_shared_secret is empty or not text",

@@ -47,15 +47,23 @@ pub struct Fields<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 impl<'a> Fields<'a> {
     /// The object in `raw`, or `None` when it is something else.
     pub fn parse(raw: &'a RawValue) -> Option<Self> {
-        if raw.get().starts_with('{') { serde_json::from_str(raw.get()).ok() } else { None }
+        if raw.get().starts_with('{') {
+            serde_json::from_str(raw.get()).ok()
+        } else {
+            None
+        }
     }
 
     /// The bytes under `key` as Segment sent them; the last one wins when a key is repeated, as in JavaScript.
     pub fn raw(&self, key: &str) -> Option<&'a RawValue> {
-        self.0.iter().rev().find(|(name, _)| name == key).and_then(|(_, value)| match value {
-            Json::Raw(raw) => Some(*raw),
-            _ => None,
-        })
+        self.0
+            .iter()
+            .rev()
+            .find(|(name, _)| name == key)
+            .and_then(|(_, value)| match value {
+                Json::Raw(raw) => Some(*raw),
+                _ => None,
+            })
     }
 
     /// The first of `keys` that reads as text (see [`text`]).
@@ -123,17 +131,28 @@ impl<'a> Fields<'a> {
 
     /// The same without `key`.
     pub fn without(&self, key: &str) -> Fields<'a> {
-        Fields(self.0.iter().filter(|(name, _)| name != key).cloned().collect())
+        Fields(
+            self.0
+                .iter()
+                .filter(|(name, _)| name != key)
+                .cloned()
+                .collect(),
+        )
     }
 
     /// About how many bytes it is as JSON.
     pub fn bytes(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.bytes() + 4).sum()
+        self.0
+            .iter()
+            .map(|(key, value)| key.len() + value.bytes() + 4)
+            .sum()
     }
 
     /// The fields that fit into so many bytes; one that does not makes room for the next.
     pub fn within(self, mut bytes: usize) -> Fields<'a> {
-        let fits = |(key, value): &(Cow<str>, Json)| match bytes.checked_sub(key.len() + value.bytes() + 4) {
+        let fits = |(key, value): &(Cow<str>, Json)| match bytes
+            .checked_sub(key.len() + value.bytes() + 4)
+        {
             Some(left) => {
                 bytes = left;
                 true
@@ -163,7 +182,12 @@ impl<'a> Fields<'a> {
 
 impl<'a, K: Into<Cow<'a, str>>> FromIterator<(K, Json<'a>)> for Fields<'a> {
     fn from_iter<I: IntoIterator<Item = (K, Json<'a>)>>(pairs: I) -> Self {
-        Fields(pairs.into_iter().map(|(key, value)| (key.into(), value)).collect())
+        Fields(
+            pairs
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect(),
+        )
     }
 }
 
@@ -195,7 +219,10 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 
 /// The values under these keys, in the order of the keys, of an object of which nothing else is kept. `None`
 /// when `raw` is something else.
-pub fn pick<'a, const N: usize>(raw: &'a RawValue, keys: [&str; N]) -> Option<[Option<&'a RawValue>; N]> {
+pub fn pick<'a, const N: usize>(
+    raw: &'a RawValue,
+    keys: [&str; N],
+) -> Option<[Option<&'a RawValue>; N]> {
     struct Picking<'k, const N: usize>([&'k str; N]);
     impl<'de, const N: usize> Visitor<'de> for Picking<'_, N> {
         type Value = [Option<&'de RawValue>; N];
@@ -205,7 +232,12 @@ pub fn pick<'a, const N: usize>(raw: &'a RawValue, keys: [&str; N]) -> Option<[O
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut values = [None; N];
             while let Some(Key(key)) = map.next_key()? {
-                match self.0.iter().zip(&mut values).find(|(name, _)| **name == key) {
+                match self
+                    .0
+                    .iter()
+                    .zip(&mut values)
+                    .find(|(name, _)| **name == key)
+                {
                     Some((_, value)) => *value = Some(map.next_value()?),
                     None => drop(map.next_value::<IgnoredAny>()?),
                 }
@@ -213,7 +245,9 @@ pub fn pick<'a, const N: usize>(raw: &'a RawValue, keys: [&str; N]) -> Option<[O
             Ok(values)
         }
     }
-    serde_json::Deserializer::from_str(raw.get()).deserialize_map(Picking(keys)).ok()
+    serde_json::Deserializer::from_str(raw.get())
+        .deserialize_map(Picking(keys))
+        .ok()
 }
 
 impl Serialize for Fields<'_> {
@@ -236,7 +270,10 @@ impl<'de> Deserialize<'de> for Key<'de> {
             }
             fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
                 // The lossy way alone looks for what is wrong byte by byte.
-                Ok(Key(std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)))
+                Ok(Key(std::str::from_utf8(bytes).map_or_else(
+                    |_| String::from_utf8_lossy(bytes),
+                    Cow::Borrowed,
+                )))
             }
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
                 Ok(Key(String::from_utf8_lossy(bytes).into_owned().into()))
@@ -269,7 +306,9 @@ pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     let written = raw.get().strip_prefix('"')?.strip_suffix('"')?;
     // Most text has no escape, and is then what is written.
     if written.contains('\\') {
-        serde_json::from_str::<Str>(raw.get()).ok().map(|Str(text)| text)
+        serde_json::from_str::<Str>(raw.get())
+            .ok()
+            .map(|Str(text)| text)
     } else {
         Some(Cow::Borrowed(written))
     }
@@ -280,7 +319,9 @@ pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 pub fn number(raw: &RawValue) -> Option<f64> {
     let text = text(raw)?;
     // Rust also reads "inf" and "nan", which are no amounts.
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     text.parse::<f64>().ok().filter(|n| plain && n.is_finite())
 }
 
@@ -367,7 +408,9 @@ mod tests {
     #[test]
     fn what_is_picked_is_what_the_last_of_its_keys_has() {
         let raw = raw(r#"{"a": 1, "cut\ud83c": 0, "\u0062": [2], "a": {"a": 3}}"#);
-        let picked = pick(raw, ["b", "a", "c"]).unwrap().map(|value| value.map(RawValue::get));
+        let picked = pick(raw, ["b", "a", "c"])
+            .unwrap()
+            .map(|value| value.map(RawValue::get));
         assert_eq!(picked, [Some("[2]"), Some(r#"{"a": 3}"#), None]);
         for json in ["null", "[]", "5", "\"{}\""] {
             assert!(pick(self::raw(json), ["a"]).is_none(), "{json}");
@@ -376,9 +419,15 @@ mod tests {
 
     #[test]
     fn half_an_emoji_in_a_key_costs_nothing_else() {
-        let fields = Fields::parse(raw(r#"{"caf\u00e9": 1, "cut\ud83c": 2, "email": "s@klaviyo-demo.com"}"#)).unwrap();
+        let fields = Fields::parse(raw(
+            r#"{"caf\u00e9": 1, "cut\ud83c": 2, "email": "s@klaviyo-demo.com"}"#,
+        ))
+        .unwrap();
         assert_eq!((fields.len(), fields.number("café")), (3, Some(1.0)));
-        assert_eq!(fields.text(&["email"]).as_deref(), Some("s@klaviyo-demo.com"));
+        assert_eq!(
+            fields.text(&["email"]).as_deref(),
+            Some("s@klaviyo-demo.com")
+        );
     }
 
     #[test]

@@ -83,12 +83,24 @@ impl<'a> Message<'a> {
     /// Reads one message. Fields of the wrong type count as missing; only what is no object at all
     /// is refused.
     pub fn read(raw: &'a RawValue) -> Result<Self, NotAMessage> {
-        let [kind, message_id, user_id, anonymous_id, event, name, group_id, timestamp, rest @ ..] =
-            json::pick(raw, KEYS).ok_or(NotAMessage)?;
+        let [
+            kind,
+            message_id,
+            user_id,
+            anonymous_id,
+            event,
+            name,
+            group_id,
+            timestamp,
+            rest @ ..,
+        ] = json::pick(raw, KEYS).ok_or(NotAMessage)?;
         let [context, properties, traits, integrations] = rest;
-        let [context_traits, personas] =
-            context.and_then(|raw| json::pick(raw, ["traits", "personas"])).unwrap_or_default();
-        let [audience_list] = personas.and_then(|raw| json::pick(raw, ["external_audience_id"])).unwrap_or_default();
+        let [context_traits, personas] = context
+            .and_then(|raw| json::pick(raw, ["traits", "personas"]))
+            .unwrap_or_default();
+        let [audience_list] = personas
+            .and_then(|raw| json::pick(raw, ["external_audience_id"]))
+            .unwrap_or_default();
         let text = |raw: Option<&'a RawValue>| raw.and_then(json::text);
         let object = |raw: Option<&'a RawValue>| raw.and_then(Fields::parse).unwrap_or_default();
         Ok(Message {

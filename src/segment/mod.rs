@@ -15,7 +15,9 @@ use crate::signature::Verified;
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum BodyError {
     /// Not JSON at all.
-    #[error("the body is not JSON (line {line}, column {column}): send one Segment message or an array of them")]
+    #[error(
+        "the body is not JSON (line {line}, column {column}): send one Segment message or an array of them"
+    )]
     NotJson {
         /// Line of the first byte that is wrong, from 1.
         line: usize,
@@ -47,5 +49,8 @@ pub fn elements<'a>(body: &Verified<'a>) -> Result<Vec<&'a RawValue>, BodyError>
 pub struct NotAMessage;
 
 fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, BodyError> {
-    serde_json::from_slice(bytes).map_err(|error| BodyError::NotJson { line: error.line(), column: error.column() })
+    serde_json::from_slice(bytes).map_err(|error| BodyError::NotJson {
+        line: error.line(),
+        column: error.column(),
+    })
 }

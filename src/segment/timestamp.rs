@@ -26,7 +26,11 @@ pub fn read(raw: &RawValue) -> Option<OffsetDateTime> {
         return None;
     }
     let epoch: i128 = whole.parse().ok()?;
-    let per_unit: i128 = if epoch.unsigned_abs() < FIRST_MILLISECOND { 1_000_000_000 } else { 1_000_000 };
+    let per_unit: i128 = if epoch.unsigned_abs() < FIRST_MILLISECOND {
+        1_000_000_000
+    } else {
+        1_000_000
+    };
     let part = format!("0.{fraction}0").parse::<f64>().ok()? * per_unit as f64;
     let nanoseconds = epoch.checked_mul(per_unit)?.checked_add(part as i128)?;
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()
@@ -35,7 +39,10 @@ pub fn read(raw: &RawValue) -> Option<OffsetDateTime> {
 /// RFC 3339 in UTC with milliseconds; `None` only for years that RFC 3339 cannot write.
 pub fn write(moment: OffsetDateTime) -> Option<String> {
     let mut text = Vec::with_capacity("2026-11-20T10:00:00.000Z".len());
-    moment.to_offset(time::UtcOffset::UTC).format_into(&mut text, MILLISECONDS).ok()?;
+    moment
+        .to_offset(time::UtcOffset::UTC)
+        .format_into(&mut text, MILLISECONDS)
+        .ok()?;
     String::from_utf8(text).ok()
 }
 
@@ -46,9 +53,18 @@ mod tests {
     #[test]
     fn every_form_reads_as_utc_milliseconds() {
         for (json, expected) in [
-            (r#""2026-11-20T10:00:00Z""#, Some("2026-11-20T10:00:00.000Z")),
-            (r#""2026-11-20T10:00:00.123456789Z""#, Some("2026-11-20T10:00:00.123Z")),
-            (r#""2026-11-20T12:00:00.5+02:00""#, Some("2026-11-20T10:00:00.500Z")),
+            (
+                r#""2026-11-20T10:00:00Z""#,
+                Some("2026-11-20T10:00:00.000Z"),
+            ),
+            (
+                r#""2026-11-20T10:00:00.123456789Z""#,
+                Some("2026-11-20T10:00:00.123Z"),
+            ),
+            (
+                r#""2026-11-20T12:00:00.5+02:00""#,
+                Some("2026-11-20T10:00:00.500Z"),
+            ),
             ("1795255200000", Some("2026-11-21T10:00:00.000Z")),
             ("1795255200", Some("2026-11-21T10:00:00.000Z")),
             (r#""1795255200""#, Some("2026-11-21T10:00:00.000Z")),

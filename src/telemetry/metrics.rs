@@ -59,7 +59,11 @@ impl Metric {
     ];
 
     fn unit(self) -> &'static str {
-        if self == Metric::KlaviyoLatency { "Milliseconds" } else { "Count" }
+        if self == Metric::KlaviyoLatency {
+            "Milliseconds"
+        } else {
+            "Count"
+        }
     }
 }
 
@@ -80,7 +84,10 @@ enum Measured<'e> {
 impl<'e> Metrics<'e> {
     /// None yet, of this deployment.
     pub fn new(environment: &'e str) -> Self {
-        Metrics { environment, measured: Vec::new() }
+        Metrics {
+            environment,
+            measured: Vec::new(),
+        }
     }
 
     /// With a count, unless it is 0.
@@ -95,7 +102,10 @@ impl<'e> Metrics<'e> {
     /// With measured values, as many as a line may have.
     #[must_use]
     pub fn values(mut self, metric: Metric, values: &'e [u64]) -> Self {
-        if let Some(values) = values.get(..values.len().min(MOST_VALUES)).filter(|values| !values.is_empty()) {
+        if let Some(values) = values
+            .get(..values.len().min(MOST_VALUES))
+            .filter(|values| !values.is_empty())
+        {
             self.measured.push((metric, Measured::Values(values)));
         }
         self
@@ -103,10 +113,21 @@ impl<'e> Metrics<'e> {
 
     fn metadata(&self) -> Metadata {
         let milliseconds = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-        let metrics = self.measured.iter().map(|(name, _)| Definition { name: *name, unit: name.unit() }).collect();
+        let metrics = self
+            .measured
+            .iter()
+            .map(|(name, _)| Definition {
+                name: *name,
+                unit: name.unit(),
+            })
+            .collect();
         Metadata {
             timestamp: i64::try_from(milliseconds).ok(),
-            cloud_watch_metrics: [Directive { namespace: NAMESPACE, dimensions: [["Environment"]], metrics }],
+            cloud_watch_metrics: [Directive {
+                namespace: NAMESPACE,
+                dimensions: [["Environment"]],
+                metrics,
+            }],
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The log: one JSON object a line, one line a delivery, metrics included. Never an email, phone, key or body.
 
 mod metrics;
-mod trace;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -15,7 +14,6 @@ use tokio::time::Instant;
 use crate::outcome::{Note, Outcome, Rejected};
 use crate::segment::timestamp;
 pub use metrics::{Metric, Metrics, NAMESPACE};
-pub use trace::{Remote, Tracer};
 
 /// The reason in the log line of a request that is not let in.
 pub const UNVERIFIED: &str = "unverified";
@@ -119,7 +117,14 @@ impl Delivery {
     fn metrics<'e>(&'e self, environment: &'e str) -> Metrics<'e> {
         let times = |reason: &str| self.reasons.get(reason).copied().unwrap_or_default();
         Metrics::new(environment)
-            .count(Metric::MessagesReceived, if self.is_from_segment { self.received } else { 0 })
+            .count(
+                Metric::MessagesReceived,
+                if self.is_from_segment {
+                    self.received
+                } else {
+                    0
+                },
+            )
             .count(Metric::Delivered, self.delivered)
             .count(Metric::Ignored, self.ignored)
             .count(Metric::Rejected, self.rejected)
@@ -128,7 +133,10 @@ impl Delivery {
             .count(Metric::KlaviyoCalls, self.klaviyo_latencies.len())
             .count(Metric::KlaviyoThrottled, self.klaviyo_throttled)
             .values(Metric::KlaviyoLatency, &self.klaviyo_latencies)
-            .count(Metric::DeletionUnresolved, times(Rejected::DeletionUnresolved.reason()))
+            .count(
+                Metric::DeletionUnresolved,
+                times(Rejected::DeletionUnresolved.reason()),
+            )
             .count(Metric::ColdStart, self.cold_start.into())
     }
 }
@@ -169,22 +177,37 @@ impl Log {
     pub fn take_panics(&self) {
         let log = self.clone();
         std::panic::set_hook(Box::new(move |panic| {
-            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            let place = panic
+                .location()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             log.write(Level::Error, "panic", BTreeMap::from([("at", place)]));
         }));
     }
 
     /// Logs one delivery, with its metrics for this deployment.
     pub fn delivery(&self, delivery: &Delivery, environment: &str) {
-        let is_fine = delivery.status < 400 && !delivery.reasons.contains_key(Note::DroppedDomain.reason());
+        let is_fine =
+            delivery.status < 400 && !delivery.reasons.contains_key(Note::DroppedDomain.reason());
         let level = if is_fine { Level::Info } else { Level::Warn };
-        self.write(level, "delivery", Counted { fields: delivery, metrics: delivery.metrics(environment) });
+        self.write(
+            level,
+            "delivery",
+            Counted {
+                fields: delivery,
+                metrics: delivery.metrics(environment),
+            },
+        );
     }
 
     /// Logs one rejected message.
     pub fn rejection(&self, rejection: &Rejection) {
         let needs_a_person = rejection.reason == Rejected::DeletionUnresolved.reason();
-        let level = if needs_a_person { Level::Error } else { Level::Warn };
+        let level = if needs_a_person {
+            Level::Error
+        } else {
+            Level::Warn
+        };
         self.write(level, "message rejected", rejection);
     }
 
@@ -195,12 +218,23 @@ impl Log {
 
     /// Logs something that works but should not be so, and counts it.
     pub fn warn_counted(&self, message: &str, error: &dyn Error, metrics: Metrics) {
-        self.write(Level::Warn, message, Counted { fields: cause(error), metrics });
+        self.write(
+            Level::Warn,
+            message,
+            Counted {
+                fields: cause(error),
+                metrics,
+            },
+        );
     }
 
     /// Logs what a check found.
     pub fn check(&self, report: &impl Serialize, is_passed: bool) {
-        self.write(if is_passed { Level::Info } else { Level::Error }, "check", report);
+        self.write(
+            if is_passed { Level::Info } else { Level::Error },
+            "check",
+            report,
+        );
     }
 
     /// Logs something that does not work.
@@ -209,7 +243,12 @@ impl Log {
     }
 
     fn write(&self, level: Level, message: &str, fields: impl Serialize) {
-        let line = Line { timestamp: timestamp::write(OffsetDateTime::now_utc()), level, message, fields };
+        let line = Line {
+            timestamp: timestamp::write(OffsetDateTime::now_utc()),
+            level,
+            message,
+            fields,
+        };
         if let Ok(json) = serde_json::to_string(&line) {
             (self.0)(&json);
         }

@@ -18,14 +18,20 @@ fn names() -> BTreeSet<&'static str> {
 /// The cells of each row of the README's table of settings: name and default.
 fn readme_table() -> BTreeMap<String, Option<String>> {
     let readme = read("README.md");
-    let settings = readme.split("\n## Settings").nth(1).expect("a section").split("\n## ").next().unwrap();
+    let settings = readme
+        .split("\n## Settings")
+        .nth(1)
+        .expect("a section")
+        .split("\n## ")
+        .next()
+        .unwrap();
     settings
         .lines()
         .filter(|line| line.starts_with("| `"))
         .map(|line| {
             let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            let default =
-                Some(cells[1].trim_matches('`').to_owned()).filter(|cell| cell != "none" && cell != "required");
+            let default = Some(cells[1].trim_matches('`').to_owned())
+                .filter(|cell| cell != "none" && cell != "required");
             (cells[0].trim_matches('`').to_owned(), default)
         })
         .collect()
@@ -33,28 +39,52 @@ fn readme_table() -> BTreeMap<String, Option<String>> {
 
 /// The lines of a block of YAML that begins after `head`, with its own indentation taken off.
 fn block<'t>(text: &'t str, head: &str) -> Vec<&'t str> {
-    let block = text.split(head).nth(1).unwrap_or_else(|| panic!("no {head:?} in the template"));
+    let block = text
+        .split(head)
+        .nth(1)
+        .unwrap_or_else(|| panic!("no {head:?} in the template"));
     let indent = block.len() - block.trim_start_matches(['\n', ' ']).len();
     let indent = indent - usize::from(block.starts_with('\n'));
-    let inside = |line: &&str| line.trim().is_empty() || line.len() - line.trim_start().len() >= indent;
-    block.trim_start_matches('\n').lines().take_while(inside).filter_map(|line| line.get(indent..)).collect()
+    let inside =
+        |line: &&str| line.trim().is_empty() || line.len() - line.trim_start().len() >= indent;
+    block
+        .trim_start_matches('\n')
+        .lines()
+        .take_while(inside)
+        .filter_map(|line| line.get(indent..))
+        .collect()
 }
 
 /// The variables that the template gives to the function, and the parameter behind each.
 fn template_variables() -> BTreeMap<String, String> {
     let lines = block(&template(), "Variables:\n").join("\n");
-    let is_ours = |line: &&str| !["#", "AWS_", "MALLOC_"].iter().any(|other| line.starts_with(other));
+    let is_ours = |line: &&str| {
+        !["#", "AWS_", "MALLOC_"]
+            .iter()
+            .any(|other| line.starts_with(other))
+    };
     let settings = lines.lines().filter(is_ours);
     // NAME: !Ref Parameter, or an !If whose last choice is one.
-    let pairs = settings.map(|line| (line.split_once(": !").unwrap().0, line.rsplit_once("!Ref ").unwrap().1));
-    pairs.map(|(name, parameter)| (name.to_owned(), parameter.trim_end_matches(']').to_owned())).collect()
+    let pairs = settings.map(|line| {
+        (
+            line.split_once(": !").unwrap().0,
+            line.rsplit_once("!Ref ").unwrap().1,
+        )
+    });
+    pairs
+        .map(|(name, parameter)| (name.to_owned(), parameter.trim_end_matches(']').to_owned()))
+        .collect()
 }
 
 /// The names of this project's own metrics that the template speaks of.
 fn template_metrics() -> BTreeSet<String> {
     let template = template();
     let in_alarms = template.split("Namespace: SegmentKlaviyo").skip(1);
-    let in_alarms = in_alarms.map(|rest| rest.trim_start().strip_prefix("MetricName: ").expect("a name next"));
+    let in_alarms = in_alarms.map(|rest| {
+        rest.trim_start()
+            .strip_prefix("MetricName: ")
+            .expect("a name next")
+    });
     let in_dashboard = template.split("[\"SegmentKlaviyo\", \"").skip(1);
     let name = |rest: &str| rest.chars().take_while(char::is_ascii_alphabetic).collect();
     in_alarms.chain(in_dashboard).map(name).collect()
@@ -64,8 +94,12 @@ fn template_metrics() -> BTreeSet<String> {
 fn parameter_default(parameter: &str) -> Option<String> {
     let template = template();
     let lines = block(&template, &format!("\n  {parameter}:\n")).join("\n");
-    let default = lines.lines().find_map(|line| line.strip_prefix("Default: "));
-    default.map(|text| text.trim_matches('"').to_owned()).filter(|text| !text.is_empty())
+    let default = lines
+        .lines()
+        .find_map(|line| line.strip_prefix("Default: "));
+    default
+        .map(|text| text.trim_matches('"').to_owned())
+        .filter(|text| !text.is_empty())
 }
 
 fn template() -> String {
@@ -75,7 +109,10 @@ fn template() -> String {
 #[test]
 fn the_readme_lists_every_setting_with_its_default() {
     let table = readme_table();
-    let expected = VARIABLES.iter().map(|(name, default)| ((*name).to_owned(), default.map(str::to_owned))).collect();
+    let expected = VARIABLES
+        .iter()
+        .map(|(name, default)| ((*name).to_owned(), default.map(str::to_owned)))
+        .collect();
     assert_eq!(table, expected);
 }
 
@@ -83,22 +120,38 @@ fn the_readme_lists_every_setting_with_its_default() {
 fn the_template_sets_every_setting_and_has_the_same_defaults() {
     let variables = template_variables();
     for (name, default) in VARIABLES {
-        let parameter = variables.get(*name).unwrap_or_else(|| panic!("{name} is not in the template"));
+        let parameter = variables
+            .get(*name)
+            .unwrap_or_else(|| panic!("{name} is not in the template"));
         if ["RetryQueue", "DeadLetterQueue"].contains(&parameter.as_str()) {
-            assert!(name.ends_with("_QUEUE_URL"), "{name} is set by a resource of the stack");
+            assert!(
+                name.ends_with("_QUEUE_URL"),
+                "{name} is set by a resource of the stack"
+            );
             continue;
         }
         assert_eq!(parameter_default(parameter).as_deref(), *default, "{name}");
         let same = |text: &str| text.replace('_', "").to_lowercase();
-        let expected = if *name == "SECRET_ID" { "secretarn".to_owned() } else { same(name) };
-        assert_eq!(same(parameter), expected, "{name} is set by the parameter of its name");
+        let expected = if *name == "SECRET_ID" {
+            "secretarn".to_owned()
+        } else {
+            same(name)
+        };
+        assert_eq!(
+            same(parameter),
+            expected,
+            "{name} is set by the parameter of its name"
+        );
     }
     assert_eq!(variables.len(), VARIABLES.len());
 }
 
 #[test]
 fn alarms_and_dashboard_show_every_metric_that_there_is_and_no_other() {
-    let all = Metric::ALL.iter().map(|metric| format!("{metric:?}")).collect();
+    let all = Metric::ALL
+        .iter()
+        .map(|metric| format!("{metric:?}"))
+        .collect();
     assert_eq!(template_metrics(), all);
     assert!(template().contains(&format!("Namespace: {NAMESPACE}\n")));
 }
@@ -115,19 +168,29 @@ fn each_setting_is_read_and_named_when_it_cannot_be() {
     for name in names() {
         match Settings::read(nonsense(name)) {
             // Any text is an id of a secret, or the name of an event.
-            Ok(_) => assert!(["SECRET_ID", "EVENTS_ALLOWED", "EVENTS_BLOCKED"].contains(&name), "{name}"),
+            Ok(_) => assert!(
+                ["SECRET_ID", "EVENTS_ALLOWED", "EVENTS_BLOCKED"].contains(&name),
+                "{name}"
+            ),
             Err(SettingsError::Invalid { name: named, .. }) => assert_eq!(named, name),
             Err(other) => panic!("{name}: {other}"),
         }
     }
-    assert_eq!(Settings::read(|_| None), Err(SettingsError::Missing("SECRET_ID")));
+    assert_eq!(
+        Settings::read(|_| None),
+        Err(SettingsError::Missing("SECRET_ID"))
+    );
 }
 
 #[test]
 fn unset_and_empty_are_the_same() {
     let with = |value: Option<&'static str>| {
         move |name: &str| {
-            if name == "SECRET_ID" { Some("test".to_owned()) } else { value.map(str::to_owned) }
+            if name == "SECRET_ID" {
+                Some("test".to_owned())
+            } else {
+                value.map(str::to_owned)
+            }
         }
     };
     assert_eq!(Settings::read(with(None)), Settings::read(with(Some(""))));

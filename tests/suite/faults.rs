@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use segment_klaviyo::standin::{Fault, Symptom};
+use segment_klaviyo_stand_in::{Fault, Symptom};
 use serde_json::{Value, json};
 
 use crate::support::{DEAD_LETTERS, RETRY_QUEUE, Shop, identify, order, track};
@@ -16,8 +16,15 @@ const LIST: (&str, &str) = ("LIST_ID", "Y6nRLr");
 
 /// Klaviyo asks for two minutes: it cannot take this now, and there is no use in waiting.
 fn busy(path: &'static str, times: usize) -> Fault {
-    let symptom = Symptom::Answer { status: 429, retry_after: Some(120), body: Value::Null };
-    Fault { symptom, ..Fault::status(path, 429, times) }
+    let symptom = Symptom::Answer {
+        status: 429,
+        retry_after: Some(120),
+        body: Value::Null,
+    };
+    Fault {
+        symptom,
+        ..Fault::status(path, 429, times)
+    }
 }
 
 fn sarah() -> Value {
@@ -31,15 +38,30 @@ fn nameless() -> Value {
 #[tokio::test]
 async fn all_delivered_or_ignored_is_200_with_queues_too() {
     let shop = Shop::open_with_queues(&[]).await;
-    let answer = shop.send(&json!([track("m1", &json!({})), {"type": "alias"}])).await;
-    assert_eq!((answer.status, answer.report.delivered, answer.report.ignored), (200, 1, 1));
+    let answer = shop
+        .send(&json!([track("m1", &json!({})), {"type": "alias"}]))
+        .await;
+    assert_eq!(
+        (
+            answer.status,
+            answer.report.delivered,
+            answer.report.ignored
+        ),
+        (200, 1, 1)
+    );
     assert_eq!((shop.waiting().len(), shop.dead_letters().len()), (0, 0));
 }
 
 #[tokio::test]
 async fn what_klaviyo_cannot_take_now_is_queued_and_delivered_later() {
-    let hang = Fault { delay: Duration::from_secs(60), ..Fault::status(EVENTS, 200, 1) };
-    let drop = Fault { symptom: Symptom::Drop, ..Fault::status(EVENTS, 0, 99) };
+    let hang = Fault {
+        delay: Duration::from_secs(60),
+        ..Fault::status(EVENTS, 200, 1)
+    };
+    let drop = Fault {
+        symptom: Symptom::Drop,
+        ..Fault::status(EVENTS, 0, 99)
+    };
     for (fault, reason) in [
         (busy(EVENTS, 1), "throttled"),
         (Fault::status(EVENTS, 503, 99), "klaviyo_unavailable"),
@@ -50,9 +72,19 @@ async fn what_klaviyo_cannot_take_now_is_queued_and_delivered_later() {
         let shop = Shop::open_with_queues(&[SHORT]).await;
         shop.standin.held().faults.push(fault);
         let answer = shop.send(&track("m1", &json!({}))).await;
-        assert_eq!((answer.status, answer.report.queued, answer.report.results[0].reason), (200, 1, reason));
         assert_eq!(
-            (&shop.waiting()[0]["reason"], &shop.waiting()[0]["message"]["messageId"]),
+            (
+                answer.status,
+                answer.report.queued,
+                answer.report.results[0].reason
+            ),
+            (200, 1, reason)
+        );
+        assert_eq!(
+            (
+                &shop.waiting()[0]["reason"],
+                &shop.waiting()[0]["message"]["messageId"]
+            ),
             (&json!(reason), &json!("m1"))
         );
 
@@ -65,11 +97,26 @@ async fn what_klaviyo_cannot_take_now_is_queued_and_delivered_later() {
 #[tokio::test]
 async fn some_of_a_batch_that_can_never_succeed_go_to_the_dead_letter_queue() {
     let shop = Shop::open_with_queues(&[]).await;
-    let answer = shop.send(&json!([track("m1", &json!({})), nameless(), 5])).await;
-    assert_eq!((answer.status, answer.report.delivered, answer.report.rejected), (200, 1, 2));
+    let answer = shop
+        .send(&json!([track("m1", &json!({})), nameless(), 5]))
+        .await;
+    assert_eq!(
+        (
+            answer.status,
+            answer.report.delivered,
+            answer.report.rejected
+        ),
+        (200, 1, 2)
+    );
     let letters = shop.dead_letters();
-    assert_eq!((&letters[0]["reason"], &letters[1]["reason"]), (&json!("invalid_event_name"), &json!("not_a_message")));
-    assert_eq!((&letters[0]["message"], &letters[1]["message"]), (&nameless(), &json!(5)));
+    assert_eq!(
+        (&letters[0]["reason"], &letters[1]["reason"]),
+        (&json!("invalid_event_name"), &json!("not_a_message"))
+    );
+    assert_eq!(
+        (&letters[0]["message"], &letters[1]["message"]),
+        (&nameless(), &json!(5))
+    );
 }
 
 #[tokio::test]
@@ -77,12 +124,18 @@ async fn the_only_message_that_can_never_succeed_is_400_and_a_dead_letter() {
     let shop = Shop::open_with_queues(&[]).await;
     assert_eq!(shop.send(&nameless()).await.status, 400);
     assert_eq!(shop.dead_letters().len(), 1);
-    shop.standin.held().faults.push(Fault::status(EVENTS, 400, 1));
+    shop.standin
+        .held()
+        .faults
+        .push(Fault::status(EVENTS, 400, 1));
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 400);
     let letter = &shop.dead_letters()[1];
     assert_eq!(
         (&letter["reason"], &letter["detail"]),
-        (&json!("refused_by_klaviyo"), &json!("Klaviyo answered 400: fault at /data"))
+        (
+            &json!("refused_by_klaviyo"),
+            &json!("Klaviyo answered 400: fault at /data")
+        )
     );
 }
 
@@ -92,8 +145,13 @@ async fn a_queue_that_cannot_be_written_is_503_and_segment_keeps_it() {
     shop.standin.held().queues_down = true;
     shop.standin.held().faults.push(busy(EVENTS, 1));
     let answer = shop.send(&track("m1", &json!({}))).await;
-    assert_eq!((answer.status, answer.report.results[0].reason), (503, "queue_unwritable"));
-    let answer = shop.send(&json!([track("m1", &json!({})), nameless()])).await;
+    assert_eq!(
+        (answer.status, answer.report.results[0].reason),
+        (503, "queue_unwritable")
+    );
+    let answer = shop
+        .send(&json!([track("m1", &json!({})), nameless()]))
+        .await;
     assert_eq!(
         (answer.status, answer.report.delivered, answer.retry),
         (503, 1, 1),
@@ -106,8 +164,13 @@ async fn what_is_larger_than_sqs_takes_goes_back_to_segment() {
     let shop = Shop::open_with_queues(&[SHORT]).await;
     shop.standin.held().faults.push(busy("/api/events", 2));
     let large = track("m-large", &json!({"texts": vec!["x".repeat(90_000); 4]}));
-    let answer = shop.send(&json!([large, track("m-small", &json!({}))])).await;
-    assert_eq!((answer.status, answer.report.queued, answer.retry), (503, 1, 1));
+    let answer = shop
+        .send(&json!([large, track("m-small", &json!({}))]))
+        .await;
+    assert_eq!(
+        (answer.status, answer.report.queued, answer.retry),
+        (503, 1, 1)
+    );
     assert_eq!(shop.waiting()[0]["message"]["messageId"], "m-small");
 }
 
@@ -115,7 +178,12 @@ async fn what_is_larger_than_sqs_takes_goes_back_to_segment() {
 async fn unreadable_and_unverified_bodies_are_never_queued() {
     let shop = Shop::open_with_queues(&[]).await;
     assert_eq!(shop.send_raw("{").await.status, 400);
-    assert_eq!(shop.handle(&crate::support::http_event("{}", &json!({}))).await.status, 401);
+    assert_eq!(
+        shop.handle(&crate::support::http_event("{}", &json!({})))
+            .await
+            .status,
+        401
+    );
     assert_eq!((shop.waiting().len(), shop.dead_letters().len()), (0, 0));
 }
 
@@ -141,11 +209,21 @@ async fn a_record_that_gets_further_becomes_a_new_entry_and_one_that_does_not_st
     let shop = Shop::open_with_queues(&[SHORT]).await;
     shop.standin.held().accept_then_throttle = Some(0);
     shop.send(&order("R1", 3)).await;
-    assert_eq!(shop.redeliver(RETRY_QUEUE).await, 1, "it stays as the record it is");
+    assert_eq!(
+        shop.redeliver(RETRY_QUEUE).await,
+        1,
+        "it stays as the record it is"
+    );
     shop.standin.held().accept_then_throttle = Some(3);
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
     let entry = &shop.waiting()[0];
-    assert_eq!((entry["done"].as_array().unwrap().len(), entry["to_do"].as_array().unwrap().len()), (3, 1));
+    assert_eq!(
+        (
+            entry["done"].as_array().unwrap().len(),
+            entry["to_do"].as_array().unwrap().len()
+        ),
+        (3, 1)
+    );
     shop.standin.held().accept_then_throttle = None;
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
     assert_eq!((shop.waiting().len(), shop.events()), (0, 4));
@@ -154,8 +232,14 @@ async fn a_record_that_gets_further_becomes_a_new_entry_and_one_that_does_not_st
 #[tokio::test]
 async fn only_the_records_that_fail_are_reported() {
     let shop = Shop::open_with_queues(&[SHORT]).await;
-    let people: Vec<_> =
-        (0..5).map(|n| identify(&json!({"email": format!("p{n}@klaviyo-demo.com")}), &json!({}))).collect();
+    let people: Vec<_> = (0..5)
+        .map(|n| {
+            identify(
+                &json!({"email": format!("p{n}@klaviyo-demo.com")}),
+                &json!({}),
+            )
+        })
+        .collect();
     shop.standin.held().accept_then_throttle = Some(0);
     assert_eq!(shop.send(&people.into()).await.report.queued, 5);
     shop.standin.held().accept_then_throttle = Some(3);
@@ -171,7 +255,10 @@ async fn a_record_that_cannot_be_read_is_never_lost() {
         "{}",
         r#"{"version": 9, "reason": "", "detail": "", "decided_at": 0, "to_do": [], "done": [], "message": {}}"#,
     ];
-    shop.standin.held().queues.insert(RETRY_QUEUE.to_owned(), bodies.map(str::to_owned).to_vec());
+    shop.standin
+        .held()
+        .queues
+        .insert(RETRY_QUEUE.to_owned(), bodies.map(str::to_owned).to_vec());
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 3);
     let log = shop.log();
     assert_eq!(
@@ -183,11 +270,17 @@ async fn a_record_that_cannot_be_read_is_never_lost() {
 #[tokio::test]
 async fn redriving_the_dead_letter_queue_into_the_retry_queue_just_works() {
     let shop = Shop::open_with_queues(&[LIST]).await;
-    shop.standin.held().faults.push(Fault::status(IMPORT, 400, 1));
+    shop.standin
+        .held()
+        .faults
+        .push(Fault::status(IMPORT, 400, 1));
     assert_eq!(shop.send(&sarah()).await.status, 400);
     assert_eq!(shop.redeliver(DEAD_LETTERS).await, 0);
     let held = shop.standin.held();
-    assert_eq!((held.account.profiles.len(), held.account.consents.len()), (1, 1));
+    assert_eq!(
+        (held.account.profiles.len(), held.account.consents.len()),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
@@ -197,7 +290,11 @@ async fn what_is_refused_again_is_a_dead_letter_again() {
     assert_eq!(shop.redeliver(DEAD_LETTERS).await, 0);
     assert_eq!(shop.dead_letters().len(), 1);
     shop.standin.held().queues_down = true;
-    assert_eq!(shop.redeliver(DEAD_LETTERS).await, 1, "nowhere to put it: the record stays");
+    assert_eq!(
+        shop.redeliver(DEAD_LETTERS).await,
+        1,
+        "nowhere to put it: the record stays"
+    );
 }
 
 #[tokio::test]
@@ -207,14 +304,29 @@ async fn a_subscription_waits_in_the_queue_for_its_own_profile_only() {
     shop.standin.held().accept_then_throttle = Some(1);
     shop.standin.held().throttle_only = Some(IMPORT.to_owned());
     let answer = shop.send(&json!([sarah(), li])).await;
-    assert_eq!((answer.status, answer.report.delivered, answer.report.queued), (200, 1, 1));
-    assert_eq!(shop.standin.held().account.consents.len(), 1, "the other person's goes at once");
+    assert_eq!(
+        (answer.status, answer.report.delivered, answer.report.queued),
+        (200, 1, 1)
+    );
+    assert_eq!(
+        shop.standin.held().account.consents.len(),
+        1,
+        "the other person's goes at once"
+    );
     shop.standin.held().accept_then_throttle = None;
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
     let held = shop.standin.held();
-    let emails: std::collections::BTreeSet<_> =
-        held.account.consents.iter().filter_map(|it| it.email.clone()).collect();
-    assert_eq!((held.account.consents.len(), emails.len()), (2, 2), "each asked once");
+    let emails: std::collections::BTreeSet<_> = held
+        .account
+        .consents
+        .iter()
+        .filter_map(|it| it.email.clone())
+        .collect();
+    assert_eq!(
+        (held.account.consents.len(), emails.len()),
+        (2, 2),
+        "each asked once"
+    );
 }
 
 #[tokio::test]
@@ -225,30 +337,50 @@ async fn a_subscription_that_was_throttled_is_asked_for_once() {
     assert_eq!(shop.waiting()[0]["done"], json!(["profile"]));
     shop.standin.held().calls.clear();
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
-    assert_eq!(shop.paths(), [SUBSCRIBE], "the profile is not imported again");
+    assert_eq!(
+        shop.paths(),
+        [SUBSCRIBE],
+        "the profile is not imported again"
+    );
     assert_eq!(shop.standin.held().account.consents.len(), 1);
 }
 
 #[tokio::test]
 async fn a_lost_acknowledgement_of_a_subscription_costs_at_most_one_more() {
     let shop = Shop::open_with_queues(&[LIST]).await;
-    let lost = Fault { applied: true, symptom: Symptom::Drop, ..Fault::status(SUBSCRIBE, 0, 1) };
+    let lost = Fault {
+        applied: true,
+        symptom: Symptom::Drop,
+        ..Fault::status(SUBSCRIBE, 0, 1)
+    };
     shop.standin.held().faults.push(lost);
     assert_eq!(shop.send(&sarah()).await.status, 200);
-    assert_eq!(shop.standin.held().account.consents.len(), 2, "better asked twice than never");
+    assert_eq!(
+        shop.standin.held().account.consents.len(),
+        2,
+        "better asked twice than never"
+    );
 }
 
 #[tokio::test]
 async fn a_hanging_klaviyo_is_answered_before_the_budget_ends() {
     for path in [EVENTS, "/api/event-bulk-create-jobs"] {
         let shop = Shop::open(&[("DELIVERY_BUDGET_MS", "1500")]).await;
-        shop.standin.held().faults.push(Fault { delay: Duration::from_secs(60), ..Fault::status(path, 200, 99) });
-        let batch: Value =
-            (0..if path == EVENTS { 1 } else { 50 }).map(|n| track(&format!("m{n}"), &json!({}))).collect();
+        shop.standin.held().faults.push(Fault {
+            delay: Duration::from_secs(60),
+            ..Fault::status(path, 200, 99)
+        });
+        let batch: Value = (0..if path == EVENTS { 1 } else { 50 })
+            .map(|n| track(&format!("m{n}"), &json!({})))
+            .collect();
         let started = Instant::now();
         let answer = shop.send(&batch).await;
         assert_eq!(answer.status, 503, "{path}");
-        assert!(started.elapsed() < Duration::from_millis(2_500), "{:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_millis(2_500),
+            "{:?}",
+            started.elapsed()
+        );
     }
 }
 
@@ -259,7 +391,11 @@ async fn a_long_retry_after_is_handed_back_at_once_and_not_slept() {
     let started = Instant::now();
     let answer = shop.send(&track("m1", &json!({}))).await;
     assert_eq!((answer.status, answer.retry_after), (429, Some(120)));
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -267,8 +403,14 @@ async fn connections_that_died_while_the_function_was_frozen_cost_nothing() {
     let shop = Shop::open(&[]).await;
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200);
     for n in 2..5 {
-        shop.standin.held().faults.push(Fault { symptom: Symptom::Drop, ..Fault::status(EVENTS, 0, 1) });
-        assert_eq!(shop.send(&track(&format!("m{n}"), &json!({}))).await.status, 200);
+        shop.standin.held().faults.push(Fault {
+            symptom: Symptom::Drop,
+            ..Fault::status(EVENTS, 0, 1)
+        });
+        assert_eq!(
+            shop.send(&track(&format!("m{n}"), &json!({}))).await.status,
+            200
+        );
     }
     assert_eq!(shop.events(), 4);
 }
@@ -279,32 +421,63 @@ async fn a_panic_answers_500_and_the_next_delivery_works() {
     let shop = Shop::open_with_queues(&[]).await;
     shop.panic_on_log("message rejected");
     let answer = shop.send(&nameless()).await;
-    assert_eq!((answer.status, answer.report.message.as_str()), (500, "internal error"));
+    assert_eq!(
+        (answer.status, answer.report.message.as_str()),
+        (500, "internal error")
+    );
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200);
 
     shop.panic_on_log("message rejected");
     let letters = shop.dead_letters().iter().map(Value::to_string).collect();
-    shop.standin.held().queues.insert(RETRY_QUEUE.to_owned(), letters);
-    assert_eq!(shop.redeliver(RETRY_QUEUE).await, 1, "the records of an invocation that fails all stay");
+    shop.standin
+        .held()
+        .queues
+        .insert(RETRY_QUEUE.to_owned(), letters);
+    assert_eq!(
+        shop.redeliver(RETRY_QUEUE).await,
+        1,
+        "the records of an invocation that fails all stay"
+    );
 }
 
 #[tokio::test]
 async fn a_klaviyo_that_takes_its_time_is_waited_for() {
     let shop = Shop::open(&[]).await;
-    let slow = Fault { delay: Duration::from_millis(2_300), applied: true, ..Fault::status(EVENTS, 202, 9) };
+    let slow = Fault {
+        delay: Duration::from_millis(2_300),
+        applied: true,
+        ..Fault::status(EVENTS, 202, 9)
+    };
     shop.standin.held().faults.push(slow);
     let answer = shop.send(&track("m1", &json!({}))).await;
-    assert_eq!((answer.status, shop.events()), (200, 1), "a second try may be as slow as Klaviyo is");
+    assert_eq!(
+        (answer.status, shop.events()),
+        (200, 1),
+        "a second try may be as slow as Klaviyo is"
+    );
 }
 
 #[tokio::test]
 async fn a_dead_letter_larger_than_sqs_takes_is_rejected_and_does_not_come_back() {
     let shop = Shop::open_with_queues(&[LIST]).await;
-    let huge = identify(&json!({"email": "li@klaviyo-demo.com", "bio": "x".repeat(300_000)}), &json!({}));
+    let huge = identify(
+        &json!({"email": "li@klaviyo-demo.com", "bio": "x".repeat(300_000)}),
+        &json!({}),
+    );
     let answer = shop.send(&json!([huge, sarah()])).await;
-    assert_eq!((answer.status, answer.report.delivered, answer.report.rejected), (200, 1, 1));
+    assert_eq!(
+        (
+            answer.status,
+            answer.report.delivered,
+            answer.report.rejected
+        ),
+        (200, 1, 1)
+    );
     assert_eq!(answer.report.results[0].reason, "profile_too_large");
-    assert_eq!((shop.dead_letters().len(), shop.send(&huge).await.status), (0, 400));
+    assert_eq!(
+        (shop.dead_letters().len(), shop.send(&huge).await.status),
+        (0, 400)
+    );
 }
 
 #[tokio::test]

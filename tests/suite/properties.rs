@@ -40,7 +40,10 @@ const ALL_ON: &[(&str, &str)] = &[
 fn rules(settings: &[(&str, &str)]) -> Rules {
     let get = |name: &str| match name {
         "SECRET_ID" => Some("test".to_owned()),
-        _ => settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+        _ => settings
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned()),
     };
     Settings::read(get).unwrap().rules
 }
@@ -152,7 +155,8 @@ fn message() -> impl Strategy<Value = Value> {
         "Seen",
         "",
     ]);
-    let fields = || btree_map(key(), json_value(), 0..8).prop_map(|map| map.into_iter().collect::<Value>());
+    let fields =
+        || btree_map(key(), json_value(), 0..8).prop_map(|map| map.into_iter().collect::<Value>());
     let lines = || vec(fields(), 0..4);
     let ids = (leaf(), leaf(), 0..6_u8);
     (kind, event, ids, fields(), fields(), fields(), fields(), lines()).prop_map(
@@ -170,12 +174,24 @@ fn message() -> impl Strategy<Value = Value> {
 }
 
 /// Reads a body that Segment signed, as the handler does, and hands on what the rules make of it.
-fn with_operations<T>(body: &str, rules: &Rules, check: impl FnOnce(&[Operation]) -> T) -> Option<T> {
-    let secret = Secret::parse(r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "s"}"#).unwrap();
+fn with_operations<T>(
+    body: &str,
+    rules: &Rules,
+    check: impl FnOnce(&[Operation]) -> T,
+) -> Option<T> {
+    let secret =
+        Secret::parse(r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "s"}"#).unwrap();
     let signature = sign(body.as_bytes(), "s").unwrap();
-    let claimed = Credentials { signature: Some(&signature), authorization: None };
+    let claimed = Credentials {
+        signature: Some(&signature),
+        authorization: None,
+    };
     let verified = verify(body.as_bytes(), claimed, &secret).unwrap();
-    let messages: Vec<_> = segment::elements(&verified).ok()?.into_iter().map(Message::read).collect();
+    let messages: Vec<_> = segment::elements(&verified)
+        .ok()?
+        .into_iter()
+        .map(Message::read)
+        .collect();
     let of = |message: &Message<'_>| match decide(message, rules, NOW) {
         Decision::Send { .. } => true,
         Decision::Ignore(_) | Decision::Reject(_) => false,
@@ -206,40 +222,70 @@ fn check_packing(operations: &[Operation]) {
     for packed in packed.iter().chain(&by_id) {
         let call = &packed.call;
         let body: Value = serde_json::from_slice(&call.body).expect("every body is JSON");
-        let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_array).map_or(0, Vec::len);
+        let at = |pointer: &str| {
+            body.pointer(pointer)
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len)
+        };
         assert!(call.body.len() <= 5_000_000 || packed.members().count() == 1);
         assert!(at("/data/attributes/profiles/data") <= 10_000);
-        let events = body.pointer("/data/attributes/events-bulk-create/data").and_then(Value::as_array);
-        let count = |place: &Value| place["attributes"]["events"]["data"].as_array().unwrap().len();
+        let events = body
+            .pointer("/data/attributes/events-bulk-create/data")
+            .and_then(Value::as_array);
+        let count = |place: &Value| {
+            place["attributes"]["events"]["data"]
+                .as_array()
+                .unwrap()
+                .len()
+        };
         let events = events.map(|places| places.iter().map(count).sum::<usize>());
         assert!(events.unwrap_or(0) <= 1_000);
         if let Some(events) = events {
             assert_eq!(events, packed.members().count());
         }
         match call.path.as_ref() {
-            "/api/profile-subscription-bulk-create-jobs" => assert!(at("/data/attributes/profiles/data") <= 1_000),
-            "/api/profile-subscription-bulk-delete-jobs" => assert!(at("/data/attributes/profiles/data") <= 100),
+            "/api/profile-subscription-bulk-create-jobs" => {
+                assert!(at("/data/attributes/profiles/data") <= 1_000)
+            }
+            "/api/profile-subscription-bulk-delete-jobs" => {
+                assert!(at("/data/attributes/profiles/data") <= 100)
+            }
             path => assert!(!path.contains("..")),
         }
     }
 }
 
 fn bodies(operations: &[Operation]) -> Vec<Vec<u8>> {
-    pack(&operations.iter().collect::<Vec<_>>()).into_iter().map(|packed| packed.call.body.to_vec()).collect()
+    pack(&operations.iter().collect::<Vec<_>>())
+        .into_iter()
+        .map(|packed| packed.call.body.to_vec())
+        .collect()
 }
 
 /// What Klaviyo holds, by what tells one thing from another.
 fn held(shop: &Shop) -> [BTreeSet<String>; 3] {
     let held = shop.standin.held();
     let email = |profile: usize| {
-        held.account.profiles[profile].get("email").or(held.account.profiles[profile].get("external_id"))
+        held.account.profiles[profile]
+            .get("email")
+            .or(held.account.profiles[profile].get("external_id"))
     };
-    let event = |event: &segment_klaviyo::standin::Event| {
-        format!("{} {} {:?} {}", event.metric, event.unique_id, email(event.profile), event.properties)
+    let event = |event: &segment_klaviyo_stand_in::Event| {
+        format!(
+            "{} {} {:?} {}",
+            event.metric,
+            event.unique_id,
+            email(event.profile),
+            event.properties
+        )
     };
-    let profile = |profile: &serde_json::Map<String, Value>| serde_json::to_string(profile).unwrap();
-    let consent = |it: &segment_klaviyo::standin::Consent| {
-        format!("{:?} {:?} {} {}", it.email, it.phone_number, it.list_id, it.subscribed)
+    let profile =
+        |profile: &serde_json::Map<String, Value>| serde_json::to_string(profile).unwrap();
+    let consent = |it: &segment_klaviyo_stand_in::Consent| {
+        format!(
+            "{:?} {:?} {} {}",
+            it.email, it.phone_number, it.list_id, it.subscribed
+        )
     };
     [
         held.account.events.iter().map(event).collect(),
@@ -338,7 +384,9 @@ fn some_message(seed: u64, person: u8) -> Value {
         0 => {
             json!({"type": "identify", "messageId": n, "userId": email, "traits": {"n": seed, (format!("only{n}")): true}})
         }
-        1 => json!({"type": "track", "event": "Seen", "messageId": n, "userId": email, "properties": {"n": n}}),
+        1 => {
+            json!({"type": "track", "event": "Seen", "messageId": n, "userId": email, "properties": {"n": n}})
+        }
         2 => json!({"type": "track", "event": "Order Completed", "messageId": n, "userId": email,
             "properties": {"order_id": n, "products": [{"sku": n}, {"sku": n}]}}),
         _ => {

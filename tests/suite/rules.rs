@@ -20,8 +20,10 @@ type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], Value);
 
 /// Compares what the rules make of each case, the requests or why there are none, with the snapshot.
 fn approve(rule: &str, cases: &[Case]) {
-    let table: BTreeMap<_, _> =
-        cases.iter().map(|(name, settings, message)| (*name, outcome(settings, message))).collect();
+    let table: BTreeMap<_, _> = cases
+        .iter()
+        .map(|(name, settings, message)| (*name, outcome(settings, message)))
+        .collect();
     assert_eq!(table.len(), cases.len(), "each case has a name of its own");
     insta::with_settings!({omit_expression => true}, { insta::assert_json_snapshot!(rule, table) });
 }
@@ -29,7 +31,10 @@ fn approve(rule: &str, cases: &[Case]) {
 fn outcome(settings: &[(&str, &str)], message: &Value) -> Value {
     let get = |name: &str| match name {
         "SECRET_ID" => Some("test".to_owned()),
-        _ => settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+        _ => settings
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned()),
     };
     let rules = Settings::read(get).unwrap().rules;
     let json = message.to_string();
@@ -38,16 +43,25 @@ fn outcome(settings: &[(&str, &str)], message: &Value) -> Value {
         Decision::Ignore(why) => json!({"ignored": why.reason()}),
         Decision::Reject(why) => json!({"rejected": why.reason()}),
         Decision::Send { operations, notes } => {
-            let calls: Vec<Value> = operations.iter().map(|operation| shown(&call(operation))).collect();
+            let calls: Vec<Value> = operations
+                .iter()
+                .map(|operation| shown(&call(operation)))
+                .collect();
             let notes: Vec<_> = notes.iter().map(|note| note.reason()).collect();
-            if notes.is_empty() { calls.into() } else { json!({"calls": calls, "notes": notes}) }
+            if notes.is_empty() {
+                calls.into()
+            } else {
+                json!({"calls": calls, "notes": notes})
+            }
         }
     }
 }
 
 /// The one request of an operation; where a profile's id has to be looked up, that of profile `42`.
 fn call(operation: &Operation) -> Call {
-    let packed = pack(&[operation]).into_iter().chain(resolved(&[operation], |_| Some("42")));
+    let packed = pack(&[operation])
+        .into_iter()
+        .chain(resolved(&[operation], |_| Some("42")));
     packed.map(|packed| packed.call).next().unwrap()
 }
 
@@ -77,24 +91,43 @@ fn with(mut message: Value, changes: Value) -> Value {
 }
 
 const OPEN: &[(&str, &str)] = &[("ENFORCE_EMAIL", "false")];
-const FALLBACK: &[(&str, &str)] = &[("ENFORCE_EMAIL", "false"), ("FALLBACK_ON_ANONYMOUS_ID", "true")];
+const FALLBACK: &[(&str, &str)] = &[
+    ("ENFORCE_EMAIL", "false"),
+    ("FALLBACK_ON_ANONYMOUS_ID", "true"),
+];
 
 #[test]
 fn identity() {
-    let person = |fields: Value| with(json!({"type": "track", "event": "Seen", "messageId": "m"}), fields);
-    let known =
-        json!({"userId": "usr_1", "anonymousId": "anon_1", "properties": {"email": " Sarah@Klaviyo-Demo.com "}});
+    let person = |fields: Value| {
+        with(
+            json!({"type": "track", "event": "Seen", "messageId": "m"}),
+            fields,
+        )
+    };
+    let known = json!({"userId": "usr_1", "anonymousId": "anon_1", "properties": {"email": " Sarah@Klaviyo-Demo.com "}});
     approve(
         "identity",
         &[
-            ("enforced: the email is the only identifier", &[], person(known.clone())),
-            ("enforced: no email", &[], person(json!({"userId": "usr_1", "anonymousId": "anon_1"}))),
+            (
+                "enforced: the email is the only identifier",
+                &[],
+                person(known.clone()),
+            ),
+            (
+                "enforced: no email",
+                &[],
+                person(json!({"userId": "usr_1", "anonymousId": "anon_1"})),
+            ),
             (
                 "enforced: no email, fallback on",
                 &[("FALLBACK_ON_ANONYMOUS_ID", "true")],
                 person(json!({"anonymousId": "anon_1"})),
             ),
-            ("enforced: userId is the email", &[], person(json!({"userId": "Sarah@klaviyo-demo.com"}))),
+            (
+                "enforced: userId is the email",
+                &[],
+                person(json!({"userId": "Sarah@klaviyo-demo.com"})),
+            ),
             (
                 "enforced: traits come before properties",
                 &[],
@@ -114,16 +147,38 @@ fn identity() {
             "properties": {"email": "sarah at home"}, "context": {"traits": {"email": "context@klaviyo-demo.com"}}})),
             ),
             ("open: external_id beside the email", OPEN, person(known)),
-            ("open: userId is the email", OPEN, person(json!({"userId": "SARAH@klaviyo-demo.com"}))),
-            ("open: a numeric userId", OPEN, person(json!({"userId": 12345}))),
+            (
+                "open: userId is the email",
+                OPEN,
+                person(json!({"userId": "SARAH@klaviyo-demo.com"})),
+            ),
+            (
+                "open: a numeric userId",
+                OPEN,
+                person(json!({"userId": 12345})),
+            ),
             (
                 "open: the phone goes along",
                 OPEN,
-                person(json!({"userId": "usr_1", "context": {"traits": {"phone": "+1 500 555 0006"}}})),
+                person(
+                    json!({"userId": "usr_1", "context": {"traits": {"phone": "+1 500 555 0006"}}}),
+                ),
             ),
-            ("open: only an anonymous id", OPEN, person(json!({"anonymousId": "anon_1"}))),
-            ("fallback: only an anonymous id", FALLBACK, person(json!({"anonymousId": "anon_1"}))),
-            ("fallback: a userId comes first", FALLBACK, person(json!({"userId": "usr_1", "anonymousId": "anon_1"}))),
+            (
+                "open: only an anonymous id",
+                OPEN,
+                person(json!({"anonymousId": "anon_1"})),
+            ),
+            (
+                "fallback: only an anonymous id",
+                FALLBACK,
+                person(json!({"anonymousId": "anon_1"})),
+            ),
+            (
+                "fallback: a userId comes first",
+                FALLBACK,
+                person(json!({"userId": "usr_1", "anonymousId": "anon_1"})),
+            ),
             (
                 "fallback: an email comes first",
                 FALLBACK,
@@ -131,15 +186,28 @@ fn identity() {
             "anonymousId": "anon_1", "properties": {"email": "sarah@klaviyo-demo.com"}})),
             ),
             ("fallback: nobody", FALLBACK, person(json!({}))),
-            ("open: an id of 255 characters", OPEN, person(json!({"userId": "é".repeat(255)}))),
-            ("open: an id of 256 characters", OPEN, person(json!({"userId": "é".repeat(256)}))),
+            (
+                "open: an id of 255 characters",
+                OPEN,
+                person(json!({"userId": "é".repeat(255)})),
+            ),
+            (
+                "open: an id of 256 characters",
+                OPEN,
+                person(json!({"userId": "é".repeat(256)})),
+            ),
         ],
     );
 }
 
 #[test]
 fn integrations() {
-    let say = |integrations: Value| with(track("m", &json!({})), json!({"integrations": integrations}));
+    let say = |integrations: Value| {
+        with(
+            track("m", &json!({})),
+            json!({"integrations": integrations}),
+        )
+    };
     for (integrations, sent) in [
         (json!({}), true),
         (json!(null), true),
@@ -155,8 +223,16 @@ fn integrations() {
         (json!({"All": false, "Mixpanel": true}), false),
     ] {
         let outcome = outcome(&[], &say(integrations.clone()));
-        let expected = if sent { Value::Null } else { json!("integration_off") };
-        assert_eq!(outcome.get("ignored").cloned().unwrap_or_default(), expected, "{integrations}");
+        let expected = if sent {
+            Value::Null
+        } else {
+            json!("integration_off")
+        };
+        assert_eq!(
+            outcome.get("ignored").cloned().unwrap_or_default(),
+            expected,
+            "{integrations}"
+        );
     }
 }
 
@@ -185,12 +261,22 @@ fn identify_becomes_a_profile() {
             "organization": "Fable & Oat", "street": "89 E 42nd St", "city": "New York", "region": "NY",
             "postal_code": "10017", "country": "US"})),
             ),
-            ("a name to split", &[], of(json!({"email": "s@klaviyo-demo.com", "name": "Sarah Jane Mason"}))),
-            ("a name of one word", &[], of(json!({"email": "s@klaviyo-demo.com", "name": "Sarah"}))),
+            (
+                "a name to split",
+                &[],
+                of(json!({"email": "s@klaviyo-demo.com", "name": "Sarah Jane Mason"})),
+            ),
+            (
+                "a name of one word",
+                &[],
+                of(json!({"email": "s@klaviyo-demo.com", "name": "Sarah"})),
+            ),
             (
                 "a name beside a first name",
                 &[],
-                of(json!({"email": "s@klaviyo-demo.com", "name": "S. Mason", "firstName": "Sarah"})),
+                of(
+                    json!({"email": "s@klaviyo-demo.com", "name": "S. Mason", "firstName": "Sarah"}),
+                ),
             ),
             (
                 "null clears",
@@ -214,9 +300,16 @@ fn identify_becomes_a_profile() {
             (
                 "no traits at all",
                 &[],
-                with(identify(&json!(null), &json!({})), json!({"userId": "sarah@klaviyo-demo.com"})),
+                with(
+                    identify(&json!(null), &json!({})),
+                    json!({"userId": "sarah@klaviyo-demo.com"}),
+                ),
             ),
-            ("open: external_id", OPEN, of(json!({"email": "s@klaviyo-demo.com"}))),
+            (
+                "open: external_id",
+                OPEN,
+                of(json!({"email": "s@klaviyo-demo.com"})),
+            ),
             (
                 "changes to properties",
                 &[],
@@ -238,7 +331,10 @@ fn identify_becomes_a_profile() {
             (
                 "one property to unset",
                 &[],
-                identify(&json!({"email": "s@klaviyo-demo.com"}), &json!({"Klaviyo": {"fieldsToUnset": "old"}})),
+                identify(
+                    &json!({"email": "s@klaviyo-demo.com"}),
+                    &json!({"Klaviyo": {"fieldsToUnset": "old"}}),
+                ),
             ),
         ],
     );
@@ -256,27 +352,63 @@ fn identify_subscribes_to_a_list() {
         "lists",
         &[
             ("no list", &[], plain.clone()),
-            ("the list of the settings, confirmed", &[LIST], plain.clone()),
+            (
+                "the list of the settings, confirmed",
+                &[LIST],
+                plain.clone(),
+            ),
             ("not confirmed", &[LIST, SURE], plain.clone()),
-            ("the message's list", &[LIST], choose(json!({"listId": "Other1"}))),
+            (
+                "the message's list",
+                &[LIST],
+                choose(json!({"listId": "Other1"})),
+            ),
             ("a numeric list", &[], choose(json!({"listId": 123_456}))),
-            ("the message's confirmOptin false", &[LIST], choose(json!({"confirmOptin": false}))),
-            ("the message's confirmOptin true", &[LIST, SURE], choose(json!({"confirmOptin": "true"}))),
-            ("a confirmOptin that cannot be read asks", &[LIST, SURE], choose(json!({"confirmOptin": "maybe"}))),
+            (
+                "the message's confirmOptin false",
+                &[LIST],
+                choose(json!({"confirmOptin": false})),
+            ),
+            (
+                "the message's confirmOptin true",
+                &[LIST, SURE],
+                choose(json!({"confirmOptin": "true"})),
+            ),
+            (
+                "a confirmOptin that cannot be read asks",
+                &[LIST, SURE],
+                choose(json!({"confirmOptin": "maybe"})),
+            ),
             (
                 "consent is never in the future",
                 &[LIST, SURE],
                 with(plain.clone(), json!({"timestamp": "2027-01-01T00:00:00Z"})),
             ),
-            ("consent without a time is from now", &[LIST, SURE], with(plain.clone(), json!({"timestamp": "soon"}))),
-            ("both channels", &[LIST, ("CONSENT_CHANNELS", "email,sms")], plain.clone()),
-            ("SMS alone", &[LIST, SURE, ("CONSENT_CHANNELS", "sms")], plain),
+            (
+                "consent without a time is from now",
+                &[LIST, SURE],
+                with(plain.clone(), json!({"timestamp": "soon"})),
+            ),
+            (
+                "both channels",
+                &[LIST, ("CONSENT_CHANNELS", "email,sms")],
+                plain.clone(),
+            ),
+            (
+                "SMS alone",
+                &[LIST, SURE, ("CONSENT_CHANNELS", "sms")],
+                plain,
+            ),
             (
                 "SMS without a number",
                 &[LIST, ("CONSENT_CHANNELS", "sms")],
                 identify(&json!({"email": "s@klaviyo-demo.com"}), &json!({})),
             ),
-            ("nobody to write to", &[LIST, ("ENFORCE_EMAIL", "false")], no_email),
+            (
+                "nobody to write to",
+                &[LIST, ("ENFORCE_EMAIL", "false")],
+                no_email,
+            ),
         ],
     );
 }
@@ -305,12 +437,23 @@ fn track_becomes_an_event() {
             "email": "sarah@klaviyo-demo.com", "phone": "+15005550006"}}}),
                 ),
             ),
-            ("no properties", &[], with(track("m-1", &json!(null)), json!({}))),
-            ("properties that are no object", &[], track("m-1", &json!([1]))),
+            (
+                "no properties",
+                &[],
+                with(track("m-1", &json!(null)), json!({})),
+            ),
+            (
+                "properties that are no object",
+                &[],
+                track("m-1", &json!([1])),
+            ),
             (
                 "an address that Klaviyo drops",
                 &[],
-                with(track("m-1", &json!({})), json!({"userId": "x@example.com", "context": {}})),
+                with(
+                    track("m-1", &json!({})),
+                    json!({"userId": "x@example.com", "context": {}}),
+                ),
             ),
         ],
     );
@@ -328,26 +471,49 @@ fn names_of_metrics() {
         (json!({"name": "A"}), true),
     ] {
         let outcome = outcome(&[], &with(track("m", &json!({})), json!({"event": name})));
-        let expected = if rejected { json!("invalid_event_name") } else { Value::Null };
-        assert_eq!(outcome.get("rejected").cloned().unwrap_or_default(), expected, "{name}");
+        let expected = if rejected {
+            json!("invalid_event_name")
+        } else {
+            Value::Null
+        };
+        assert_eq!(
+            outcome.get("rejected").cloned().unwrap_or_default(),
+            expected,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn the_time_of_an_event() {
     for (timestamp, time) in [
-        (json!("2026-11-20T10:00:00.123456Z"), json!("2026-11-20T10:00:00.123Z")),
-        (json!("2026-11-20T12:00:00+02:00"), json!("2026-11-20T10:00:00.000Z")),
-        (json!(1_795_169_730_412_i64), json!("2026-11-20T10:15:30.412Z")),
+        (
+            json!("2026-11-20T10:00:00.123456Z"),
+            json!("2026-11-20T10:00:00.123Z"),
+        ),
+        (
+            json!("2026-11-20T12:00:00+02:00"),
+            json!("2026-11-20T10:00:00.000Z"),
+        ),
+        (
+            json!(1_795_169_730_412_i64),
+            json!("2026-11-20T10:15:30.412Z"),
+        ),
         (json!("1795169730"), json!("2026-11-20T10:15:30.000Z")),
         (json!("1999-12-31T23:59:59Z"), Value::Null),
         (json!(0), Value::Null),
-        (json!("2027-11-20T11:00:00Z"), json!("2027-11-20T11:00:00.000Z")),
+        (
+            json!("2027-11-20T11:00:00Z"),
+            json!("2027-11-20T11:00:00.000Z"),
+        ),
         (json!("2027-11-21T00:00:00Z"), Value::Null),
         (json!("last week"), Value::Null),
         (json!(null), Value::Null),
     ] {
-        let event = event(&with(track("m", &json!({})), json!({"timestamp": timestamp})));
+        let event = event(&with(
+            track("m", &json!({})),
+            json!({"timestamp": timestamp}),
+        ));
         assert_eq!(event["time"], time, "{timestamp}");
     }
 }
@@ -355,16 +521,44 @@ fn the_time_of_an_event() {
 #[test]
 fn the_value_of_an_event() {
     for (properties, value, currency) in [
-        (json!({"revenue": 10, "value": 20, "total": 30}), json!(10), Value::Null),
-        (json!({"value": "20.5", "total": 30}), json!(20.5), Value::Null),
-        (json!({"revenue": "$1,234.50", "value": 20}), json!(20), Value::Null),
+        (
+            json!({"revenue": 10, "value": 20, "total": 30}),
+            json!(10),
+            Value::Null,
+        ),
+        (
+            json!({"value": "20.5", "total": 30}),
+            json!(20.5),
+            Value::Null,
+        ),
+        (
+            json!({"revenue": "$1,234.50", "value": 20}),
+            json!(20),
+            Value::Null,
+        ),
         (json!({"revenue": "12,50"}), Value::Null, Value::Null),
-        (json!({"revenue": "1e3", "currency": "eur"}), json!(1000), json!("EUR")),
-        (json!({"total": 30, "currency": "Euro"}), Value::Null, Value::Null),
-        (json!({"value": {"amount": 1}, "currency": 978}), Value::Null, Value::Null),
+        (
+            json!({"revenue": "1e3", "currency": "eur"}),
+            json!(1000),
+            json!("EUR"),
+        ),
+        (
+            json!({"total": 30, "currency": "Euro"}),
+            Value::Null,
+            Value::Null,
+        ),
+        (
+            json!({"value": {"amount": 1}, "currency": 978}),
+            Value::Null,
+            Value::Null,
+        ),
     ] {
         let event = event(&track("m", &properties));
-        assert_eq!((&event["value"], &event["value_currency"]), (&value, &currency), "{properties}");
+        assert_eq!(
+            (&event["value"], &event["value_currency"]),
+            (&value, &currency),
+            "{properties}"
+        );
     }
 }
 
@@ -377,14 +571,27 @@ fn the_id_of_an_event() {
     assert_eq!(hashed.len(), 64);
     assert_ne!(hashed, id(&track(&"x".repeat(257), &json!({}))));
 
-    let nameless = |price: i64| with(track("", &json!({"price": price})), json!({"messageId": null}));
-    assert_eq!(id(&nameless(1)), id(&nameless(1)), "a resend is the same event");
+    let nameless = |price: i64| {
+        with(
+            track("", &json!({"price": price})),
+            json!({"messageId": null}),
+        )
+    };
+    assert_eq!(
+        id(&nameless(1)),
+        id(&nameless(1)),
+        "a resend is the same event"
+    );
     assert_ne!(id(&nameless(1)), id(&nameless(2)));
 }
 
 #[test]
 fn limits_of_properties() {
-    let keys = |count: usize| (0..count).map(|n| (n.to_string(), json!(n))).collect::<Value>();
+    let keys = |count: usize| {
+        (0..count)
+            .map(|n| (n.to_string(), json!(n)))
+            .collect::<Value>()
+    };
     let nested = |levels: usize| (1..levels).fold(json!({}), |inner, _| json!({ "in": inner }));
     let long = |bytes: usize| json!({"text": "a".repeat(bytes)});
     // Each é is written as it is: two bytes.
@@ -396,19 +603,31 @@ fn limits_of_properties() {
         ("401 keys", keys(401), Some("too_many_properties")),
         ("10 levels", nested(10), None),
         ("11 levels", nested(11), Some("nested_too_deeply")),
-        ("11 brackets in a text", json!({"text": "[{[{[{[{[{[{"}), None),
+        (
+            "11 brackets in a text",
+            json!({"text": "[{[{[{[{[{[{"}),
+            None,
+        ),
         ("a text of 100 KB", long(100_000), None),
         ("a longer text", long(100_001), Some("string_too_long")),
         ("100 KB of accents", accented(50_000), None),
         ("more accents", accented(50_001), Some("string_too_long")),
-        ("100 KB of escapes", json!({"text": "\n".repeat(100_000)}), None),
+        (
+            "100 KB of escapes",
+            json!({"text": "\n".repeat(100_000)}),
+            None,
+        ),
         ("4,000 elements", array(4_000), None),
         ("4,001 elements", array(4_001), Some("array_too_long")),
         ("under 5 MB", big(50), None),
         ("over 5 MB", big(51), Some("event_too_large")),
     ] {
         let outcome = outcome(&[], &track("m", &properties));
-        assert_eq!(outcome.get("rejected").and_then(Value::as_str), rejected, "{what}");
+        assert_eq!(
+            outcome.get("rejected").and_then(Value::as_str),
+            rejected,
+            "{what}"
+        );
     }
 }
 
@@ -425,19 +644,33 @@ fn orders() {
     approve(
         "orders",
         &[
-            ("one event for the order, one for each line", &[], placed(lines.clone())),
-            ("as Placed Order", &[("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", "false")], order("R1", 1)),
+            (
+                "one event for the order, one for each line",
+                &[],
+                placed(lines.clone()),
+            ),
+            (
+                "as Placed Order",
+                &[("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", "false")],
+                order("R1", 1),
+            ),
             (
                 "lines that are none",
                 &[],
-                placed(json!({"email": "s@klaviyo-demo.com", "order_id": 1, "products": [null, 5, {"sku": "s"}]})),
+                placed(
+                    json!({"email": "s@klaviyo-demo.com", "order_id": 1, "products": [null, 5, {"sku": "s"}]}),
+                ),
             ),
             (
                 "products that are no list",
                 &[],
                 placed(json!({"email": "s@klaviyo-demo.com", "order_id": 1, "products": "two"})),
             ),
-            ("not an order", &[], with(placed(lines), json!({"event": "Checkout Started"}))),
+            (
+                "not an order",
+                &[],
+                with(placed(lines), json!({"event": "Checkout Started"})),
+            ),
         ],
     );
 }
@@ -447,10 +680,18 @@ fn ids_of_orders_and_lines() {
     let ids = |event: &str, properties: Value| {
         let mut properties = properties;
         properties["email"] = json!("sarah@klaviyo-demo.com");
-        let message = with(order("x", 0), json!({"event": event, "messageId": "m-1", "properties": properties}));
+        let message = with(
+            order("x", 0),
+            json!({"event": event, "messageId": "m-1", "properties": properties}),
+        );
         let ids = calls(&[], &message)
             .iter()
-            .map(|call| call["POST /api/events"]["attributes"]["unique_id"].as_str().unwrap().to_owned())
+            .map(|call| {
+                call["POST /api/events"]["attributes"]["unique_id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
             .collect::<Vec<_>>();
         ids.join(" ")
     };
@@ -459,7 +700,11 @@ fn ids_of_orders_and_lines() {
         ("Order Completed", json!({"orderId": 991}), "991"),
         ("Order Completed", json!({"event_id": "e1"}), "e1"),
         ("Order Completed", json!({"eventId": "e1"}), "e1"),
-        ("Order Completed", json!({"order_id": "", "orderId": "991"}), "991"),
+        (
+            "Order Completed",
+            json!({"order_id": "", "orderId": "991"}),
+            "991",
+        ),
         ("Order Completed", json!({}), "m-1"),
         (
             "Order Completed",
@@ -477,24 +722,42 @@ fn ids_of_orders_and_lines() {
             "1 1_1 1_1_1 1_1_1_2",
         ),
         ("Order Refunded", json!({"order_id": 1}), "1"),
-        ("Order Refunded", json!({"order_id": 1, "refund_id": 7}), "1_7"),
-        ("Order Cancelled", json!({"orderId": "1", "products": [{"id": 1}]}), "1"),
+        (
+            "Order Refunded",
+            json!({"order_id": 1, "refund_id": 7}),
+            "1_7",
+        ),
+        (
+            "Order Cancelled",
+            json!({"orderId": "1", "products": [{"id": 1}]}),
+            "1",
+        ),
         ("Product Viewed", json!({"order_id": 1}), "m-1"),
     ] {
-        assert_eq!(ids(event, properties.clone()), expected, "{event} {properties}");
+        assert_eq!(
+            ids(event, properties.clone()),
+            expected,
+            "{event} {properties}"
+        );
     }
-    let long =
-        ids("Order Completed", json!({"order_id": "o".repeat(250), "products": [{"id": "abcdef"}, {"id": "abcdeg"}]}));
+    let long = ids(
+        "Order Completed",
+        json!({"order_id": "o".repeat(250), "products": [{"id": "abcdef"}, {"id": "abcdeg"}]}),
+    );
     let lengths: Vec<_> = long.split(' ').map(str::len).collect();
     assert_eq!(lengths, [250, 64, 64]);
 }
 
 #[test]
 fn the_website_and_the_server_tell_of_one_order() {
-    let website = json!({"orderId": 991, "email": "sarah@klaviyo-demo.com", "products": [{"product_id": 5}]});
+    let website =
+        json!({"orderId": 991, "email": "sarah@klaviyo-demo.com", "products": [{"product_id": 5}]});
     let server = json!({"order_id": "991", "email": "Sarah@klaviyo-demo.com", "products": [{"productId": "5"}]});
     let ids = |message_id: &str, properties: &Value| {
-        let message = with(order("x", 0), json!({"messageId": message_id, "properties": properties}));
+        let message = with(
+            order("x", 0),
+            json!({"messageId": message_id, "properties": properties}),
+        );
         let calls = calls(&[], &message);
         let id = |call: &Value| call["POST /api/events"]["attributes"]["unique_id"].clone();
         calls.iter().map(id).collect::<Vec<_>>()
@@ -506,20 +769,37 @@ fn the_website_and_the_server_tell_of_one_order() {
 fn an_ordered_product_has_no_more_properties_than_klaviyo_takes() {
     let mut properties: Value = (0..390).map(|n| (format!("o{n}"), json!(n))).collect();
     properties["email"] = json!("sarah@klaviyo-demo.com");
-    properties["products"] = json!([(0..50).map(|n| (format!("l{n}"), json!(n))).collect::<Value>()]);
+    properties["products"] = json!([(0..50)
+        .map(|n| (format!("l{n}"), json!(n)))
+        .collect::<Value>()]);
     let calls = calls(&[], &with(order("x", 0), json!({"properties": properties})));
-    let line = calls[1]["POST /api/events"]["attributes"]["properties"].as_object().unwrap();
+    let line = calls[1]["POST /api/events"]["attributes"]["properties"]
+        .as_object()
+        .unwrap();
     assert_eq!(line.len(), 400);
-    assert!((0..50).all(|n| line.contains_key(&format!("l{n}"))), "the line's own come first");
+    assert!(
+        (0..50).all(|n| line.contains_key(&format!("l{n}"))),
+        "the line's own come first"
+    );
 }
 
 #[test]
 fn other_types_are_ignored() {
-    for kind in
-        [json!("page"), json!("screen"), json!("group"), json!("alias"), json!("delete"), json!("TRACK"), json!(null)]
-    {
+    for kind in [
+        json!("page"),
+        json!("screen"),
+        json!("group"),
+        json!("alias"),
+        json!("delete"),
+        json!("TRACK"),
+        json!(null),
+    ] {
         let message = with(track("m", &json!({})), json!({"type": kind}));
-        assert_eq!(outcome(&[], &message), json!({"ignored": "unsupported_type"}), "{kind}");
+        assert_eq!(
+            outcome(&[], &message),
+            json!({"ignored": "unsupported_type"}),
+            "{kind}"
+        );
     }
 }
 
@@ -540,9 +820,17 @@ fn pages_and_screens() {
             ("a page", PAGES, seen("page", json!("Cart"))),
             ("a page without a name", PAGES, seen("page", json!(null))),
             ("a screen", PAGES, seen("screen", json!("Home"))),
-            ("a name that is too long", PAGES, seen("page", json!("x".repeat(116)))),
+            (
+                "a name that is too long",
+                PAGES,
+                seen("page", json!("x".repeat(116))),
+            ),
             ("a page when they are off", &[], seen("page", json!("Cart"))),
-            ("a blocked page", &[PAGES[0], ("EVENTS_BLOCKED", "Viewed Cart Page")], seen("page", json!("Cart"))),
+            (
+                "a blocked page",
+                &[PAGES[0], ("EVENTS_BLOCKED", "Viewed Cart Page")],
+                seen("page", json!("Cart")),
+            ),
         ],
     );
 }
@@ -557,12 +845,28 @@ fn groups_subscribe_and_unsubscribe() {
         "groups",
         &[
             ("subscribe", GROUPS, group(json!("Y6nRLr"), json!(true))),
-            ("subscribe, not confirmed", &[GROUPS[0], ("CONFIRM_OPTIN", "false")], group(json!("Y6nRLr"), json!(true))),
-            ("unsubscribe", GROUPS, group(json!("Y6nRLr"), json!("false"))),
+            (
+                "subscribe, not confirmed",
+                &[GROUPS[0], ("CONFIRM_OPTIN", "false")],
+                group(json!("Y6nRLr"), json!(true)),
+            ),
+            (
+                "unsubscribe",
+                GROUPS,
+                group(json!("Y6nRLr"), json!("false")),
+            ),
             ("no wish", GROUPS, group(json!("Y6nRLr"), json!(null))),
             ("no list", GROUPS, group(json!("our team"), json!(true))),
-            ("nobody to write to", &[GROUPS[0], ("CONSENT_CHANNELS", "sms")], group(json!("Y6nRLr"), json!(true))),
-            ("when they are off", &[], group(json!("Y6nRLr"), json!(true))),
+            (
+                "nobody to write to",
+                &[GROUPS[0], ("CONSENT_CHANNELS", "sms")],
+                group(json!("Y6nRLr"), json!(true)),
+            ),
+            (
+                "when they are off",
+                &[],
+                group(json!("Y6nRLr"), json!(true)),
+            ),
         ],
     );
 }
@@ -577,9 +881,21 @@ fn audiences_add_to_and_remove_from_lists() {
     approve(
         "audiences",
         &[
-            ("entered", AUDIENCES, audience("Audience Entered", list.clone())),
-            ("exited", AUDIENCES, audience("Audience Exited", list.clone())),
-            ("connected to no list", AUDIENCES, audience("Audience Entered", json!({"computation_key": "vip"}))),
+            (
+                "entered",
+                AUDIENCES,
+                audience("Audience Entered", list.clone()),
+            ),
+            (
+                "exited",
+                AUDIENCES,
+                audience("Audience Exited", list.clone()),
+            ),
+            (
+                "connected to no list",
+                AUDIENCES,
+                audience("Audience Entered", json!({"computation_key": "vip"})),
+            ),
             ("another event", AUDIENCES, audience("Seen", list.clone())),
             ("when they are off", &[], audience("Audience Entered", list)),
         ],
@@ -592,7 +908,11 @@ fn deletions() {
     approve(
         "deletions",
         &[
-            ("by address", DELETIONS, delete(json!("Sarah@klaviyo-demo.com"))),
+            (
+                "by address",
+                DELETIONS,
+                delete(json!("Sarah@klaviyo-demo.com")),
+            ),
             ("by the merchant's id", DELETIONS, delete(json!("usr_1"))),
             ("of nobody", DELETIONS, delete(json!(null))),
             ("when they are off", &[], delete(json!("usr_1"))),
@@ -606,8 +926,12 @@ fn klaviyo_s_own_property_names() {
         "compare_at_price": 12, "quantity": 2, "url": "https://klaviyo-demo.com/jam", "image_url": "https://klaviyo-demo.com/jam.png"});
     let cart = json!({"email": "s@klaviyo-demo.com", "order_id": 991, "coupon": "FALL10", "discount": 3.5, "checkout_url": "https://klaviyo-demo.com/c",
         "billing_address": {"city": "New York"}, "products": [product, {"productId": 2, "categories": ["Pantry", "Gifts"]}]});
-    let named =
-        |event: &str, properties: &Value| with(order("x", 0), json!({"event": event, "properties": properties}));
+    let named = |event: &str, properties: &Value| {
+        with(
+            order("x", 0),
+            json!({"event": event, "properties": properties}),
+        )
+    };
     let alone = with(json!({"email": "s@klaviyo-demo.com"}), product.clone());
     let kept = with(alone.clone(), json!({"ProductName": "mine", "Price": null}));
     approve(
@@ -615,13 +939,28 @@ fn klaviyo_s_own_property_names() {
         &[
             ("Product Viewed", &[], named("Product Viewed", &alone)),
             ("Product Clicked", &[], named("Product Clicked", &alone)),
-            ("Product Added", &[], named("Product Added", &with(alone.clone(), json!({"products": [product]})))),
+            (
+                "Product Added",
+                &[],
+                named(
+                    "Product Added",
+                    &with(alone.clone(), json!({"products": [product]})),
+                ),
+            ),
             ("Checkout Started", &[], named("Checkout Started", &cart)),
             ("Order Completed", &[], named("Order Completed", &cart)),
             ("Order Refunded", &[], named("Order Refunded", &cart)),
             ("another event", &[], named("Cart Viewed", &cart)),
-            ("what is there is not replaced", &[], named("Product Viewed", &kept)),
-            ("off", &[("KLAVIYO_PROPERTY_NAMES", "false")], named("Order Completed", &cart)),
+            (
+                "what is there is not replaced",
+                &[],
+                named("Product Viewed", &kept),
+            ),
+            (
+                "off",
+                &[("KLAVIYO_PROPERTY_NAMES", "false")],
+                named("Order Completed", &cart),
+            ),
         ],
     );
 }
@@ -640,7 +979,10 @@ fn names_of_metrics_in_klaviyo() {
         let message = with(order("R1", 0), json!({"event": event}));
         let metric = |settings: &[(&str, &str)]| {
             let attributes = &calls(settings, &message)[0]["POST /api/events"]["attributes"];
-            attributes["metric"]["data"]["attributes"]["name"].as_str().unwrap().to_owned()
+            attributes["metric"]["data"]["attributes"]["name"]
+                .as_str()
+                .unwrap()
+                .to_owned()
         };
         assert_eq!(metric(&[("METRIC_NAMES", "klaviyo")]), expected);
         assert_eq!(metric(&[]), event);
@@ -661,27 +1003,50 @@ fn events_allowed_and_blocked() {
     };
     let allowed = [("EVENTS_ALLOWED", "Order Completed, Product Viewed")];
     assert_eq!(
-        [count(&allowed, "Order Completed"), count(&allowed, "Product Viewed"), count(&allowed, "Cart Viewed")],
+        [
+            count(&allowed, "Order Completed"),
+            count(&allowed, "Product Viewed"),
+            count(&allowed, "Cart Viewed")
+        ],
         [3, 1, 0]
     );
     let blocked = [("EVENTS_BLOCKED", "Product Viewed,Ordered Product")];
     assert_eq!(
-        [count(&blocked, "Order Completed"), count(&blocked, "Product Viewed"), count(&blocked, "Cart Viewed")],
+        [
+            count(&blocked, "Order Completed"),
+            count(&blocked, "Product Viewed"),
+            count(&blocked, "Cart Viewed")
+        ],
         [1, 0, 1]
     );
-    let both = [("EVENTS_ALLOWED", "Cart Viewed"), ("EVENTS_BLOCKED", "Cart Viewed")];
+    let both = [
+        ("EVENTS_ALLOWED", "Cart Viewed"),
+        ("EVENTS_BLOCKED", "Cart Viewed"),
+    ];
     assert_eq!(count(&both, "Cart Viewed"), 0, "never means never");
 }
 
 #[test]
 fn old_events_fire_no_flows() {
     let backfill = |settings: &[(&str, &str)], timestamp: &str| {
-        let calls = calls(settings, &with(order("R1", 1), json!({"timestamp": timestamp})));
-        let flags = calls.iter().map(|call| call["POST /api/events"]["attributes"].get("backfill").cloned());
-        flags.collect::<Option<Vec<_>>>().is_some_and(|flags| flags.iter().all(|flag| flag == true))
+        let calls = calls(
+            settings,
+            &with(order("R1", 1), json!({"timestamp": timestamp})),
+        );
+        let flags = calls.iter().map(|call| {
+            call["POST /api/events"]["attributes"]
+                .get("backfill")
+                .cloned()
+        });
+        flags
+            .collect::<Option<Vec<_>>>()
+            .is_some_and(|flags| flags.iter().all(|flag| flag == true))
     };
     let day = [("BACKFILL_AFTER_HOURS", "24")];
-    assert!(backfill(&day, "2026-11-19T11:59:59Z"), "a day and a second old");
+    assert!(
+        backfill(&day, "2026-11-19T11:59:59Z"),
+        "a day and a second old"
+    );
     assert!(!backfill(&day, "2026-11-19T12:00:01Z"));
     assert!(!backfill(&day, "no time"));
     assert!(!backfill(&[], "2020-01-01T00:00:00Z"));
@@ -690,28 +1055,55 @@ fn old_events_fire_no_flows() {
 #[test]
 fn national_phone_numbers() {
     let phone = |settings: &[(&str, &str)], number: Value| {
-        let calls = calls(settings, &identify(&json!({"email": "s@klaviyo-demo.com", "phone": number}), &json!({})));
+        let calls = calls(
+            settings,
+            &identify(
+                &json!({"email": "s@klaviyo-demo.com", "phone": number}),
+                &json!({}),
+            ),
+        );
         calls[0]["POST /api/profile-import"]["attributes"].clone()
     };
     let us = [("DEFAULT_COUNTRY", "US")];
-    assert_eq!(phone(&us, json!("(650) 253-0000"))["phone_number"], "+16502530000");
-    assert_eq!(phone(&us, json!(6_502_530_000_i64))["phone_number"], "+16502530000");
-    assert_eq!(phone(&us, json!("+44 20 7031 3000"))["phone_number"], "+442070313000");
+    assert_eq!(
+        phone(&us, json!("(650) 253-0000"))["phone_number"],
+        "+16502530000"
+    );
+    assert_eq!(
+        phone(&us, json!(6_502_530_000_i64))["phone_number"],
+        "+16502530000"
+    );
+    assert_eq!(
+        phone(&us, json!("+44 20 7031 3000"))["phone_number"],
+        "+442070313000"
+    );
     let without = phone(&[], json!("(650) 253-0000"));
-    assert_eq!((&without["phone_number"], &without["properties"]["phone"]), (&Value::Null, &json!("(650) 253-0000")));
+    assert_eq!(
+        (&without["phone_number"], &without["properties"]["phone"]),
+        (&Value::Null, &json!("(650) 253-0000"))
+    );
 }
 
 #[test]
 fn of_several_spellings_the_one_with_something_in_it_counts() {
     let import = |traits: Value| {
         let traits = with(json!({"email": "s@klaviyo-demo.com"}), traits);
-        calls(&[], &identify(&traits, &json!({})))[0]["POST /api/profile-import"]["attributes"].clone()
+        calls(&[], &identify(&traits, &json!({})))[0]["POST /api/profile-import"]["attributes"]
+            .clone()
     };
     let good = json!("+15005550006");
-    for traits in [json!({"phone": null, "phone_number": good}), json!({"phone": "call me", "phoneNumber": good})] {
-        assert_eq!(import(traits.clone()), json!({"email": "s@klaviyo-demo.com", "phone_number": good}), "{traits}");
+    for traits in [
+        json!({"phone": null, "phone_number": good}),
+        json!({"phone": "call me", "phoneNumber": good}),
+    ] {
+        assert_eq!(
+            import(traits.clone()),
+            json!({"email": "s@klaviyo-demo.com", "phone_number": good}),
+            "{traits}"
+        );
     }
-    let names = import(json!({"firstName": null, "first_name": "Sarah", "lastName": "", "title": " "}));
+    let names =
+        import(json!({"firstName": null, "first_name": "Sarah", "lastName": "", "title": " "}));
     assert_eq!(
         names,
         json!({"email": "s@klaviyo-demo.com", "first_name": "Sarah"}),
@@ -722,7 +1114,13 @@ fn of_several_spellings_the_one_with_something_in_it_counts() {
 #[test]
 fn a_profile_over_100_kb_is_rejected() {
     let of = |bytes: usize| {
-        outcome(&[], &identify(&json!({"email": "s@klaviyo-demo.com", "bio": "x".repeat(bytes)}), &json!({})))
+        outcome(
+            &[],
+            &identify(
+                &json!({"email": "s@klaviyo-demo.com", "bio": "x".repeat(bytes)}),
+                &json!({}),
+            ),
+        )
     };
     assert!(of(99_000).is_array());
     assert_eq!(of(100_000), json!({"rejected": "profile_too_large"}));
@@ -731,7 +1129,10 @@ fn a_profile_over_100_kb_is_rejected() {
 #[test]
 fn a_quantity_that_cannot_be_read_is_not_guessed() {
     let value = |line: Value| {
-        let message = with(order("R1", 0), json!({"properties": {"email": "s@klaviyo-demo.com", "products": [line]}}));
+        let message = with(
+            order("R1", 0),
+            json!({"properties": {"email": "s@klaviyo-demo.com", "products": [line]}}),
+        );
         calls(&[], &message)[1]["POST /api/events"]["attributes"]["value"].clone()
     };
     assert_eq!(value(json!({"price": "2.5"})), 2.5);

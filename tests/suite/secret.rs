@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use segment_klaviyo::signature::sign;
-use segment_klaviyo::standin::{self, Fault, StandIn};
 use segment_klaviyo::telemetry::chain;
+use segment_klaviyo_stand_in::{Fault, StandIn};
 use serde_json::{Value, json};
 
 use crate::support::{Shop, http_event, start, track};
@@ -25,8 +25,14 @@ async fn start_error(standin: &StandIn, settings: &[(&str, &str)]) -> String {
 async fn a_setting_or_secret_that_cannot_be_read_stops_the_start() {
     let standin = StandIn::start().await.unwrap();
     for (settings, expected) in [
-        (("CONFIRM_OPTIN", "maybe"), "settings: CONFIRM_OPTIN cannot be read: expected true or false"),
-        (("SECRET_ID", " "), "settings: SECRET_ID is not set: it is required"),
+        (
+            ("CONFIRM_OPTIN", "maybe"),
+            "settings: CONFIRM_OPTIN cannot be read: expected true or false",
+        ),
+        (
+            ("SECRET_ID", " "),
+            "settings: SECRET_ID is not set: it is required",
+        ),
         (
             ("AWS_ACCESS_KEY_ID", ""),
             "environment: AWS_ACCESS_KEY_ID is not set: AWS Lambda sets it, elsewhere set it yourself",
@@ -39,8 +45,14 @@ async fn a_setting_or_secret_that_cannot_be_read_stops_the_start() {
             None,
             "secret local: cannot be fetched from Secrets Manager: ResourceNotFoundException: Secrets Manager can't find the specified secret.",
         ),
-        (Some("hush".to_owned()), "secret local: it is not a JSON object; expected {\"klaviyo_api_key\""),
-        (secret("pk_1", &json!([])), "secret local: segment_shared_secret is empty or not text; expected"),
+        (
+            Some("hush".to_owned()),
+            "secret local: it is not a JSON object; expected {\"klaviyo_api_key\"",
+        ),
+        (
+            secret("pk_1", &json!([])),
+            "secret local: segment_shared_secret is empty or not text; expected",
+        ),
     ] {
         standin.held().secret = secret;
         let error = start_error(&standin, &[]).await;
@@ -54,14 +66,20 @@ async fn a_secrets_manager_that_is_not_there_is_named() {
     let standin = StandIn::start().await.unwrap();
     let nobody = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1")];
     let error = start_error(&standin, &nobody).await;
-    assert!(error.starts_with("secret local: cannot be fetched from Secrets Manager: dispatch failure"), "{error}");
+    assert!(
+        error.starts_with("secret local: cannot be fetched from Secrets Manager: dispatch failure"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn the_general_endpoint_serves_when_there_is_no_special_one() {
     let standin = StandIn::start().await.unwrap();
     let url = standin.url().to_owned();
-    let settings = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", ""), ("AWS_ENDPOINT_URL", url.as_str())];
+    let settings = [
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", ""),
+        ("AWS_ENDPOINT_URL", url.as_str()),
+    ];
     assert!(start(&standin, &settings, Arc::default()).await.is_ok());
     assert_eq!(standin.held().fetches, 1);
 }
@@ -78,11 +96,25 @@ async fn the_secret_is_fetched_once_for_many_deliveries() {
 #[tokio::test]
 async fn a_rotated_shared_secret_is_noticed_by_its_first_signature() {
     let shop = Shop::open(&[]).await;
-    shop.standin.held().secret = secret(standin::API_KEY, &json!(["rotated", standin::SHARED_SECRET]));
+    shop.standin.held().secret = secret(
+        segment_klaviyo_stand_in::API_KEY,
+        &json!(["rotated", segment_klaviyo_stand_in::SHARED_SECRET]),
+    );
     let body = track("m1", &json!({})).to_string();
     let by = |key: &str| json!({"x-signature": sign(body.as_bytes(), key).unwrap()});
-    assert_eq!(shop.handle(&http_event(&body, &by("rotated"))).await.status, 200);
-    assert_eq!(shop.handle(&http_event(&body, &by(standin::SHARED_SECRET))).await.status, 200);
+    assert_eq!(
+        shop.handle(&http_event(&body, &by("rotated"))).await.status,
+        200
+    );
+    assert_eq!(
+        shop.handle(&http_event(
+            &body,
+            &by(segment_klaviyo_stand_in::SHARED_SECRET)
+        ))
+        .await
+        .status,
+        200
+    );
     assert_eq!(shop.standin.held().fetches, 2);
 }
 
@@ -90,7 +122,12 @@ async fn a_rotated_shared_secret_is_noticed_by_its_first_signature() {
 async fn forged_requests_are_no_load_on_secrets_manager() {
     let shop = Shop::open(&[]).await;
     for _ in 0..20 {
-        assert_eq!(shop.handle(&http_event("{}", &json!({"x-signature": "00"}))).await.status, 401);
+        assert_eq!(
+            shop.handle(&http_event("{}", &json!({"x-signature": "00"})))
+                .await
+                .status,
+            401
+        );
     }
     assert_eq!(shop.standin.held().fetches, 2);
 }
@@ -101,44 +138,78 @@ async fn a_rotated_klaviyo_key_is_noticed_by_its_first_refusal() {
     {
         let mut held = shop.standin.held();
         held.account.api_key = Some("pk_rotated".to_owned());
-        held.secret = Some(standin::secret("pk_rotated"));
+        held.secret = Some(segment_klaviyo_stand_in::secret("pk_rotated"));
     }
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200);
-    let statuses: Vec<_> = shop.standin.held().calls.iter().map(|call| call.status).collect();
+    let statuses: Vec<_> = shop
+        .standin
+        .held()
+        .calls
+        .iter()
+        .map(|call| call.status)
+        .collect();
     assert_eq!((statuses, shop.standin.held().fetches), (vec![401, 202], 2));
 }
 
 #[tokio::test]
 async fn a_key_that_klaviyo_refuses_even_after_a_refresh_is_503() {
     let shop = Shop::open(&[]).await;
-    shop.standin.held().faults.push(Fault::status("/api/events", 403, 999));
+    shop.standin
+        .held()
+        .faults
+        .push(Fault::status("/api/events", 403, 999));
     for _ in 0..3 {
         let answer = shop.send(&track("m1", &json!({}))).await;
-        assert_eq!((answer.status, answer.report.results[0].reason), (503, "klaviyo_key_refused"));
+        assert_eq!(
+            (answer.status, answer.report.results[0].reason),
+            (503, "klaviyo_key_refused")
+        );
     }
-    assert_eq!(shop.standin.held().fetches, 2, "one refresh for this cause in ten seconds");
+    assert_eq!(
+        shop.standin.held().fetches,
+        2,
+        "one refresh for this cause in ten seconds"
+    );
 }
 
 #[tokio::test]
 async fn the_copy_in_hand_serves_when_the_refresh_fails() {
     let shop = Shop::open(&[]).await;
     shop.standin.held().secret = None;
-    assert_eq!(shop.handle(&http_event("{}", &json!({"x-signature": "00"}))).await.status, 401);
+    assert_eq!(
+        shop.handle(&http_event("{}", &json!({"x-signature": "00"})))
+            .await
+            .status,
+        401
+    );
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200);
-    assert!(shop.log().iter().any(|line| line["message"] == "secret not refreshed, the copy in hand serves"));
+    assert!(
+        shop.log()
+            .iter()
+            .any(|line| line["message"] == "secret not refreshed, the copy in hand serves")
+    );
 }
 
 #[tokio::test]
 async fn a_webhook_token_in_the_secret_is_asked_of_every_request() {
-    let standin_secret = json!({"klaviyo_api_key": standin::API_KEY, "segment_shared_secret": standin::SHARED_SECRET, "webhook_token": "t0ken"});
+    let standin_secret = json!({"klaviyo_api_key": segment_klaviyo_stand_in::API_KEY, "segment_shared_secret": segment_klaviyo_stand_in::SHARED_SECRET, "webhook_token": "t0ken"});
     let shop = Shop::open(&[]).await;
     shop.standin.held().secret = Some(standin_secret.to_string());
     let shop = shop.reopen(&[]).await;
     let body = track("m1", &json!({})).to_string();
-    let signature = sign(body.as_bytes(), standin::SHARED_SECRET).unwrap();
-    let with =
-        |authorization: &str| http_event(&body, &json!({"x-signature": signature, "authorization": authorization}));
-    assert_eq!(shop.handle(&http_event(&body, &json!({"x-signature": signature}))).await.status, 401);
+    let signature = sign(body.as_bytes(), segment_klaviyo_stand_in::SHARED_SECRET).unwrap();
+    let with = |authorization: &str| {
+        http_event(
+            &body,
+            &json!({"x-signature": signature, "authorization": authorization}),
+        )
+    };
+    assert_eq!(
+        shop.handle(&http_event(&body, &json!({"x-signature": signature})))
+            .await
+            .status,
+        401
+    );
     assert_eq!(shop.handle(&with("Bearer wrong")).await.status, 401);
     assert_eq!(shop.handle(&with("Bearer t0ken")).await.status, 200);
 }
@@ -170,9 +241,16 @@ async fn each_doubt_is_followed_again_after_ten_seconds() {
         shop.handle(&forged).await;
         assert_eq!(shop.standin.held().fetches, fetches);
     }
-    shop.standin.held().faults.push(Fault::status("/api/events", 401, 1));
+    shop.standin
+        .held()
+        .faults
+        .push(Fault::status("/api/events", 401, 1));
     shop.send(&track("m1", &json!({}))).await;
-    assert_eq!(shop.standin.held().fetches, 3, "another doubt has a pause of its own");
+    assert_eq!(
+        shop.standin.held().fetches,
+        3,
+        "another doubt has a pause of its own"
+    );
     later(Duration::from_secs(11)).await;
     shop.handle(&forged).await;
     assert_eq!(shop.standin.held().fetches, 4);
@@ -185,7 +263,15 @@ async fn a_secrets_manager_that_hangs_does_not_cost_the_delivery() {
     later(Duration::from_secs(61)).await;
     let started = std::time::Instant::now();
     let answer = shop.send(&track("m1", &json!({}))).await;
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(answer.status, 503, "no time was left, so Segment keeps it");
-    assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200, "the copy in hand serves");
+    assert_eq!(
+        shop.send(&track("m1", &json!({}))).await.status,
+        200,
+        "the copy in hand serves"
+    );
 }

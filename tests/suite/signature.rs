@@ -14,12 +14,19 @@ const OF_WHOLE: &str = "b0faa2f0be2070b29a0f4fe870f3443eb3425623";
 const OF_SINGLE_OLD_SECRET: &str = "01140ba957971f35c0a0b20fcc3b999f80bbf3c1";
 
 fn secret() -> Secret {
-    Secret::parse(r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": ["new-secret", "old-secret"]}"#).unwrap()
+    Secret::parse(
+        r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": ["new-secret", "old-secret"]}"#,
+    )
+    .unwrap()
 }
 
 fn check(body: &str, signature: &str) -> Result<(), Unverified> {
-    let claimed = Credentials { signature: Some(signature), authorization: None };
-    verify(body.as_bytes(), claimed, &secret()).map(|verified| assert_eq!(verified.bytes(), body.as_bytes()))
+    let claimed = Credentials {
+        signature: Some(signature),
+        authorization: None,
+    };
+    verify(body.as_bytes(), claimed, &secret())
+        .map(|verified| assert_eq!(verified.bytes(), body.as_bytes()))
 }
 
 #[test]
@@ -31,7 +38,11 @@ fn known_signatures_are_accepted() {
         ("the older of two secrets", SINGLE, OF_SINGLE_OLD_SECRET),
         ("upper-case hex", SINGLE, &OF_SINGLE.to_uppercase()),
         ("spaces around it", SINGLE, &format!(" {OF_SINGLE} ")),
-        ("spaces around the first message", &format!(" [ {} ] ", &BATCH[1..29]), OF_FIRST),
+        (
+            "spaces around the first message",
+            &format!(" [ {} ] ", &BATCH[1..29]),
+            OF_FIRST,
+        ),
     ] {
         assert_eq!(check(body, signature), Ok(()), "{what}");
     }
@@ -57,13 +68,22 @@ fn everything_else_is_a_mismatch() {
         assert_eq!(check(body, signature), Err(Unverified::Mismatch), "{what}");
     }
     assert_eq!(check(SINGLE, " "), Err(Unverified::Missing));
-    assert_eq!(verify(SINGLE.as_bytes(), Credentials::default(), &secret()).err(), Some(Unverified::Missing));
+    assert_eq!(
+        verify(SINGLE.as_bytes(), Credentials::default(), &secret()).err(),
+        Some(Unverified::Missing)
+    );
 }
 
 #[test]
 fn what_is_signed_here_is_what_segment_sends() {
-    assert_eq!(sign(SINGLE.as_bytes(), "new-secret").as_deref(), Some(OF_SINGLE));
-    assert_eq!(sign(BATCH.as_bytes(), "new-secret").as_deref(), Some(OF_FIRST));
+    assert_eq!(
+        sign(SINGLE.as_bytes(), "new-secret").as_deref(),
+        Some(OF_SINGLE)
+    );
+    assert_eq!(
+        sign(BATCH.as_bytes(), "new-secret").as_deref(),
+        Some(OF_FIRST)
+    );
 }
 
 #[test]
@@ -80,11 +100,24 @@ fn a_webhook_token_is_asked_for_besides() {
         (Some("Basic t0ken"), Err(Unverified::Token)),
         (None, Err(Unverified::Token)),
     ] {
-        let claimed = Credentials { signature: Some(OF_SINGLE), authorization };
-        assert_eq!(verify(SINGLE.as_bytes(), claimed, &secret).map(drop), expected, "{authorization:?}");
+        let claimed = Credentials {
+            signature: Some(OF_SINGLE),
+            authorization,
+        };
+        assert_eq!(
+            verify(SINGLE.as_bytes(), claimed, &secret).map(drop),
+            expected,
+            "{authorization:?}"
+        );
     }
-    let unsigned = Credentials { signature: None, authorization: Some("Bearer t0ken") };
-    assert_eq!(verify(SINGLE.as_bytes(), unsigned, &secret).err(), Some(Unverified::Missing));
+    let unsigned = Credentials {
+        signature: None,
+        authorization: Some("Bearer t0ken"),
+    };
+    assert_eq!(
+        verify(SINGLE.as_bytes(), unsigned, &secret).err(),
+        Some(Unverified::Missing)
+    );
 }
 
 #[tokio::test]
@@ -99,12 +132,21 @@ async fn what_is_not_verified_is_answered_401_and_never_leaves() {
         ("unsigned", &good, json!({})),
         ("forged", &good, json!({"x-signature": forged})),
         ("tampered", &tampered, json!({"x-signature": signature})),
-        ("re-serialised", &written_anew, json!({"x-signature": signature})),
+        (
+            "re-serialised",
+            &written_anew,
+            json!({"x-signature": signature}),
+        ),
         ("no JSON and unsigned", &"}{".to_owned(), json!({})),
     ] {
         let answer = shop.handle(&http_event(body, &headers)).await;
         assert_eq!((answer.status, answer.report.received), (401, 0), "{what}");
     }
     assert_eq!(shop.paths(), [""; 0]);
-    assert_eq!(shop.handle(&http_event(&good, &json!({"X-Signature": signature}))).await.status, 200);
+    assert_eq!(
+        shop.handle(&http_event(&good, &json!({"X-Signature": signature})))
+            .await
+            .status,
+        200
+    );
 }

@@ -1,16 +1,14 @@
 //! A shop: a function that runs against a stand-in for AWS and Klaviyo.
 
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use segment_klaviyo::answer::Answer;
 use segment_klaviyo::handler::{Destination, Invocation, Reply, StartError};
 use segment_klaviyo::ingress::{LambdaEvent, NotForUs};
 use segment_klaviyo::signature;
-use segment_klaviyo::standin::{SHARED_SECRET, StandIn};
 use segment_klaviyo::telemetry::Log;
+use segment_klaviyo_stand_in::{SHARED_SECRET, StandIn};
 use serde_json::{Value, json};
 
 pub(crate) const RETRY_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/retry";
@@ -30,19 +28,31 @@ impl Shop {
         let standin = StandIn::start().await.unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let destination = start(&standin, settings, log.clone()).await.unwrap();
-        Shop { standin, destination, log }
+        Shop {
+            standin,
+            destination,
+            log,
+        }
     }
 
     /// A shop with both queues.
     pub(crate) async fn open_with_queues(settings: &[(&str, &str)]) -> Self {
-        let queues = [("RETRY_QUEUE_URL", RETRY_QUEUE), ("DEAD_LETTER_QUEUE_URL", DEAD_LETTERS)];
+        let queues = [
+            ("RETRY_QUEUE_URL", RETRY_QUEUE),
+            ("DEAD_LETTER_QUEUE_URL", DEAD_LETTERS),
+        ];
         Shop::open(&[settings, &queues].concat()).await
     }
 
     /// The same shop with a function that has just started.
     pub(crate) async fn reopen(self, settings: &[(&str, &str)]) -> Self {
-        let destination = start(&self.standin, settings, self.log.clone()).await.unwrap();
-        Shop { destination, ..self }
+        let destination = start(&self.standin, settings, self.log.clone())
+            .await
+            .unwrap();
+        Shop {
+            destination,
+            ..self
+        }
     }
 
     /// Sends messages as Segment would: signed, through the HTTP API.
@@ -61,7 +71,11 @@ impl Shop {
         }
     }
 
-    pub(crate) async fn invoke(&self, event: &Value, invocation: Invocation) -> Result<Reply, NotForUs> {
+    pub(crate) async fn invoke(
+        &self,
+        event: &Value,
+        invocation: Invocation,
+    ) -> Result<Reply, NotForUs> {
         let event: LambdaEvent = serde_json::from_str(&event.to_string()).unwrap();
         self.destination.handle(&event, invocation).await
     }
@@ -94,7 +108,10 @@ impl Shop {
     fn queue(&self, url: &str) -> Vec<Value> {
         let held = self.standin.held();
         let bodies = held.queues.get(url).cloned().unwrap_or_default();
-        bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+        bodies
+            .iter()
+            .map(|body| serde_json::from_str(body).unwrap())
+            .collect()
     }
 
     /// Hands a queue's bodies to the function as Lambda would, at most ten at once, and puts those that fail
@@ -105,12 +122,22 @@ impl Shop {
         for bodies in bodies.chunks(10) {
             let record = |(id, body): (usize, &String)| json!({"messageId": id.to_string(), "eventSource": "aws:sqs", "body": body});
             let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
-            let reply = self.invoke(&json!({"Records": records}), Invocation::default()).await.unwrap();
-            let Reply::Records(failed) = reply else { panic!("{reply:?}") };
+            let reply = self
+                .invoke(&json!({"Records": records}), Invocation::default())
+                .await
+                .unwrap();
+            let Reply::Records(failed) = reply else {
+                panic!("{reply:?}")
+            };
             failures += failed.batch_item_failures.len();
             for failed in failed.batch_item_failures {
                 let body = bodies[failed.item_identifier.parse::<usize>().unwrap()].clone();
-                self.standin.held().queues.entry(url.to_owned()).or_default().push(body);
+                self.standin
+                    .held()
+                    .queues
+                    .entry(url.to_owned())
+                    .or_default()
+                    .push(body);
             }
         }
         failures
@@ -118,11 +145,21 @@ impl Shop {
 
     /// The paths that were called, in order.
     pub(crate) fn paths(&self) -> Vec<String> {
-        self.standin.held().calls.iter().map(|call| call.path.clone()).collect()
+        self.standin
+            .held()
+            .calls
+            .iter()
+            .map(|call| call.path.clone())
+            .collect()
     }
 
     pub(crate) fn log(&self) -> Vec<Value> {
-        self.log.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.log
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
@@ -134,13 +171,23 @@ pub(crate) async fn start(
 ) -> Result<Destination, StartError> {
     let environment = standin.environment();
     let get = |name: &str| {
-        let chosen = settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        chosen.or_else(|| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone()))
+        let chosen = settings
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned());
+        chosen.or_else(|| {
+            environment
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.clone())
+        })
     };
     let sink = move |line: &str| {
         let mut lines = log.lock().unwrap();
-        let awaited =
-            lines.iter().position(|held| held.strip_prefix(PANIC).is_some_and(|message| line.contains(message)));
+        let awaited = lines.iter().position(|held| {
+            held.strip_prefix(PANIC)
+                .is_some_and(|message| line.contains(message))
+        });
         match awaited {
             Some(at) => {
                 lines.remove(at);
@@ -192,8 +239,9 @@ pub(crate) fn identify(traits: &Value, integrations: &Value) -> Value {
 
 /// An order of `lines` lines.
 pub(crate) fn order(id: &str, lines: usize) -> Value {
-    let products: Vec<_> =
-        (0..lines).map(|n| json!({"product_id": format!("p{n}"), "price": 19.99, "quantity": 3})).collect();
+    let products: Vec<_> = (0..lines)
+        .map(|n| json!({"product_id": format!("p{n}"), "price": 19.99, "quantity": 3}))
+        .collect();
     json!({
         "type": "track",
         "event": "Order Completed",
@@ -201,24 +249,6 @@ pub(crate) fn order(id: &str, lines: usize) -> Value {
         "timestamp": "2026-11-20T10:00:00Z",
         "properties": {"email": "sarah@klaviyo-demo.com", "order_id": id, "total": 59.97, "products": products},
     })
-}
-
-/// Runs the local tool with this on stdin: its exit code, and what it prints, errors too.
-pub(crate) fn local(arguments: &[&str], input: &str) -> (i32, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    command
-        .args(arguments)
-        .current_dir(root(""))
-        .env("NO_COLOR", "1")
-        .env_remove("SEGMENT_SHARED_SECRET")
-        .env_remove("KLAVIYO_API_KEY");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut tool = command.spawn().unwrap();
-    // One that does not read its input has closed it.
-    let _ = tool.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = tool.wait_with_output().unwrap();
-    let shown = [output.stdout, output.stderr].concat();
-    (output.status.code().unwrap(), String::from_utf8(shown).unwrap())
 }
 
 pub(crate) fn root(path: &str) -> PathBuf {

@@ -35,7 +35,15 @@ fn attributes<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(), M::Erro
     struct Metric<'o> {
         name: &'o str,
     }
-    map.serialize_entry("metric", &data("metric", Metric { name: &event.metric }))?;
+    map.serialize_entry(
+        "metric",
+        &data(
+            "metric",
+            Metric {
+                name: &event.metric,
+            },
+        ),
+    )?;
     map.serialize_entry("unique_id", &event.unique_id)?;
     if let Some(time) = &event.time {
         map.serialize_entry("time", time)?;

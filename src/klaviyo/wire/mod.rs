@@ -32,5 +32,7 @@ pub(super) struct Reference<'o> {
 }
 
 pub(super) fn data<A>(r#type: &'static str, attributes: A) -> Data<Resource<A>> {
-    Data { data: Resource { r#type, attributes } }
+    Data {
+        data: Resource { r#type, attributes },
+    }
 }

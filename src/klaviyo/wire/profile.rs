@@ -18,7 +18,12 @@ impl Serialize for ProfileResource<'_> {
         resource.serialize_field("type", "profile")?;
         resource.serialize_field("attributes", &EventProfile(self.0))?;
         if !patch.is_empty() {
-            resource.serialize_field("meta", &Meta { patch_properties: patch })?;
+            resource.serialize_field(
+                "meta",
+                &Meta {
+                    patch_properties: patch,
+                },
+            )?;
         }
         resource.end()
     }
@@ -29,7 +34,14 @@ pub(in super::super) struct EventProfile<'o>(pub(in super::super) &'o Profile<'o
 
 impl Serialize for EventProfile<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Profile { identity, phone_number, attributes, location, properties, patch: _ } = self.0;
+        let Profile {
+            identity,
+            phone_number,
+            attributes,
+            location,
+            properties,
+            patch: _,
+        } = self.0;
         let mut map = serializer.serialize_map(None)?;
         identifiers(identity, &mut map)?;
         if let Some(phone_number) = phone_number {

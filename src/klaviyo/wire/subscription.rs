@@ -38,17 +38,36 @@ struct Consent<'o> {
 impl<'o> Consenting<'o> {
     pub(in super::super) fn subscriber(subscription: &'o Subscription) -> Self {
         let consented_at = subscription.consented_at.as_deref();
-        Consenting::new(&subscription.who, Consent { consent: "SUBSCRIBED", consented_at })
+        Consenting::new(
+            &subscription.who,
+            Consent {
+                consent: "SUBSCRIBED",
+                consented_at,
+            },
+        )
     }
 
     pub(in super::super) fn unsubscriber(unsubscription: &'o Unsubscription) -> Self {
-        Consenting::new(&unsubscription.who, Consent { consent: "UNSUBSCRIBED", consented_at: None })
+        Consenting::new(
+            &unsubscription.who,
+            Consent {
+                consent: "UNSUBSCRIBED",
+                consented_at: None,
+            },
+        )
     }
 
     fn new(who: &'o Consenter, marketing: Consent<'o>) -> Self {
         let meant = |is_meant: bool| is_meant.then_some(Marketing { marketing });
         let (email, phone_number) = (who.email.as_deref(), who.phone_number.as_deref());
-        let subscriptions = Channels { email: meant(who.by_email), sms: meant(phone_number.is_some()) };
-        Consenting { email, phone_number, subscriptions }
+        let subscriptions = Channels {
+            email: meant(who.by_email),
+            sms: meant(phone_number.is_some()),
+        };
+        Consenting {
+            email,
+            phone_number,
+            subscriptions,
+        }
     }
 }

@@ -1,0 +1,107 @@
+//! What the function does with a message before it calls anybody: `cargo bench --bench rules`.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a bench may panic"
+)]
+
+use divan::{AllocProfiler, Bencher, black_box};
+use segment_klaviyo::batch::{self, Parcel};
+use segment_klaviyo::klaviyo::pack;
+use segment_klaviyo::rules::decide;
+use segment_klaviyo::segment::Message;
+use segment_klaviyo::signature::{self, verify};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use segment_klaviyo_bench::pipeline::{NOW, SECRET, rules};
+use segment_klaviyo_bench::{messages, pipeline};
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+fn raw(message: &Value) -> Box<RawValue> {
+    serde_json::value::to_raw_value(message).unwrap()
+}
+
+#[divan::bench]
+fn signature_of_a_message(bencher: Bencher) {
+    signature_of(bencher, &messages::track(0));
+}
+
+#[divan::bench]
+fn signature_of_a_batch_of_1000(bencher: Bencher) {
+    signature_of(bencher, &messages::batch(1_000));
+}
+
+fn signature_of(bencher: Bencher, body: &Value) {
+    let body = body.to_string();
+    let signature =
+        signature::sign(body.as_bytes(), segment_klaviyo_stand_in::SHARED_SECRET).unwrap();
+    let claimed = signature::Credentials {
+        signature: Some(&signature),
+        authorization: None,
+    };
+    bencher.bench_local(|| {
+        verify(black_box(body.as_bytes()), claimed, &SECRET)
+            .unwrap()
+            .bytes()
+            .len()
+    });
+}
+
+#[divan::bench]
+fn a_track(bencher: Bencher) {
+    read_and_decide(bencher, &messages::track(0));
+}
+
+#[divan::bench]
+fn an_identify(bencher: Bencher) {
+    read_and_decide(bencher, &messages::identify());
+}
+
+#[divan::bench]
+fn an_order_of_10(bencher: Bencher) {
+    read_and_decide(bencher, &messages::order(10));
+}
+
+fn read_and_decide(bencher: Bencher, message: &Value) {
+    let (raw, rules) = (raw(message), rules());
+    bencher.bench_local(|| {
+        black_box(decide(
+            &Message::read(black_box(&raw)).unwrap(),
+            &rules,
+            NOW,
+        ))
+    });
+}
+
+#[divan::bench]
+fn packing_of_1000(bencher: Bencher) {
+    let raws: Vec<_> = (0..1_000).map(|n| raw(&messages::track(n))).collect();
+    let parcels: Vec<_> = raws.iter().map(|raw| Parcel::new(raw, NOW)).collect();
+    let work = batch::decide(&parcels, &rules()).work;
+    let operations: Vec<_> = work.iter().map(|work| &work.operation).collect();
+    bencher.bench_local(|| pack(black_box(&operations)));
+}
+
+#[divan::bench]
+fn one_message_from_event_to_calls(bencher: Bencher) {
+    from_event_to_calls(bencher, &messages::track(0));
+}
+
+#[divan::bench]
+fn batch_of_1000_from_event_to_calls(bencher: Bencher) {
+    from_event_to_calls(bencher, &messages::batch(1_000));
+}
+
+fn from_event_to_calls(bencher: Bencher, body: &Value) {
+    let (event, rules) = (messages::event(body), rules());
+    bencher.bench_local(|| pipeline::from_event_to_calls(black_box(&event), &rules));
+}

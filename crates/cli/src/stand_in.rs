@@ -1,0 +1,72 @@
+//! `stand-in`: AWS and Klaviyo for a function that runs elsewhere, such as in `sam local invoke`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use segment_klaviyo_stand_in::StandIn;
+use serde_json::json;
+
+use crate::show;
+
+/// How often new calls are looked for.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Plays Secrets Manager, SQS and Klaviyo for a function in a container, and shows each call to Klaviyo.
+///
+/// It has no protection of its own and holds nothing real: listen only where no stranger can reach.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example: segment-klaviyo stand-in --listen 172.17.0.1:8025 --env-file target/sam-local.json\n\
+    then:    sam local invoke -e events/order-completed.json --env-vars target/sam-local.json"
+)]
+pub(crate) struct Arguments {
+    /// Where to listen. 172.17.0.1 is this machine as Docker containers see it on Linux; for Docker Desktop
+    /// listen on 127.0.0.1 and give --reached-as.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8025")]
+    listen: SocketAddr,
+
+    /// The address that the function reaches it at, if that is another one, such as host.docker.internal:8025.
+    #[arg(long, value_name = "HOST:PORT")]
+    reached_as: Option<String>,
+
+    /// Writes the variables that lead a function here, as `sam local invoke --env-vars` reads them.
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
+    let Arguments {
+        listen,
+        reached_as,
+        env_file,
+    } = arguments;
+    let standin = StandIn::listen(listen)
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let url = reached_as.map_or_else(|| standin.url().to_owned(), |host| format!("http://{host}"));
+    if let Some(path) = env_file {
+        // What the template leaves to AWS; SAM sets only variables that the template has.
+        let variables = json!({
+            "AWS_ENDPOINT_URL": url,
+            "KLAVIYO_BASE_URL": url,
+            "SECRET_ID": "local",
+            "RETRY_QUEUE_URL": format!("{url}/retry"),
+            "DEAD_LETTER_QUEUE_URL": format!("{url}/dead-letters"),
+        });
+        let text = format!("{:#}\n", json!({"Parameters": variables}));
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    show::line(&format!(
+        "Secrets Manager, SQS and Klaviyo at {url}; Ctrl-C ends it"
+    ));
+    let mut number = 1;
+    loop {
+        let calls = std::mem::take(&mut standin.held().calls);
+        for call in &calls {
+            show::call(number, call);
+            number += 1;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,434 @@
+//! `segment-klaviyo serve`, as it is built: Segment's deliveries over HTTP, and who may see what became of them.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use segment_klaviyo::signature;
+use segment_klaviyo_stand_in::SHARED_SECRET;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::support::{order, track};
+
+/// The program, and where it listens.
+struct Server {
+    url: String,
+    /// The page's address without the slash at its end.
+    page: String,
+    program: Child,
+}
+
+impl Server {
+    async fn start(secret: Option<&str>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        command
+            .env_remove("SEGMENT_SHARED_SECRET")
+            .envs(secret.map(|secret| ("SEGMENT_SHARED_SECRET", secret)));
+        let mut program = command.spawn().unwrap();
+        let line = line(&mut program).await;
+        let url = line.split("/segment").next().unwrap().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{line}");
+        let page = line
+            .split_whitespace()
+            .find_map(|word| word.starts_with("http").then(|| word.strip_suffix('/'))?);
+        let page = page.unwrap_or_else(|| panic!("no page: {line}")).to_owned();
+        Server { url, page, program }
+    }
+
+    async fn post(&self, body: impl Into<Vec<u8>>, secret: Option<&str>) -> (u16, Value) {
+        let body = body.into();
+        let mut request = client().post(format!("{}/segment", self.url));
+        if let Some(secret) = secret {
+            request = request.header("X-Signature", signature::sign(&body, secret).unwrap());
+        }
+        let answer = request.body(body).send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default(),
+        )
+    }
+
+    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let request = client().get(format!("{}{path}", self.page));
+        headers
+            .iter()
+            .fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            })
+            .send()
+            .await
+            .unwrap()
+    }
+
+    async fn deliveries(&self, after: usize) -> Vec<Value> {
+        let answer = self.get(&format!("/deliveries/after/{after}"), &[]).await;
+        let news: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        news["deliveries"].as_array().unwrap().clone()
+    }
+}
+
+fn client() -> reqwest::Client {
+    segment_klaviyo::http::client().unwrap()
+}
+
+/// The next line that the program prints.
+async fn line(program: &mut Child) -> String {
+    let mut text = String::new();
+    let mut output = BufReader::with_capacity(1, program.stdout.as_mut().unwrap());
+    let read = output.read_line(&mut text);
+    tokio::time::timeout(Duration::from_secs(30), read)
+        .await
+        .expect("a line in time")
+        .unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_signed_delivery_is_answered_as_lambda_would_and_is_on_the_page() {
+    let mut server = Server::start(None).await;
+    let bodies =
+        json!([track("m1", &json!({})), {"type": "alias", "messageId": "m2"}, order("R1", 2)])
+            .to_string();
+    let (status, report) = server.post(bodies, Some(SHARED_SECRET)).await;
+    assert_eq!(
+        (status, &report["message"]),
+        (200, &json!("2 delivered, 1 ignored"))
+    );
+    let printed = line(&mut server.program).await;
+    assert!(
+        printed.contains("200")
+            && printed.contains("2 delivered, 1 ignored")
+            && printed.contains("unsupported_type 1")
+    );
+
+    let deliveries = server.deliveries(0).await;
+    let [delivery] = deliveries.as_slice() else {
+        panic!("{deliveries:?}")
+    };
+    assert_eq!(
+        (&delivery["status"], &delivery["received"]),
+        (&json!(200), &json!(3))
+    );
+    let messages: Vec<_> = delivery["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| [&it["kind"], &it["name"], &it["outcome"]])
+        .collect();
+    let expected = json!([
+        ["track", "Product Viewed", "delivered"],
+        ["alias", null, "ignored"],
+        ["track", "Order Completed", "delivered"]
+    ]);
+    assert_eq!(json!(messages), expected);
+    assert!(
+        delivery["messages"][0]["full"]
+            .as_str()
+            .unwrap()
+            .contains("sarah@klaviyo-demo.com")
+    );
+    let calls = delivery["calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 4);
+    assert!(calls.iter().all(|call| call["path"] == "/api/events"
+        && call["status"] == 202
+        && call["full"].is_string()));
+}
+
+#[tokio::test]
+async fn what_is_not_signed_is_refused_and_nothing_of_it_is_looked_at() {
+    let server = Server::start(Some("another-shared-secret")).await;
+    let body = track("m1", &json!({})).to_string();
+    assert_eq!(server.post(body.clone(), None).await.0, 401);
+    assert_eq!(server.post(body.clone(), Some(SHARED_SECRET)).await.0, 401);
+    assert_eq!(
+        server
+            .post(body.clone(), Some("another-shared-secret"))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(
+        server
+            .post([0xff, 0xfe], Some("another-shared-secret"))
+            .await
+            .0,
+        400,
+        "bytes arrive as they were sent"
+    );
+
+    let deliveries = server.deliveries(1).await;
+    let statuses: Vec<_> = deliveries
+        .iter()
+        .map(|it| it["status"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        statuses,
+        [400, 200, 401],
+        "the newest first, and only those that are asked for"
+    );
+    assert_eq!(
+        (&deliveries[2]["messages"], &deliveries[2]["calls"]),
+        (&json!([]), &json!([]))
+    );
+}
+
+#[tokio::test]
+async fn the_page_is_for_this_machine_and_nothing_in_it_comes_from_elsewhere() {
+    let server = Server::start(None).await;
+    for path in ["/", "/page.css", "/page.js", "/deliveries/after/0"] {
+        let answer = server.get(path, &[]).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let policy = answer.headers()["content-security-policy"]
+            .to_str()
+            .unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        for (name, value) in [
+            ("host", "rebound.klaviyo-demo.com"),
+            ("x-forwarded-for", "203.0.113.7"),
+        ] {
+            let refused = server.get(path, &[(name, value)]).await;
+            assert_eq!(refused.status(), 403, "{path} {name}");
+            assert!(!refused.text().await.unwrap().contains("deliveries"));
+        }
+    }
+    let body = track("m1", &json!({})).to_string();
+    let tunnelled = client()
+        .post(format!("{}/segment", server.url))
+        .header("host", "tunnel.klaviyo-demo.com")
+        .header("x-forwarded-for", "203.0.113.7")
+        .header(
+            "x-signature",
+            signature::sign(body.as_bytes(), SHARED_SECRET).unwrap(),
+        )
+        .body(body);
+    assert_eq!(
+        tunnelled.send().await.unwrap().status(),
+        200,
+        "a tunnel may deliver"
+    );
+}
+
+#[tokio::test]
+async fn only_who_knows_the_token_sees_the_page() {
+    let (server, other) = (Server::start(None).await, Server::start(None).await);
+    let token = |server: &Server| {
+        server
+            .page
+            .strip_prefix(&format!("{}/", server.url))
+            .unwrap()
+            .to_owned()
+    };
+    let (mine, others) = (token(&server), token(&other));
+    assert_eq!(
+        (mine.len(), mine == others),
+        (32, false),
+        "128 bits, others each time"
+    );
+    let paths = ["/", "/page.js", "/deliveries/after/0", "//", "/segment/"].map(str::to_owned);
+    let wrong = [&others, &mine[1..], "0"].map(|token| format!("/{token}/deliveries/after/0"));
+    for path in paths.iter().chain(&wrong) {
+        // What a plain tunnel passes on: from this machine, under its name, without a header of its own.
+        let answer = client()
+            .get(format!("{}{path}", server.url))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 403, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains(&mine) && !text.contains("klaviyo"), "{text}");
+    }
+}
+
+#[test]
+fn the_samples_secret_is_only_for_this_machine_and_the_stand_in() {
+    let cases = [
+        (
+            &["--klaviyo-url", "http://127.0.0.1:9"][..],
+            "error: --klaviyo-url needs",
+        ),
+        (
+            &["--listen", "0.0.0.0:0"],
+            "error: --listen with an address that others can reach needs",
+        ),
+        (&["--listen", "[::]:0"], "error: --listen with"),
+    ];
+    for (arguments, expected) in cases {
+        for secret in [None, Some(SHARED_SECRET)] {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
+            command
+                .arg("serve")
+                .args(arguments)
+                .env_remove("SEGMENT_SHARED_SECRET")
+                .env("KLAVIYO_API_KEY", "pk_1");
+            let output = command
+                .envs(secret.map(|secret| ("SEGMENT_SHARED_SECRET", secret)))
+                .output()
+                .unwrap();
+            let shown = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{shown}");
+            assert!(
+                shown.starts_with(expected) && shown.contains("SEGMENT_SHARED_SECRET"),
+                "{shown}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_a_secret_of_its_own_others_may_reach_it() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
+    command.args([
+        "serve",
+        "--listen",
+        "0.0.0.0:0",
+        "--klaviyo-url",
+        "http://127.0.0.1:9",
+    ]);
+    command
+        .env("SEGMENT_SHARED_SECRET", "my-own")
+        .env("KLAVIYO_API_KEY", "pk_1");
+    let mut program = command
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let line = line(&mut program).await;
+    assert!(
+        line.contains(" http://127.0.0.1:"),
+        "the page is on this machine: {line}"
+    );
+}
+
+#[tokio::test]
+async fn beyond_the_limit_large_deliveries_are_told_to_come_again() {
+    const PLACES: usize = 16;
+    let server = Server::start(None).await;
+    let host = server.url.strip_prefix("http://").unwrap();
+    let mut slow = Vec::new();
+    for _ in 0..PLACES {
+        let mut connection = TcpStream::connect(host).await.unwrap();
+        let head = format!(
+            "POST /segment HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut told = [0; 25];
+        connection.read_exact(&mut told).await.unwrap();
+        assert!(
+            told.starts_with(b"HTTP/1.1 100 Continue"),
+            "its body is being read"
+        );
+        slow.push(connection);
+    }
+    let body: Value = (0..20_000)
+        .map(|n| track(&format!("m{n}"), &json!({"text": "x".repeat(50)})))
+        .collect();
+    let body = body.to_string();
+    assert!(body.len() > 4 * 1024 * 1024);
+    let answers = (0..8).map(|_| server.post(body.clone(), Some(SHARED_SECRET)));
+    for (status, _) in futures_util::future::join_all(answers).await {
+        assert_eq!(status, 503);
+    }
+    assert_eq!(server.deliveries(0).await.len(), 0);
+
+    // One is done: its place is free again.
+    slow[0].write_all(b"[1, 2, 3]").await.unwrap();
+    let mut told = [0; 12];
+    slow[0].read_exact(&mut told).await.unwrap();
+    assert_eq!(&told, b"HTTP/1.1 401");
+    assert_eq!(
+        server
+            .post(track("m1", &json!({})).to_string(), Some(SHARED_SECRET))
+            .await
+            .0,
+        200
+    );
+}
+
+#[tokio::test]
+async fn large_deliveries_are_kept_in_part_and_old_ones_not_at_all() {
+    let server = Server::start(None).await;
+    let many: Value = (0..4_000)
+        .map(|n| track(&format!("m{n}"), &json!({"text": "x".repeat(200)})))
+        .collect();
+    assert_eq!(
+        server.post(many.to_string(), Some(SHARED_SECRET)).await.0,
+        200
+    );
+    let answer = server
+        .get("/deliveries/after/0", &[])
+        .await
+        .bytes()
+        .await
+        .unwrap();
+    assert!(answer.len() < 1024 * 1024, "{} bytes", answer.len());
+    let first = &server.deliveries(0).await[0];
+    assert_eq!(
+        (
+            &first["received"],
+            first["messages"].as_array().unwrap().len()
+        ),
+        (&json!(4_000), 100)
+    );
+
+    let body = track("m1", &json!({})).to_string();
+    for _ in 0..200 {
+        server.post(body.clone(), Some(SHARED_SECRET)).await;
+    }
+    let deliveries = server.deliveries(0).await;
+    let ends =
+        [deliveries.first(), deliveries.last()].map(|it| it.unwrap()["number"].as_u64().unwrap());
+    assert_eq!((deliveries.len(), ends), (200, [201, 2]));
+}
+
+#[tokio::test]
+async fn what_anybody_can_cause_pushes_no_delivery_out() {
+    let server = Server::start(None).await;
+    let body = track("m1", &json!({})).to_string();
+    assert_eq!(server.post(body.clone(), Some(SHARED_SECRET)).await.0, 200);
+    for _ in 0..200 {
+        assert_eq!(server.post(body.clone(), None).await.0, 401);
+    }
+    assert_eq!(server.post(body.clone(), Some(SHARED_SECRET)).await.0, 200);
+    let deliveries = server.deliveries(0).await;
+    let numbers: Vec<_> = deliveries
+        .iter()
+        .map(|it| it["number"].as_u64().unwrap())
+        .collect();
+    let expected: Vec<_> = [202]
+        .into_iter()
+        .chain((182..=201).rev())
+        .chain([1])
+        .collect();
+    assert_eq!(numbers, expected, "the newest first");
+    assert!(
+        deliveries
+            .iter()
+            .all(|it| it["refused"] == json!(it["status"] == 401))
+    );
+    assert_eq!(server.deliveries(200).await.len(), 2);
+}
+
+#[tokio::test]
+async fn long_names_are_cut_and_have_their_part_of_the_room() {
+    let server = Server::start(None).await;
+    let mut long = track(&"ü".repeat(1_000_000), &json!({}));
+    (long["event"], long["type"]) = ("x".repeat(1_000_000).into(), "y".repeat(1_000_000).into());
+    assert_eq!(
+        server.post(long.to_string(), Some(SHARED_SECRET)).await.0,
+        200
+    );
+    let message = &server.deliveries(0).await[0]["messages"][0];
+    for (key, letter) in [("kind", "y"), ("name", "x"), ("message_id", "ü")] {
+        assert_eq!(message[key], format!("{}…", letter.repeat(127)), "{key}");
+    }
+    assert_eq!(message["full"], Value::Null);
+}

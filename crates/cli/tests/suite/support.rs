@@ -1,0 +1,75 @@
+//! The built tool, and messages to give it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+pub(crate) fn track(message_id: &str, properties: &Value) -> Value {
+    json!({
+        "type": "track",
+        "event": "Product Viewed",
+        "messageId": message_id,
+        "timestamp": "2026-11-20T10:00:00Z",
+        "userId": "usr_1",
+        "context": {"traits": {"email": "sarah@klaviyo-demo.com"}},
+        "properties": properties,
+    })
+}
+
+pub(crate) fn identify(traits: &Value, integrations: &Value) -> Value {
+    json!({
+        "type": "identify",
+        "messageId": "m-identify",
+        "timestamp": "2026-11-20T10:00:00Z",
+        "userId": "usr_1",
+        "traits": traits,
+        "integrations": integrations,
+    })
+}
+
+/// An order of `lines` lines.
+pub(crate) fn order(id: &str, lines: usize) -> Value {
+    let products: Vec<_> = (0..lines)
+        .map(|n| json!({"product_id": format!("p{n}"), "price": 19.99, "quantity": 3}))
+        .collect();
+    json!({
+        "type": "track",
+        "event": "Order Completed",
+        "messageId": format!("m-{id}"),
+        "timestamp": "2026-11-20T10:00:00Z",
+        "properties": {"email": "sarah@klaviyo-demo.com", "order_id": id, "total": 59.97, "products": products},
+    })
+}
+
+/// Runs the local tool with this on stdin: its exit code, and what it prints, errors too.
+pub(crate) fn segment_klaviyo(arguments: &[&str], input: &str) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
+    command
+        .args(arguments)
+        .current_dir(root(""))
+        .env("NO_COLOR", "1")
+        .env_remove("SEGMENT_SHARED_SECRET")
+        .env_remove("KLAVIYO_API_KEY");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut tool = command.spawn().unwrap();
+    // One that does not read its input has closed it.
+    let _ = tool.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = tool.wait_with_output().unwrap();
+    let shown = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(shown).unwrap(),
+    )
+}
+
+/// A path in the repository.
+pub(crate) fn root(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
