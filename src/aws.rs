@@ -19,7 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// What the environment does not say.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{0} is not set: AWS Lambda sets it, elsewhere set it yourself")]
-pub struct NotSet(&'static str);
+pub struct MissingVariable(&'static str);
 
 /// What the environment says of AWS, for every service alike.
 pub struct Aws<G> {
@@ -31,9 +31,9 @@ pub struct Aws<G> {
 
 impl<G: Fn(&str) -> Option<String>> Aws<G> {
     /// Reads the function's own role and region through `get`.
-    pub fn read(get: G, http: SdkHttp) -> Result<Self, NotSet> {
+    pub fn read(get: G, http: SdkHttp) -> Result<Self, MissingVariable> {
         let set = |name: &str| get(name).filter(|value| !value.is_empty());
-        let required = |name: &'static str| set(name).ok_or(NotSet(name));
+        let required = |name: &'static str| set(name).ok_or(MissingVariable(name));
         let credentials = Credentials::new(
             required("AWS_ACCESS_KEY_ID")?,
             required("AWS_SECRET_ACCESS_KEY")?,
@@ -43,7 +43,7 @@ impl<G: Fn(&str) -> Option<String>> Aws<G> {
         );
         let region = set("AWS_REGION")
             .or_else(|| set("AWS_DEFAULT_REGION"))
-            .ok_or(NotSet("AWS_REGION"))?;
+            .ok_or(MissingVariable("AWS_REGION"))?;
         Ok(Aws {
             get,
             http,

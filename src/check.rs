@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::klaviyo::{CallError, Klaviyo, ListId, Probe, revision::REVISION};
-use crate::settings::{Channel, Rules, Settings};
+use crate::klaviyo::{Klaviyo, ListId, Probe, RequestError, revision::REVISION};
+use crate::settings::{Channel, RuleSettings, Settings};
 
 /// The time for one question to Klaviyo.
 const LONGEST_PROBE: Duration = Duration::from_secs(3);
@@ -17,7 +17,7 @@ const LONGEST_PROBE: Duration = Duration::from_secs(3);
 /// How something is, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum Severity {
     /// As it should be.
     Ok,
     /// It works, but perhaps not as meant.
@@ -32,16 +32,16 @@ pub struct Finding {
     /// What: `settings`, `secret`, a scope of the key, `list`, `queues`.
     pub about: &'static str,
     /// How it is.
-    pub state: State,
+    pub state: Severity,
     /// What was seen, and what to do.
     pub detail: Cow<'static, str>,
 }
 
 /// What a check found.
 #[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Report {
+pub struct CheckReport {
     /// The worst of the findings.
-    pub check: State,
+    pub check: Severity,
     /// Version of this function.
     pub version: &'static str,
     /// Revision of Klaviyo's API.
@@ -50,15 +50,15 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-impl Report {
+impl CheckReport {
     /// The report of these findings.
     pub fn of(findings: Vec<Finding>) -> Self {
         let check = findings
             .iter()
             .map(|finding| finding.state)
             .max()
-            .unwrap_or(State::Failed);
-        Report {
+            .unwrap_or(Severity::Failed);
+        CheckReport {
             check,
             version: env!("CARGO_PKG_VERSION"),
             revision: REVISION,
@@ -69,7 +69,7 @@ impl Report {
 
 pub(crate) fn finding(
     about: &'static str,
-    state: State,
+    state: Severity,
     detail: impl Into<Cow<'static, str>>,
 ) -> Finding {
     Finding {
@@ -85,7 +85,7 @@ pub fn settings(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut warn = |is: bool, about, detail: &'static str| {
         if is {
-            found.push(finding(about, State::Warning, detail));
+            found.push(finding(about, Severity::Warning, detail));
         }
     };
     let useless = "FALLBACK_ON_ANONYMOUS_ID does nothing while ENFORCE_EMAIL is true";
@@ -106,7 +106,10 @@ pub fn settings(settings: &Settings) -> Vec<Finding> {
     let no_dead = "DEAD_LETTER_QUEUE_URL is not set: what can never succeed is logged only";
     warn(settings.dead_letter_queue_url.is_none(), "queues", no_dead);
     if found.iter().all(|finding| finding.about != "settings") {
-        found.insert(0, finding("settings", State::Ok, "all of them can be read"));
+        found.insert(
+            0,
+            finding("settings", Severity::Ok, "all of them can be read"),
+        );
     }
     found
 }
@@ -115,7 +118,7 @@ pub fn settings(settings: &Settings) -> Vec<Finding> {
 pub async fn klaviyo(
     klaviyo: &Klaviyo,
     key: &str,
-    rules: &Rules,
+    rules: &RuleSettings,
     deadline: Instant,
 ) -> Vec<Finding> {
     let mut probes = vec![Probe::WRITE_PROFILES, Probe::WRITE_EVENTS, Probe::SUBSCRIBE];
@@ -143,33 +146,33 @@ pub async fn klaviyo(
         ))
     });
     let no_list = "LIST_ID is not set: only messages that name a list subscribe";
-    found.push(list.unwrap_or_else(|| finding("list", State::Ok, no_list)));
+    found.push(list.unwrap_or_else(|| finding("list", Severity::Ok, no_list)));
     found
 }
 
-type Probed = Result<(u16, Bytes), CallError>;
+type Probed = Result<(u16, Bytes), RequestError>;
 
 /// A scope is there when Klaviyo gets as far as finding fault with a body that asks for nothing.
-fn scope(answer: &Probed) -> (State, Cow<'static, str>) {
+fn scope(answer: &Probed) -> (Severity, Cow<'static, str>) {
     match answer {
-        Ok((200..=299 | 400 | 404 | 409 | 422, _)) => (State::Ok, "the key may do this".into()),
+        Ok((200..=299 | 400 | 404 | 409 | 422, _)) => (Severity::Ok, "the key may do this".into()),
         Ok((401, _)) => (
-            State::Failed,
+            Severity::Failed,
             "Klaviyo does not know klaviyo_api_key".into(),
         ),
         Ok((403, _)) => (
-            State::Failed,
+            Severity::Failed,
             "klaviyo_api_key lacks a scope: make a key that has all of them".into(),
         ),
         Ok((429, _)) => (
-            State::Warning,
+            Severity::Warning,
             "cannot be told now: Klaviyo throttles; check again in a minute".into(),
         ),
         Ok((status, _)) => (
-            State::Failed,
+            Severity::Failed,
             format!("cannot be told: Klaviyo answers {status}").into(),
         ),
-        Err(error) => (State::Failed, format!("cannot be told: {error}").into()),
+        Err(error) => (Severity::Failed, format!("cannot be told: {error}").into()),
     }
 }
 
@@ -179,30 +182,30 @@ fn list(id: &ListId, answer: &Probed, confirms: bool) -> Finding {
     let (state, detail) = match answer {
         Ok((200, body)) => match (opt_in_process(body).as_deref(), confirms) {
             (Some("double_opt_in"), true) => (
-                State::Ok,
+                Severity::Ok,
                 format!("{id} has double opt-in: everybody is asked to confirm"),
             ),
             (Some("single_opt_in"), true) => (
-                State::Warning,
+                Severity::Warning,
                 format!(
                     "{id} has single opt-in, so nobody is asked to confirm, although CONFIRM_OPTIN is true"
                 ),
             ),
             (Some(_), false) => (
-                State::Ok,
+                Severity::Ok,
                 format!("{id} is there; CONFIRM_OPTIN is false: subscribed at once"),
             ),
             _ => (
-                State::Warning,
+                Severity::Warning,
                 format!("{id} is there, but Klaviyo does not say how it opts in"),
             ),
         },
         Ok((403, _)) => (
-            State::Warning,
+            Severity::Warning,
             format!("{id} cannot be looked at: klaviyo_api_key lacks lists:read"),
         ),
         Ok((404, _)) => (
-            State::Failed,
+            Severity::Failed,
             format!("{id} does not exist in this Klaviyo account"),
         ),
         other => {

@@ -15,7 +15,7 @@ use crate::signature::{Credentials, SIGNATURE_HEADER, TOKEN_HEADER};
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct LambdaEvent {
+pub struct EventPayload {
     /// Payload 1.0.
     http_method: Option<IgnoredAny>,
     request_context: Option<RequestContext>,
@@ -24,7 +24,7 @@ pub struct LambdaEvent {
     is_base64_encoded: Option<bool>,
     /// SQS.
     #[serde(rename = "Records")]
-    records: Option<Vec<Record>>,
+    records: Option<Vec<QueueRecord>>,
     /// Ours, to be invoked by hand: who may do that may also read the function's settings.
     check: Option<bool>,
 }
@@ -33,13 +33,13 @@ pub struct LambdaEvent {
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub struct QueueRecord {
     message_id: String,
     event_source: String,
     body: String,
 }
 
-impl Record {
+impl QueueRecord {
     /// SQS's id of it.
     pub fn id(&self) -> &str {
         &self.message_id
@@ -64,39 +64,39 @@ struct RequestContext {
     "not an event this function is for: expected an API Gateway (REST or HTTP API) or Function URL request, \
      records of its own SQS queue, or {{\"check\": true}}"
 )]
-pub struct NotForUs;
+pub struct UnsupportedEvent;
 
 /// What an event asks for.
 #[derive(Debug)]
-pub enum Event<'e> {
+pub enum Trigger<'e> {
     /// A delivery of Segment's.
-    Http(Request<'e>),
+    Webhook(WebhookRequest<'e>),
     /// Messages that were put aside. Only this function writes into its queue, so they need no signature.
-    Records(&'e [Record]),
+    Records(&'e [QueueRecord]),
     /// Whether everything is there that deliveries need.
     Check,
 }
 
 /// An HTTP request, whichever way it came.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Request<'e> {
+pub struct WebhookRequest<'e> {
     /// The raw bytes that were sent.
     pub body: Cow<'e, [u8]>,
     headers: &'e Headers,
 }
 
-impl LambdaEvent {
+impl EventPayload {
     /// What the event asks for. A body that is not the base64 it is said to be counts as empty: no
     /// signature fits it.
-    pub fn read(&self) -> Result<Event<'_>, NotForUs> {
+    pub fn trigger(&self) -> Result<Trigger<'_>, UnsupportedEvent> {
         if let Some(records) = &self.records {
             let all_ours = records
                 .iter()
                 .all(|record| record.event_source == "aws:sqs");
             return if all_ours {
-                Ok(Event::Records(records))
+                Ok(Trigger::Records(records))
             } else {
-                Err(NotForUs)
+                Err(UnsupportedEvent)
             };
         }
         let is_http = self.http_method.is_some()
@@ -106,9 +106,9 @@ impl LambdaEvent {
                 .is_some_and(|it| it.http.is_some());
         if !is_http {
             return if self.check == Some(true) {
-                Ok(Event::Check)
+                Ok(Trigger::Check)
             } else {
-                Err(NotForUs)
+                Err(UnsupportedEvent)
             };
         }
         let body = self.body.as_deref().unwrap_or_default();
@@ -116,14 +116,14 @@ impl LambdaEvent {
             Some(true) => Cow::Owned(STANDARD.decode(body).unwrap_or_default()),
             _ => Cow::Borrowed(body.as_bytes()),
         };
-        Ok(Event::Http(Request {
+        Ok(Trigger::Webhook(WebhookRequest {
             body,
             headers: self.headers.as_ref().unwrap_or(&NO_HEADERS),
         }))
     }
 }
 
-impl Request<'_> {
+impl WebhookRequest<'_> {
     /// What the request says for itself.
     pub fn credentials(&self) -> Credentials<'_> {
         Credentials {
@@ -181,14 +181,14 @@ impl<'de> Deserialize<'de> for Headers {
 mod tests {
     use super::*;
 
-    fn event(json: &str) -> LambdaEvent {
+    fn event(json: &str) -> EventPayload {
         serde_json::from_str(json).unwrap()
     }
 
-    fn request(event: &LambdaEvent) -> Request<'_> {
-        match event.read().unwrap() {
-            Event::Http(request) => request,
-            Event::Records(_) | Event::Check => panic!("not a request"),
+    fn request(event: &EventPayload) -> WebhookRequest<'_> {
+        match event.trigger().unwrap() {
+            Trigger::Webhook(request) => request,
+            Trigger::Records(_) | Trigger::Check => panic!("not a request"),
         }
     }
 
@@ -233,7 +233,7 @@ mod tests {
         let event = event(
             r#"{"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": "{}", "attributes": {}}]}"#,
         );
-        let Ok(Event::Records([record])) = event.read() else {
+        let Ok(Trigger::Records([record])) = event.trigger() else {
             panic!("no records")
         };
         assert_eq!((record.id(), record.body()), ("1", "{}"));
@@ -242,12 +242,12 @@ mod tests {
     #[test]
     fn a_check_is_asked_for_by_whoever_may_invoke_the_function_and_never_over_http() {
         assert!(matches!(
-            event(r#"{"check": true}"#).read(),
-            Ok(Event::Check)
+            event(r#"{"check": true}"#).trigger(),
+            Ok(Trigger::Check)
         ));
         let over_http =
             event(r#"{"httpMethod": "POST", "body": "{\"check\": true}", "check": true}"#);
-        assert!(matches!(over_http.read(), Ok(Event::Http(_))));
+        assert!(matches!(over_http.trigger(), Ok(Trigger::Webhook(_))));
     }
 
     #[test]
@@ -259,7 +259,11 @@ mod tests {
             r#"{"source": "aws.events"}"#,
             SNS,
         ] {
-            assert_eq!(event(json).read().err(), Some(NotForUs), "{json}");
+            assert_eq!(
+                event(json).trigger().err(),
+                Some(UnsupportedEvent),
+                "{json}"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Segment → Klaviyo, as one AWS Lambda function.
 //!
-//! The modules in the order in which data passes them. Rules never await, I/O never maps:
+//! The modules in the order in which data passes them. RuleSettings never await, I/O never maps:
 //! what a message means is decided by pure functions, and what was decided is only carried out.
 
 pub mod settings;
@@ -15,7 +15,7 @@ pub mod outcome;
 pub mod batch;
 pub mod delivery;
 pub mod queue;
-pub mod answer;
+pub mod response;
 pub mod check;
 pub mod handler;
 

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use segment_klaviyo::handler::{Destination, Invocation, Response};
+use segment_klaviyo::handler::{Destination, InvocationContext, Response};
 use segment_klaviyo::{ingress, telemetry::Log};
 
 /// One invocation at a time is Lambda's rule, so one thread does.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let log = Log::stdout();
-    log.take_panics();
+    log.install_panic_hook();
     let destination = match Destination::start(|name| std::env::var(name).ok(), log.clone()).await {
         Ok(destination) => destination,
         Err(error) => {
@@ -20,9 +20,9 @@ async fn main() -> ExitCode {
         }
     };
     let destination = &destination;
-    let handle = async |event: LambdaEvent<ingress::LambdaEvent>| {
+    let handle = async |event: LambdaEvent<ingress::EventPayload>| {
         let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
-        let invocation = Invocation {
+        let invocation = InvocationContext {
             request_id: Some(event.context.request_id),
             time_left: Some(
                 deadline

@@ -8,18 +8,18 @@ pub enum Outcome {
     /// Klaviyo has acknowledged all of it.
     Delivered,
     /// A rule says not to send it.
-    Ignored(Ignored),
+    Ignored(IgnoreReason),
     /// It can never succeed.
-    Rejected(Rejected),
+    Rejected(RejectReason),
     /// Klaviyo cannot take it now, and it is kept in the retry queue.
-    Queued(Unfinished),
+    Queued(RetryReason),
     /// Klaviyo cannot take it now: Segment should resend.
-    Retry(Unfinished),
+    Retry(RetryReason),
 }
 
 /// The rule by which a message is not sent.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-pub enum Ignored {
+pub enum IgnoreReason {
     /// `integrations` turns Klaviyo off.
     #[error("integrations says that the message is not for Klaviyo")]
     IntegrationOff,
@@ -52,13 +52,13 @@ pub enum Ignored {
 
 /// Why a message can never succeed.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum Rejected {
+pub enum RejectReason {
     /// An element of a batch that is no message.
     #[error("not a Segment message: expected a JSON object with a type")]
     NotAMessage,
     /// A track without a usable name.
     #[error("event must be a name of 1 to 127 characters")]
-    EventName,
+    InvalidEventName,
     /// An external id that Klaviyo does not take.
     #[error("the id must have at most 255 characters")]
     ExternalIdTooLong,
@@ -67,7 +67,7 @@ pub enum Rejected {
     TooManyProperties,
     /// Over 10 levels.
     #[error("properties must not be nested deeper than 10 levels")]
-    TooDeep,
+    NestedTooDeeply,
     /// A string over 100 KB.
     #[error("no string in properties may be over 100 KB")]
     StringTooLong,
@@ -82,16 +82,16 @@ pub enum Rejected {
     ProfileTooLarge,
     /// A group whose id is no list.
     #[error("groupId must be a Klaviyo list id: letters and digits, such as Y6nRLr")]
-    ListId,
+    InvalidListId,
     /// Nobody to forget: a person has to look.
     #[error("no Klaviyo profile has this userId as its email or external_id: delete it by hand")]
     DeletionUnresolved,
     /// A fault of this function's own.
     #[error("an internal error: please report it with the message's type")]
-    Internal,
+    InternalError,
     /// Klaviyo's own refusal. Its words could quote the message, so only what they are about is kept.
     #[error("Klaviyo answered {status}: {code} at {pointer}")]
-    Klaviyo {
+    RefusedByKlaviyo {
         /// The HTTP status.
         status: u16,
         /// Klaviyo's error code, such as `invalid`.
@@ -103,7 +103,7 @@ pub enum Rejected {
 
 /// Why a message is not finished.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-pub enum Unfinished {
+pub enum RetryReason {
     /// Klaviyo throttles; the seconds it asks to wait, if it says.
     #[error("Klaviyo throttles")]
     Throttled(Option<u64>),
@@ -115,93 +115,93 @@ pub enum Unfinished {
     Unreachable,
     /// Klaviyo does not accept the key, not even after a refresh of the secret.
     #[error("Klaviyo does not accept klaviyo_api_key (or it lacks a scope)")]
-    KeyRefused,
+    ApiKeyRejected,
     /// The time for the delivery is over.
     #[error("no time left")]
-    OutOfTime,
+    Timeout,
     /// A queue that should keep it cannot be written.
     #[error("the queue cannot be written")]
-    QueueUnwritable,
+    QueueWriteFailed,
     /// Subscriptions go last, so that a resend does not repeat them; something before is not finished.
     #[error("waits for the rest of the delivery")]
-    HeldBack,
+    WaitingForBatch,
 }
 
 /// What a merchant should know of a message although it is delivered.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-pub enum Note {
+pub enum Warning {
     /// A list is named, but no identifier for any of the channels.
     #[error(
         "profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS"
     )]
-    NoConsentChannel,
+    NotSubscribed,
     /// A list is named by something that is no list id.
     #[error("profile updated but not subscribed: listId is not a Klaviyo list id")]
-    ListIdUnreadable,
+    InvalidListId,
     /// `@example.com` or `@test.com`.
     #[error("Klaviyo drops events of @example.com and @test.com addresses silently")]
-    DroppedDomain,
+    DroppedByKlaviyo,
 }
 
-impl Ignored {
+impl IgnoreReason {
     /// The stable name of the rule.
     pub fn reason(&self) -> &'static str {
         match self {
-            Ignored::IntegrationOff => "integration_off",
-            Ignored::NoEmail => "no_email",
-            Ignored::NoIdentifier => "no_identifier",
-            Ignored::EventFiltered => "event_filtered",
-            Ignored::NoSubscribeTrait => "no_subscribe_trait",
-            Ignored::NoConsentChannel => "no_consent_channel",
-            Ignored::NoAudienceList => "no_audience_list",
-            Ignored::UnsupportedType => "unsupported_type",
+            IgnoreReason::IntegrationOff => "integration_off",
+            IgnoreReason::NoEmail => "no_email",
+            IgnoreReason::NoIdentifier => "no_identifier",
+            IgnoreReason::EventFiltered => "event_filtered",
+            IgnoreReason::NoSubscribeTrait => "no_subscribe_trait",
+            IgnoreReason::NoConsentChannel => "no_consent_channel",
+            IgnoreReason::NoAudienceList => "no_audience_list",
+            IgnoreReason::UnsupportedType => "unsupported_type",
         }
     }
 }
 
-impl Rejected {
+impl RejectReason {
     /// The stable name of the reason.
     pub fn reason(&self) -> &'static str {
         match self {
-            Rejected::NotAMessage => "not_a_message",
-            Rejected::EventName => "invalid_event_name",
-            Rejected::ExternalIdTooLong => "external_id_too_long",
-            Rejected::TooManyProperties => "too_many_properties",
-            Rejected::TooDeep => "nested_too_deeply",
-            Rejected::StringTooLong => "string_too_long",
-            Rejected::ArrayTooLong => "array_too_long",
-            Rejected::EventTooLarge => "event_too_large",
-            Rejected::ProfileTooLarge => "profile_too_large",
-            Rejected::ListId => "invalid_list_id",
-            Rejected::DeletionUnresolved => "deletion_unresolved",
-            Rejected::Internal => "internal_error",
-            Rejected::Klaviyo { .. } => "refused_by_klaviyo",
+            RejectReason::NotAMessage => "not_a_message",
+            RejectReason::InvalidEventName => "invalid_event_name",
+            RejectReason::ExternalIdTooLong => "external_id_too_long",
+            RejectReason::TooManyProperties => "too_many_properties",
+            RejectReason::NestedTooDeeply => "nested_too_deeply",
+            RejectReason::StringTooLong => "string_too_long",
+            RejectReason::ArrayTooLong => "array_too_long",
+            RejectReason::EventTooLarge => "event_too_large",
+            RejectReason::ProfileTooLarge => "profile_too_large",
+            RejectReason::InvalidListId => "invalid_list_id",
+            RejectReason::DeletionUnresolved => "deletion_unresolved",
+            RejectReason::InternalError => "internal_error",
+            RejectReason::RefusedByKlaviyo { .. } => "refused_by_klaviyo",
         }
     }
 }
 
-impl Unfinished {
+impl RetryReason {
     /// The stable name of the cause.
     pub fn reason(&self) -> &'static str {
         match self {
-            Unfinished::Throttled(_) => "throttled",
-            Unfinished::Unavailable => "klaviyo_unavailable",
-            Unfinished::Unreachable => "klaviyo_unreachable",
-            Unfinished::KeyRefused => "klaviyo_key_refused",
-            Unfinished::OutOfTime => "out_of_time",
-            Unfinished::QueueUnwritable => "queue_unwritable",
-            Unfinished::HeldBack => "held_back",
+            RetryReason::Throttled(_) => "throttled",
+            RetryReason::Unavailable => "klaviyo_unavailable",
+            RetryReason::Unreachable => "klaviyo_unreachable",
+            RetryReason::ApiKeyRejected => "klaviyo_key_refused",
+            RetryReason::Timeout => "out_of_time",
+            RetryReason::QueueWriteFailed => "queue_unwritable",
+            RetryReason::WaitingForBatch => "held_back",
         }
     }
 }
 
-impl Note {
+impl Warning {
     /// The stable name of the note.
     pub fn reason(&self) -> &'static str {
         match self {
-            Note::NoConsentChannel => "not_subscribed",
-            Note::ListIdUnreadable => "invalid_list_id",
-            Note::DroppedDomain => "dropped_by_klaviyo",
+            Warning::NotSubscribed => "not_subscribed",
+            Warning::InvalidListId => "invalid_list_id",
+            Warning::DroppedByKlaviyo => "dropped_by_klaviyo",
         }
     }
 }

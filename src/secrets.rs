@@ -17,7 +17,7 @@ use crate::telemetry::{self, Log};
 
 /// The least time between two refreshes for one cause, and between a failed refresh and the next:
 /// forged requests must not become load on Secrets Manager.
-const REFRESH_PAUSE: Duration = Duration::from_secs(10);
+const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why there is no usable secret. Never holds any part of it.
 #[derive(Debug, Error)]
@@ -42,11 +42,11 @@ pub enum SecretError {
 
 /// What made somebody doubt the copy in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
+pub enum RefreshReason {
     /// A signature matched none of the shared secrets.
-    Signature,
+    SignatureMismatch,
     /// Klaviyo answered 401 or 403.
-    KlaviyoKey,
+    KeyRejected,
 }
 
 /// The secret in hand and how to get it anew.
@@ -102,19 +102,19 @@ impl Secrets {
 
     /// The secret after a doubt about `seen`: what somebody else has fetched meanwhile, or a new copy,
     /// at most once in ten seconds for each kind of doubt.
-    pub async fn refreshed(
+    pub async fn refresh(
         &self,
-        doubt: Doubt,
+        doubt: RefreshReason,
         seen: &Arc<Secret>,
         deadline: Instant,
     ) -> Arc<Secret> {
         let mut state = self.state.lock().await;
         if Arc::ptr_eq(seen, &state.secret) {
             let last = match doubt {
-                Doubt::Signature => &mut state.signature_refreshed,
-                Doubt::KlaviyoKey => &mut state.key_refreshed,
+                RefreshReason::SignatureMismatch => &mut state.signature_refreshed,
+                RefreshReason::KeyRejected => &mut state.key_refreshed,
             };
-            if last.is_none_or(|last| last.elapsed() >= REFRESH_PAUSE) {
+            if last.is_none_or(|last| last.elapsed() >= MIN_REFRESH_INTERVAL) {
                 *last = Some(Instant::now());
                 self.renew(&mut state, deadline).await;
             }
@@ -133,7 +133,7 @@ impl Secrets {
         if let Err(error) = self.fetch_until(state, deadline).await {
             self.log
                 .warn("secret not refreshed, the copy in hand serves", &error);
-            state.stale_at = state.stale_at.max(Instant::now() + REFRESH_PAUSE);
+            state.stale_at = state.stale_at.max(Instant::now() + MIN_REFRESH_INTERVAL);
         }
     }
 
@@ -165,7 +165,7 @@ async fn fetch(client: &Client, id: &str) -> Result<Secret, SecretError> {
         reason: match (error.code(), error.message()) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             (Some(code), None) => code.to_owned(),
-            _ => telemetry::chain(&error),
+            _ => telemetry::error_chain(&error),
         },
     })?;
     let text = answer

@@ -38,7 +38,7 @@ pub enum Channel {
 
 /// What the rules go by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
+pub struct RuleSettings {
     /// `CONFIRM_OPTIN`: subscriptions are confirmed as the list's double opt-in asks.
     pub confirm_optin: bool,
     /// `ENFORCE_EMAIL`: email is the only identifier.
@@ -100,7 +100,7 @@ pub struct Settings {
     /// `KLAVIYO_BASE_URL`: where Klaviyo is.
     pub klaviyo_base_url: Url,
     /// The settings that the rules go by.
-    pub rules: Rules,
+    pub rules: RuleSettings,
 }
 
 /// Every variable with its default (`None`: there is none), in the order of the README.
@@ -134,7 +134,7 @@ pub const VARIABLES: &[(&str, Option<&str>)] = &[
 impl Settings {
     /// Reads every variable through `get`. A variable that is set to nothing counts as not set: a
     /// template's optional parameter arrives that way.
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+    pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let read = parse::Reader::new(get);
         Ok(Settings {
             environment: read.environment("ENVIRONMENT")?,
@@ -146,7 +146,7 @@ impl Settings {
                 read.number("DELIVERY_BUDGET_MS", 500..=60_000)?,
             ),
             klaviyo_base_url: read.url("KLAVIYO_BASE_URL")?,
-            rules: Rules {
+            rules: RuleSettings {
                 confirm_optin: read.boolean("CONFIRM_OPTIN")?,
                 enforce_email: read.boolean("ENFORCE_EMAIL")?,
                 fallback_on_anonymous_id: read.boolean("FALLBACK_ON_ANONYMOUS_ID")?,

@@ -1,4 +1,4 @@
-//! Proof that a body comes from Segment: raw bytes in, [`Verified`] bytes out.
+//! Proof that a body comes from Segment: raw bytes in, [`VerifiedBody`] bytes out.
 //!
 //! Segment signs with the hex HMAC-SHA1 of the body under the shared secret, in `X-Signature`. Of an
 //! array it signs the first element only, so a `webhook_token` can be asked for besides:
@@ -19,9 +19,9 @@ pub const TOKEN_HEADER: &str = "authorization";
 
 /// A body that Segment signed. [`verify`] alone makes one, and the parser takes nothing else.
 #[derive(Debug)]
-pub struct Verified<'a>(&'a [u8]);
+pub struct VerifiedBody<'a>(&'a [u8]);
 
-impl<'a> Verified<'a> {
+impl<'a> VerifiedBody<'a> {
     /// The bytes exactly as they were signed.
     pub fn bytes(&self) -> &'a [u8] {
         self.0
@@ -30,22 +30,22 @@ impl<'a> Verified<'a> {
 
 /// Why a request is not let in; the answer is 401 and nothing of it is parsed.
 #[derive(Debug, Error, PartialEq, Eq, Clone, Copy)]
-pub enum Unverified {
+pub enum VerifyError {
     /// No `X-Signature`.
     #[error(
         "the request has no X-Signature header: set a shared secret in Segment's webhook settings"
     )]
-    Missing,
+    MissingSignature,
     /// `X-Signature` is there and fits none of the shared secrets.
     #[error(
         "X-Signature does not match: the shared secret in Segment differs from segment_shared_secret"
     )]
-    Mismatch,
+    SignatureMismatch,
     /// The secret asks for a token and the request does not carry it.
     #[error(
         "the Authorization header does not carry the webhook token: send `Bearer <webhook_token>`"
     )]
-    Token,
+    InvalidToken,
 }
 
 /// What a request says for itself.
@@ -63,22 +63,22 @@ pub fn verify<'a>(
     body: &'a [u8],
     claimed: Credentials,
     secret: &Secret,
-) -> Result<Verified<'a>, Unverified> {
+) -> Result<VerifiedBody<'a>, VerifyError> {
     if let Some(token) = secret.webhook_token() {
         let given = claimed
             .authorization
             .and_then(bearer)
-            .ok_or(Unverified::Token)?;
+            .ok_or(VerifyError::InvalidToken)?;
         if !bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
-            return Err(Unverified::Token);
+            return Err(VerifyError::InvalidToken);
         }
     }
     let signature = claimed
         .signature
         .map(str::trim)
         .filter(|s| !s.is_empty())
-        .ok_or(Unverified::Missing)?;
-    let signature = hex::decode(signature).map_err(|_| Unverified::Mismatch)?;
+        .ok_or(VerifyError::MissingSignature)?;
+    let signature = hex::decode(signature).map_err(|_| VerifyError::SignatureMismatch)?;
     let first = first_element(body);
     let signed = |text: &[u8], key: &[u8]| {
         mac(key, text).is_some_and(|mac| mac.verify_slice(&signature).is_ok())
@@ -87,9 +87,9 @@ pub fn verify<'a>(
         .shared_secrets()
         .any(|key| first.is_some_and(|first| signed(first, key)) || signed(body, key));
     if genuine {
-        Ok(Verified(body))
+        Ok(VerifiedBody(body))
     } else {
-        Err(Unverified::Mismatch)
+        Err(VerifyError::SignatureMismatch)
     }
 }
 

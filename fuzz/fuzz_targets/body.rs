@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use segment_klaviyo::klaviyo::{pack, resolved};
+use segment_klaviyo::klaviyo::{build_requests, build_requests_by_id};
 use segment_klaviyo::rules::{Decision, decide};
 use segment_klaviyo::secrets::Secret;
 use segment_klaviyo::segment::{self, Message};
@@ -34,9 +34,9 @@ fuzz_target!(|body: &[u8]| {
     let signature = sign(body, "fuzz").expect("a key of any length will do");
     let claimed = Credentials { signature: Some(&signature), authorization: None };
     let verified = verify(body, claimed, &secret).expect("what is signed is let in");
-    let Ok(elements) = segment::elements(&verified) else { return };
-    let messages: Vec<_> = elements.into_iter().map(Message::read).collect();
-    let rules = Settings::read(setting).expect("the settings are well-formed").rules;
+    let Ok(elements) = segment::raw_messages(&verified) else { return };
+    let messages: Vec<_> = elements.into_iter().map(Message::parse).collect();
+    let rules = Settings::from_env(setting).expect("the settings are well-formed").rules;
     let mut operations = Vec::new();
     for message in messages.iter().flatten() {
         if let Decision::Send { operations: more, .. } = decide(message, &rules, datetime!(2026-11-20 12:00 UTC)) {
@@ -45,7 +45,7 @@ fuzz_target!(|body: &[u8]| {
         }
     }
     let operations: Vec<_> = operations.iter().collect();
-    let packed = pack(&operations).into_iter().chain(resolved(&operations, |_| Some("42")));
+    let packed = build_requests(&operations).into_iter().chain(build_requests_by_id(&operations, |_| Some("42")));
     let mut members = Vec::new();
     for packed in packed {
         serde_json::from_slice::<Box<serde_json::value::RawValue>>(&packed.call.body).expect("every body is JSON");

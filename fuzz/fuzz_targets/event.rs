@@ -2,15 +2,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use segment_klaviyo::ingress::{Event, LambdaEvent};
+use segment_klaviyo::ingress::{EventPayload, Trigger};
 use segment_klaviyo::secrets::Secret;
 use segment_klaviyo::signature::{sign, verify};
 
 const SECRET: &str = r#"{"klaviyo_api_key": "pk_fuzz", "segment_shared_secret": "fuzz", "webhook_token": "t"}"#;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(event) = serde_json::from_slice::<LambdaEvent>(bytes) else { return };
-    let Ok(Event::Http(request)) = event.read() else { return };
+    let Ok(event) = serde_json::from_slice::<EventPayload>(bytes) else { return };
+    let Ok(Trigger::Webhook(request)) = event.trigger() else { return };
     let secret = Secret::parse(SECRET).expect("the secret is well-formed");
     if verify(&request.body, request.credentials(), &secret).is_ok() {
         let genuine = sign(&request.body, "fuzz");

@@ -7,8 +7,10 @@ use futures_util::{StreamExt, stream};
 use super::merge::Item;
 use super::send::NotDone;
 use super::{CONCURRENCY, Delivery, Results, Unmet};
-use crate::klaviyo::{Call, Identity, IdentityKey, Operation, PAGE, found, resolved};
-use crate::outcome::{Rejected, Unfinished};
+use crate::klaviyo::{
+    ApiRequest, Operation, PAGE, ProfileIdentifiers, ProfileKey, build_requests_by_id, found,
+};
+use crate::outcome::{RejectReason, RetryReason};
 
 /// What the keys of one look-up may come to, in bytes: they go into the URL, percent-encoded.
 const KEY_BYTES: usize = 2_000;
@@ -19,8 +21,8 @@ type Known = HashMap<OwnedKey, Result<String, Unmet>>;
 /// A key that outlives what it was read from: whether it is an address, and its value.
 type OwnedKey = (bool, String);
 
-fn owned(key: IdentityKey) -> OwnedKey {
-    (matches!(key, IdentityKey::Email(_)), key.value().to_owned())
+fn owned(key: ProfileKey) -> OwnedKey {
+    (matches!(key, ProfileKey::Email(_)), key.value().to_owned())
 }
 
 /// Whether an operation needs its profile's id.
@@ -39,12 +41,12 @@ impl Delivery<'_> {
         if items.is_empty() {
             return;
         }
-        let identities: Vec<Identity> = items
+        let identities: Vec<ProfileIdentifiers> = items
             .iter()
             .filter_map(|item| identity(&item.operation).cloned())
             .collect();
         let known = self.look_up(&identities).await;
-        let id_of = |identity: &Identity| {
+        let id_of = |identity: &ProfileIdentifiers| {
             known
                 .get(&owned(identity.key()?))?
                 .as_ref()
@@ -54,30 +56,39 @@ impl Delivery<'_> {
         let mut found = Vec::with_capacity(items.len());
         for item in items {
             let known = identity(&item.operation)
-                .and_then(Identity::key)
+                .and_then(ProfileIdentifiers::key)
                 .and_then(|key| known.get(&owned(key)));
             match (known, &item.operation) {
                 (Some(Ok(_)), _) => found.push(item),
                 (Some(Err(unmet)), _) => item.settle(&Err(unmet.clone()), results),
                 (None, Operation::Delete(_)) => {
-                    item.settle(&Err(Unmet::Never(Rejected::DeletionUnresolved)), results);
+                    item.settle(
+                        &Err(Unmet::Never(RejectReason::DeletionUnresolved)),
+                        results,
+                    );
                 }
                 (None, _) => item.settle(&Ok(()), results),
             }
         }
-        self.run(found, |operations| resolved(operations, id_of), results)
-            .await;
+        self.run(
+            found,
+            |operations| build_requests_by_id(operations, id_of),
+            results,
+        )
+        .await;
     }
 
-    async fn look_up(&self, identities: &[Identity<'_>]) -> Known {
-        let keys = identities.iter().filter_map(Identity::key);
+    async fn look_up(&self, identities: &[ProfileIdentifiers<'_>]) -> Known {
+        let keys = identities.iter().filter_map(ProfileIdentifiers::key);
         let (emails, external_ids): (Vec<_>, Vec<_>) =
-            keys.partition(|key| matches!(key, IdentityKey::Email(_)));
-        let mut waiting: Vec<Vec<IdentityKey>> =
+            keys.partition(|key| matches!(key, ProfileKey::Email(_)));
+        let mut waiting: Vec<Vec<ProfileKey>> =
             [emails, external_ids].into_iter().flat_map(pages).collect();
         let mut known = Known::new();
         while !waiting.is_empty() {
-            let ask = |keys: Vec<_>| async move { (self.send(&Call::find(&keys)).await, keys) };
+            let ask = |keys: Vec<_>| async move {
+                (self.send(&ApiRequest::find_profiles(&keys)).await, keys)
+            };
             let answers = stream::iter(waiting.drain(..).map(ask)).buffer_unordered(CONCURRENCY);
             for (answer, mut keys) in answers.collect::<Vec<_>>().await {
                 match answer {
@@ -86,7 +97,7 @@ impl Delivery<'_> {
                             let profile = profiles.iter().find(|profile| profile.is(key))?;
                             Some((owned(key), Ok(profile.id.clone())))
                         })),
-                        None => known.extend(all(keys, &Unmet::Later(Unfinished::Unavailable))),
+                        None => known.extend(all(keys, &Unmet::Later(RetryReason::Unavailable))),
                     },
                     Err(NotDone::Later(cause)) => known.extend(all(keys, &Unmet::Later(cause))),
                     // One of them is refused: halving finds it, and the others are found.
@@ -105,8 +116,8 @@ impl Delivery<'_> {
 }
 
 /// Keys in groups that one look-up can ask for.
-fn pages(keys: Vec<IdentityKey<'_>>) -> Vec<Vec<IdentityKey<'_>>> {
-    let mut pages: Vec<Vec<IdentityKey>> = Vec::new();
+fn pages(keys: Vec<ProfileKey<'_>>) -> Vec<Vec<ProfileKey<'_>>> {
+    let mut pages: Vec<Vec<ProfileKey>> = Vec::new();
     let mut bytes = 0;
     for key in keys {
         bytes += key.value().len() + 3;
@@ -121,13 +132,13 @@ fn pages(keys: Vec<IdentityKey<'_>>) -> Vec<Vec<IdentityKey<'_>>> {
     pages
 }
 
-fn all(keys: Vec<IdentityKey>, unmet: &Unmet) -> Vec<(OwnedKey, Result<String, Unmet>)> {
+fn all(keys: Vec<ProfileKey>, unmet: &Unmet) -> Vec<(OwnedKey, Result<String, Unmet>)> {
     keys.into_iter()
         .map(|key| (owned(key), Err(unmet.clone())))
         .collect()
 }
 
-fn identity<'o, 'a>(operation: &'o Operation<'a>) -> Option<&'o Identity<'a>> {
+fn identity<'o, 'a>(operation: &'o Operation<'a>) -> Option<&'o ProfileIdentifiers<'a>> {
     match operation {
         Operation::Delete(identity) => Some(identity),
         Operation::RemoveFromList(membership) => Some(&membership.identity),

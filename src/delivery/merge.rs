@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::people::People;
 use super::{Results, Unmet, Work};
 use crate::klaviyo::{
-    Consenter, IdentityKey, ListId, Operation, Profile, Subscription, Unsubscription,
+    ListId, Operation, Profile, ProfileKey, Subscriber, Subscription, Unsubscription,
 };
 
 /// What goes to Klaviyo once: an operation, and every piece of work that it settles.
@@ -83,11 +83,11 @@ pub(super) struct Stages<'a> {
 /// What makes two operations the same.
 #[derive(PartialEq, Eq, Hash)]
 enum Key<'w> {
-    Profile(IdentityKey<'w>),
+    Profile(ProfileKey<'w>),
     /// Klaviyo keeps one event for each of these; a job with a repeat is refused as a whole.
-    Event(IdentityKey<'w>, &'w str, &'w str),
-    Member(&'w ListId, IdentityKey<'w>),
-    Deletion(IdentityKey<'w>),
+    Event(ProfileKey<'w>, &'w str, &'w str),
+    Member(&'w ListId, ProfileKey<'w>),
+    Deletion(ProfileKey<'w>),
     Consent(&'w ListId, &'w str),
     /// Nothing to tell it by: it is like no other.
     Alone(usize),
@@ -107,7 +107,7 @@ impl<'a> Stages<'a> {
                 .enumerate()
             {
                 match (&item.operation, link.checked_sub(1)) {
-                    (Operation::Import(_), Some(wave)) => stages.chain(wave, item),
+                    (Operation::UpsertProfile(_), Some(wave)) => stages.chain(wave, item),
                     _ => stages.push(item),
                 }
             }
@@ -118,8 +118,8 @@ impl<'a> Stages<'a> {
 
     fn push(&mut self, item: Item<'a>) {
         match &item.operation {
-            Operation::Import(_) => self.profiles.push(item),
-            Operation::Record(_) | Operation::AddToList(_) => self.events.push(item),
+            Operation::UpsertProfile(_) => self.profiles.push(item),
+            Operation::RecordEvent(_) | Operation::AddToList(_) => self.events.push(item),
             Operation::RemoveFromList(_) => self.removals.push(item),
             Operation::Delete(_) => self.deletions.push(item),
             Operation::Unsubscribe(_) => self.unsubscriptions.push(item),
@@ -171,15 +171,15 @@ fn groups(work: &[Work]) -> Vec<Vec<usize>> {
 }
 
 fn key<'w>(operation: &'w Operation<'_>, people: &People<'w>) -> Option<Key<'w>> {
-    let consent = |list, who: &'w Consenter| {
+    let consent = |list, who: &'w Subscriber| {
         Some(Key::Consent(
             list,
             who.email.as_deref().or(who.phone_number.as_deref())?,
         ))
     };
     match operation {
-        Operation::Import(profile) => Some(Key::Profile(people.key(&profile.identity)?)),
-        Operation::Record(event) => Some(Key::Event(
+        Operation::UpsertProfile(profile) => Some(Key::Profile(people.key(&profile.identity)?)),
+        Operation::RecordEvent(event) => Some(Key::Event(
             people.key(&event.profile.identity)?,
             &event.metric,
             &event.unique_id,
@@ -219,18 +219,18 @@ fn fold<'a>(group: impl Iterator<Item = (usize, Operation<'a>)>) -> Vec<Item<'a>
 /// Takes `later` into an item, or gives back what has to be done by itself.
 fn combine<'a>(item: &mut Item<'a>, later: Operation<'a>) -> Option<Operation<'a>> {
     match (&mut item.operation, later) {
-        (Operation::Import(earlier), Operation::Import(later)) => {
+        (Operation::UpsertProfile(earlier), Operation::UpsertProfile(later)) => {
             if !can_merge(earlier, &later) {
-                return Some(Operation::Import(later));
+                return Some(Operation::UpsertProfile(later));
             }
             if item.parts.is_empty() {
-                item.parts.push(Operation::Import(earlier.clone()));
+                item.parts.push(Operation::UpsertProfile(earlier.clone()));
             }
-            item.parts.push(Operation::Import(later.clone()));
+            item.parts.push(Operation::UpsertProfile(later.clone()));
             earlier.merge(later);
         }
         // Klaviyo keeps the first of several events, and one deletion is enough.
-        (Operation::Record(_) | Operation::Delete(_), _) => {}
+        (Operation::RecordEvent(_) | Operation::Delete(_), _) => {}
         (Operation::Subscribe(earlier), Operation::Subscribe(later)) => {
             *earlier = Subscription {
                 who: later.who.with(earlier.who.clone()),
@@ -258,7 +258,7 @@ fn combine<'a>(item: &mut Item<'a>, later: Operation<'a>) -> Option<Operation<'a
     None
 }
 
-fn who<'o>(operation: &'o Operation<'_>) -> Option<&'o Consenter> {
+fn who<'o>(operation: &'o Operation<'_>) -> Option<&'o Subscriber> {
     match operation {
         Operation::Subscribe(Subscription { who, .. })
         | Operation::Unsubscribe(Unsubscription { who, .. }) => Some(who),
@@ -266,7 +266,7 @@ fn who<'o>(operation: &'o Operation<'_>) -> Option<&'o Consenter> {
     }
 }
 
-fn set_who(operation: &mut Operation, left: Consenter) {
+fn set_who(operation: &mut Operation, left: Subscriber) {
     if let Operation::Subscribe(Subscription { who, .. })
     | Operation::Unsubscribe(Unsubscription { who, .. }) = operation
     {

@@ -15,8 +15,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::klaviyo::{Klaviyo, Operation, Packed, SUBSCRIBERS, pack};
-use crate::outcome::{Rejected, Unfinished};
+use crate::klaviyo::{Klaviyo, Operation, PlannedRequest, SUBSCRIBERS, build_requests};
+use crate::outcome::{RejectReason, RetryReason};
 use crate::secrets::Secrets;
 use merge::{Item, Stages};
 use send::NotDone;
@@ -40,9 +40,9 @@ pub struct Work<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unmet {
     /// It can never be.
-    Never(Rejected),
+    Never(RejectReason),
     /// It may be later.
-    Later(Unfinished),
+    Later(RetryReason),
 }
 
 /// What became of each piece of work, in the work's order.
@@ -96,20 +96,24 @@ impl<'d> Delivery<'d> {
     /// could bring the profile back.
     pub async fn before_subscriptions<'a>(&self, work: Vec<Work<'a>>) -> Partial<'a> {
         let messages = work.iter().map(|work| work.message).collect();
-        let mut results: Results = vec![Err(Unmet::Later(Unfinished::HeldBack)); work.len()];
+        let mut results: Results =
+            vec![Err(Unmet::Later(RetryReason::WaitingForBatch)); work.len()];
         let stages = Stages::of(work);
-        let refused = self.run(stages.profiles, pack, &mut results).await;
-        self.run(stages.events, pack, &mut results).await;
+        let refused = self
+            .run(stages.profiles, build_requests, &mut results)
+            .await;
+        self.run(stages.events, build_requests, &mut results).await;
         self.run_by_id(stages.removals, &mut results).await;
         let mut chains: VecDeque<_> = stages.chains.into_iter().chain(waves(refused)).collect();
         while let Some(wave) = chains.pop_front() {
-            let refused = self.run(wave, pack, &mut results).await;
+            let refused = self.run(wave, build_requests, &mut results).await;
             chains.extend(waves(refused));
         }
         let (by_id, by_address) = stages.deletions.into_iter().partition(lookup::is_needed);
-        self.run(by_address, pack, &mut results).await;
+        self.run(by_address, build_requests, &mut results).await;
         self.run_by_id(by_id, &mut results).await;
-        self.run(stages.unsubscriptions, pack, &mut results).await;
+        self.run(stages.unsubscriptions, build_requests, &mut results)
+            .await;
         for item in stages.void {
             item.settle(&Ok(()), &mut results);
         }
@@ -145,11 +149,11 @@ impl<'d> Delivery<'d> {
             if let Some(unmet) = refusals.as_deref().and_then(|refusals| refusals.first()) {
                 item.settle(&Err((*unmet).clone()), &mut results);
             } else if !in_time && item.messages(&messages).all(&may_go) {
-                item.settle(&Err(Unmet::Later(Unfinished::OutOfTime)), &mut results);
+                item.settle(&Err(Unmet::Later(RetryReason::Timeout)), &mut results);
             } else if item.messages(&messages).all(&may_go) {
                 let confirms = matches!(&item.operation, Operation::Subscribe(it) if it.consented_at.is_none());
                 kinds
-                    .entry((item.operation.label(), confirms))
+                    .entry((item.operation.operation_id(), confirms))
                     .or_default()
                     .push(item);
             }
@@ -158,8 +162,12 @@ impl<'d> Delivery<'d> {
             while !items.is_empty() {
                 let rest = items.split_off(items.len().min(SUBSCRIBERS));
                 let places: Vec<_> = items.iter().flat_map(Item::places).collect();
-                self.run(std::mem::replace(&mut items, rest), pack, &mut results)
-                    .await;
+                self.run(
+                    std::mem::replace(&mut items, rest),
+                    build_requests,
+                    &mut results,
+                )
+                .await;
                 if places
                     .iter()
                     .any(|place| matches!(results.get(*place), Some(Err(Unmet::Later(_)))))
@@ -176,7 +184,7 @@ impl<'d> Delivery<'d> {
     async fn run<'a>(
         &self,
         items: Vec<Item<'a>>,
-        pack: impl Fn(&[&Operation<'a>]) -> Vec<Packed>,
+        pack: impl Fn(&[&Operation<'a>]) -> Vec<PlannedRequest>,
         results: &mut Results,
     ) -> Vec<Vec<Item<'a>>> {
         // Most deliveries have nothing for most stages.

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 
 use super::Work;
-use crate::klaviyo::{Identity, IdentityKey, Operation};
+use crate::klaviyo::{Operation, ProfileIdentifiers, ProfileKey};
 
 /// The people of a delivery.
 pub(super) struct People<'w> {
     /// Identifiers that stand together in some message, as a tree of those that are the same.
-    parent: HashMap<IdentityKey<'w>, IdentityKey<'w>>,
+    parent: HashMap<ProfileKey<'w>, ProfileKey<'w>>,
 }
 
 impl<'w> People<'w> {
@@ -20,8 +20,8 @@ impl<'w> People<'w> {
         for identity in work.iter().filter_map(|work| identity(&work.operation)) {
             if let (Some(email), Some(id)) = (&identity.email, &identity.external_id) {
                 let (email, id) = (
-                    people.root(IdentityKey::Email(email)),
-                    people.root(IdentityKey::ExternalId(id)),
+                    people.root(ProfileKey::Email(email)),
+                    people.root(ProfileKey::ExternalId(id)),
                 );
                 if email != id {
                     people.parent.insert(id, email);
@@ -32,11 +32,11 @@ impl<'w> People<'w> {
     }
 
     /// One identifier for everything that is about this person.
-    pub(super) fn key(&self, identity: &'w Identity<'_>) -> Option<IdentityKey<'w>> {
+    pub(super) fn key(&self, identity: &'w ProfileIdentifiers<'_>) -> Option<ProfileKey<'w>> {
         identity.key().map(|key| self.root(key))
     }
 
-    fn root(&self, mut key: IdentityKey<'w>) -> IdentityKey<'w> {
+    fn root(&self, mut key: ProfileKey<'w>) -> ProfileKey<'w> {
         while let Some(parent) = self.parent.get(&key) {
             key = *parent;
         }
@@ -44,10 +44,10 @@ impl<'w> People<'w> {
     }
 }
 
-fn identity<'w>(operation: &'w Operation<'_>) -> Option<&'w Identity<'w>> {
+fn identity<'w>(operation: &'w Operation<'_>) -> Option<&'w ProfileIdentifiers<'w>> {
     match operation {
-        Operation::Import(profile) => Some(&profile.identity),
-        Operation::Record(event) => Some(&event.profile.identity),
+        Operation::UpsertProfile(profile) => Some(&profile.identity),
+        Operation::RecordEvent(event) => Some(&event.profile.identity),
         Operation::AddToList(it) | Operation::RemoveFromList(it) => Some(&it.identity),
         Operation::Delete(identity) => Some(identity),
         Operation::Subscribe(_) | Operation::Unsubscribe(_) => None,

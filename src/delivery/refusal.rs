@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::merge::Item;
-use crate::klaviyo::{Packed, Problem, Refusal};
-use crate::outcome::Rejected;
+use crate::klaviyo::{ApiError, ApiErrors, PlannedRequest};
+use crate::outcome::RejectReason;
 
 /// What is left of a call that Klaviyo refused.
 #[derive(Default)]
 pub(super) struct Left<'a> {
     /// What can never succeed.
-    pub(super) rejected: Vec<(Item<'a>, Rejected)>,
+    pub(super) rejected: Vec<(Item<'a>, RejectReason)>,
     /// What was merged and is refused: each chain goes again piece by piece.
     pub(super) apart: Vec<Vec<Item<'a>>>,
     /// What goes again, each group packed by itself.
@@ -19,11 +19,11 @@ pub(super) struct Left<'a> {
 
 /// Parts what the refusal is about from the rest. `members` have their index in `packed`.
 pub(super) fn sort_out<'a>(
-    packed: &Packed,
+    packed: &PlannedRequest,
     mut members: Vec<(usize, Item<'a>)>,
-    refusal: &Refusal,
+    refusal: &ApiErrors,
 ) -> Left<'a> {
-    let mut named: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
+    let mut named: BTreeMap<usize, Vec<ApiError>> = BTreeMap::new();
     for problem in &refusal.problems {
         for &index in packed.named_by(&problem.pointer) {
             named.entry(index).or_default().push(problem.clone());
@@ -51,7 +51,7 @@ pub(super) fn sort_out<'a>(
         match named.remove(&index) {
             None => again.push(item),
             Some(problems) => {
-                let refusal = Refusal {
+                let refusal = ApiErrors {
                     status: refusal.status,
                     problems,
                 };

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::Delivery;
-use crate::klaviyo::{Call, Refusal, Verdict};
-use crate::outcome::Unfinished;
-use crate::secrets::Doubt;
-use crate::telemetry::milliseconds;
+use crate::klaviyo::{ApiErrors, ApiRequest, RetryDecision};
+use crate::outcome::RetryReason;
+use crate::secrets::RefreshReason;
+use crate::telemetry::elapsed_ms;
 
 /// The ceiling of the first pause before another try; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -19,9 +19,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(1_600);
 #[derive(Debug)]
 pub(super) enum NotDone {
     /// It may be later.
-    Later(Unfinished),
+    Later(RetryReason),
     /// It cannot be as it is.
-    Refused(Refusal),
+    Refused(ApiErrors),
 }
 
 /// The longest that a first try may take: a connection that died while the function was frozen may never
@@ -30,17 +30,17 @@ const LONGEST_FIRST_TRY: Duration = Duration::from_secs(2);
 
 impl Delivery<'_> {
     /// Sends `call`: the body of Klaviyo's acknowledgement.
-    pub(super) async fn send(&self, call: &Call) -> Result<Bytes, NotDone> {
+    pub(super) async fn send(&self, call: &ApiRequest) -> Result<Bytes, NotDone> {
         let _slot = self.slots.acquire().await;
         let mut secret = self.secrets.current(self.deadline).await;
         // What is reported when time is over: what Klaviyo said last, if it said anything.
-        let mut cause = Unfinished::OutOfTime;
+        let mut cause = RetryReason::Timeout;
         for attempt in 0.. {
             let left = self.left();
             if left.is_zero() {
                 break;
             }
-            let is_first = attempt == 0 && call.is_repeatable();
+            let is_first = attempt == 0 && call.is_idempotent();
             let timeout = if is_first {
                 left.min(LONGEST_FIRST_TRY)
             } else {
@@ -51,19 +51,19 @@ impl Delivery<'_> {
                 .klaviyo
                 .send(secret.klaviyo_api_key(), call, timeout)
                 .await;
-            self.latencies.borrow_mut().push(milliseconds(started));
+            self.latencies.borrow_mut().push(elapsed_ms(started));
             let error = match sent {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };
-            match error.verdict() {
-                Verdict::Again { after, cause: said } => {
-                    cause = if said == Unfinished::OutOfTime {
+            match error.retry_decision() {
+                RetryDecision::Retry { after, cause: said } => {
+                    cause = if said == RetryReason::Timeout {
                         cause
                     } else {
                         said
                     };
-                    if matches!(said, Unfinished::Throttled(_)) {
+                    if matches!(said, RetryReason::Throttled(_)) {
                         self.throttled.set(self.throttled.get() + 1);
                     }
                     let pause = after.unwrap_or_default().saturating_add(jitter(attempt));
@@ -72,17 +72,17 @@ impl Delivery<'_> {
                     }
                     sleep(pause).await;
                 }
-                Verdict::NewKey => {
+                RetryDecision::RefreshKey => {
                     let fresh = self
                         .secrets
-                        .refreshed(Doubt::KlaviyoKey, &secret, self.deadline)
+                        .refresh(RefreshReason::KeyRejected, &secret, self.deadline)
                         .await;
                     if fresh.klaviyo_api_key() == secret.klaviyo_api_key() {
-                        return Err(NotDone::Later(Unfinished::KeyRefused));
+                        return Err(NotDone::Later(RetryReason::ApiKeyRejected));
                     }
                     secret = fresh;
                 }
-                Verdict::Never(refusal) => return Err(NotDone::Refused(refusal.clone())),
+                RetryDecision::Fail(refusal) => return Err(NotDone::Refused(refusal.clone())),
             }
         }
         Err(NotDone::Later(cause))

@@ -12,20 +12,20 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::answer::{self, Answer, Refused};
 use crate::aws::{self, Aws};
-use crate::batch::{Ended, Parcel};
-use crate::check::{self, Report, State, finding};
+use crate::batch::{InboundMessage, MessageResult};
+use crate::check::{self, CheckReport, Severity, finding};
 use crate::http::SdkHttp;
-use crate::ingress::{Event, LambdaEvent, NotForUs, Record, Request};
+use crate::ingress::{EventPayload, QueueRecord, Trigger, UnsupportedEvent, WebhookRequest};
 use crate::klaviyo::{Klaviyo, revision};
 use crate::outcome::Outcome;
-use crate::queue::{Entry, Queue};
-use crate::secrets::{Doubt, SecretError, Secrets};
+use crate::queue::{Queue, QueueEntry};
+use crate::response::{self, RequestRejection, WebhookResponse};
+use crate::secrets::{RefreshReason, SecretError, Secrets};
 use crate::segment;
-use crate::settings::{Rules, Settings, SettingsError};
-use crate::signature::{self, Unverified, Verified};
-use crate::telemetry::{self, Log, Metric, Metrics, UNVERIFIED, milliseconds};
+use crate::settings::{RuleSettings, Settings, SettingsError};
+use crate::signature::{self, VerifiedBody, VerifyError};
+use crate::telemetry::{self, Log, Metric, Metrics, UNVERIFIED, elapsed_ms};
 use process::Sender;
 pub use reply::{FailedRecord, FailedRecords, Reply, Response};
 
@@ -40,7 +40,7 @@ pub enum StartError {
     Settings(#[from] SettingsError),
     /// A variable that Lambda sets.
     #[error("environment")]
-    Environment(#[from] aws::NotSet),
+    Environment(#[from] aws::MissingVariable),
     /// The secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -51,7 +51,7 @@ pub enum StartError {
 
 /// What an invocation knows of itself.
 #[derive(Debug, Default)]
-pub struct Invocation {
+pub struct InvocationContext {
     /// Lambda's id of it.
     pub request_id: Option<String>,
     /// The time that Lambda has left for it.
@@ -72,7 +72,7 @@ pub struct Destination {
 impl Destination {
     /// Reads the settings through `get`, loads the secret and is ready. All of it happens in init.
     pub async fn start(get: impl Fn(&str) -> Option<String>, log: Log) -> Result<Self, StartError> {
-        let settings = Settings::read(&get)?;
+        let settings = Settings::from_env(&get)?;
         let http = crate::http::client().map_err(StartError::Http)?;
         let aws = Aws::read(&get, SdkHttp { http: http.clone() })?;
         let secrets = Secrets::load(
@@ -111,17 +111,17 @@ impl Destination {
     /// invocation: whoever sent it must not take it for delivered.
     pub async fn handle(
         &self,
-        event: &LambdaEvent,
-        invocation: Invocation,
-    ) -> Result<Reply, NotForUs> {
+        event: &EventPayload,
+        invocation: InvocationContext,
+    ) -> Result<Reply, UnsupportedEvent> {
         let event = event
-            .read()
+            .trigger()
             .inspect_err(|error| self.log.error("event not handled", error))?;
         let started = Instant::now();
-        let mut line = telemetry::Delivery {
+        let mut line = telemetry::DeliverySummary {
             request_id: invocation.request_id,
             cold_start: self.cold.swap(false, Ordering::Relaxed),
-            ..telemetry::Delivery::default()
+            ..telemetry::DeliverySummary::default()
         };
         let budget = self.settings.delivery_budget;
         let lambda = invocation
@@ -131,20 +131,21 @@ impl Destination {
 
         let reply = match event {
             // A fault here costs this invocation and no other; what was sent is sent again.
-            Event::Http(request) => {
+            Trigger::Webhook(request) => {
                 line.is_from_segment = true;
                 let answer = AssertUnwindSafe(self.receive(&request, deadline, &mut line))
                     .catch_unwind()
                     .await;
-                let answer = answer.unwrap_or_else(|_| Answer::internal_error());
+                let answer = answer.unwrap_or_else(|_| WebhookResponse::internal_error());
                 line.status = answer.status;
                 Reply::Http(answer)
             }
-            Event::Records(records) => {
+            Trigger::Records(records) => {
                 let failed = AssertUnwindSafe(self.resume(records, deadline, &mut line))
                     .catch_unwind()
                     .await;
-                let failed = failed.unwrap_or_else(|_| records.iter().map(Record::id).collect());
+                let failed =
+                    failed.unwrap_or_else(|_| records.iter().map(QueueRecord::id).collect());
                 let failed = failed.into_iter().map(|id| FailedRecord {
                     item_identifier: id.to_owned(),
                 });
@@ -152,21 +153,21 @@ impl Destination {
                     batch_item_failures: failed.collect(),
                 })
             }
-            Event::Check => return Ok(Reply::Check(self.check(deadline).await)),
+            Trigger::Check => return Ok(Reply::Check(self.check(deadline).await)),
         };
-        line.duration_ms = milliseconds(started);
+        line.duration_ms = elapsed_ms(started);
         self.log.delivery(&line, &self.settings.environment);
         Ok(reply)
     }
 
     /// Whether everything is there that deliveries need.
-    async fn check(&self, deadline: Instant) -> Report {
+    async fn check(&self, deadline: Instant) -> CheckReport {
         let mut findings = check::settings(&self.settings);
         match self.secrets.check(deadline).await {
             Ok(secret) => {
                 findings.push(finding(
                     "secret",
-                    State::Ok,
+                    Severity::Ok,
                     "fetched, and of the form that is expected",
                 ));
                 let key = secret.klaviyo_api_key();
@@ -174,44 +175,44 @@ impl Destination {
                     check::klaviyo(&self.klaviyo, key, &self.settings.rules, deadline).await,
                 );
             }
-            Err(error) => findings.push(finding("secret", State::Failed, error.to_string())),
+            Err(error) => findings.push(finding("secret", Severity::Failed, error.to_string())),
         }
-        let report = Report::of(findings);
-        self.log.check(&report, report.check != State::Failed);
+        let report = CheckReport::of(findings);
+        self.log.check(&report, report.check != Severity::Failed);
         report
     }
 
     /// A delivery of Segment's.
     async fn receive(
         &self,
-        request: &Request<'_>,
+        request: &WebhookRequest<'_>,
         deadline: Instant,
-        line: &mut telemetry::Delivery,
-    ) -> Answer {
+        line: &mut telemetry::DeliverySummary,
+    ) -> WebhookResponse {
         let body = match self.verify(request, deadline).await {
             Ok(body) => body,
-            Err(unverified) => return refuse(Refused::Unverified(unverified), line),
+            Err(unverified) => return refuse(RequestRejection::Signature(unverified), line),
         };
-        let elements = match segment::elements(&body) {
+        let elements = match segment::raw_messages(&body) {
             Ok(elements) => elements,
-            Err(error) => return refuse(Refused::Body(error), line),
+            Err(error) => return refuse(RequestRejection::Body(error), line),
         };
         let now = OffsetDateTime::now_utc();
         let parcels: Vec<_> = elements
             .into_iter()
-            .map(|raw| Parcel::new(raw, now))
+            .map(|raw| InboundMessage::new(raw, now))
             .collect();
-        Answer::ended(&self.deliver(&parcels, deadline, line).await)
+        WebhookResponse::ended(&self.deliver(&parcels, deadline, line).await)
     }
 
     /// How each of these messages ended, until `deadline` at the latest. Whoever hands them over vouches for
     /// them; what is to be retried may come again, with what is done of it, and nothing of that is repeated.
     pub async fn deliver(
         &self,
-        parcels: &[Parcel<'_>],
+        parcels: &[InboundMessage<'_>],
         deadline: Instant,
-        line: &mut telemetry::Delivery,
-    ) -> Vec<Ended> {
+        line: &mut telemetry::DeliverySummary,
+    ) -> Vec<MessageResult> {
         let ended = self.process(parcels, Sender::Segment, deadline, line).await;
         self.log_ended(parcels, &ended, line);
         ended
@@ -223,23 +224,23 @@ impl Destination {
     }
 
     /// The rules it goes by, for whoever runs it by hand and means one otherwise than a setting can say.
-    pub fn rules_mut(&mut self) -> &mut Rules {
+    pub fn rules_mut(&mut self) -> &mut RuleSettings {
         &mut self.settings.rules
     }
 
     /// Lets the request in, with a fresh secret if the one in hand does not fit: it may have been rotated.
     async fn verify<'r>(
         &self,
-        request: &'r Request<'_>,
+        request: &'r WebhookRequest<'_>,
         deadline: Instant,
-    ) -> Result<Verified<'r>, Unverified> {
+    ) -> Result<VerifiedBody<'r>, VerifyError> {
         let (body, credentials) = (request.body.as_ref(), request.credentials());
         let secret = self.secrets.current(deadline).await;
         match signature::verify(body, credentials, &secret) {
-            Err(Unverified::Mismatch | Unverified::Token) => {
+            Err(VerifyError::SignatureMismatch | VerifyError::InvalidToken) => {
                 let fresh = self
                     .secrets
-                    .refreshed(Doubt::Signature, &secret, deadline)
+                    .refresh(RefreshReason::SignatureMismatch, &secret, deadline)
                     .await;
                 signature::verify(body, credentials, &fresh)
             }
@@ -250,13 +251,13 @@ impl Destination {
     /// Records of the retry queue: the ids of those that stay in it.
     async fn resume<'r>(
         &self,
-        records: &'r [Record],
+        records: &'r [QueueRecord],
         deadline: Instant,
-        line: &mut telemetry::Delivery,
+        line: &mut telemetry::DeliverySummary,
     ) -> Vec<&'r str> {
         let (mut ids, mut parcels, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for record in records {
-            match Entry::read(record.body()) {
+            match QueueEntry::parse(record.body()) {
                 Ok(entry) => {
                     ids.push(record.id());
                     parcels.push(entry.parcel());
@@ -273,21 +274,31 @@ impl Destination {
         // What gets no further stays as the record it is; what does is a new entry, so that nothing of it is
         // done again.
         let mut ended = self.process(&parcels, Sender::Queue, deadline, line).await;
-        let advanced = |(parcel, ended): (&Parcel, &Ended)| ended.done.len() > parcel.done.len();
+        let advanced = |(parcel, ended): (&InboundMessage, &MessageResult)| {
+            ended.done.len() > parcel.done.len()
+        };
         let advanced: Vec<bool> = parcels.iter().zip(&ended).map(advanced).collect();
         self.keep(&parcels, &mut ended, &advanced, deadline).await;
         self.log_ended(&parcels, &ended, line);
-        let stays = |(id, ended): (&'r str, &Ended)| {
+        let stays = |(id, ended): (&'r str, &MessageResult)| {
             matches!(ended.outcome, Outcome::Retry(_)).then_some(id)
         };
         failed.extend(ids.into_iter().zip(&ended).filter_map(stays));
         failed
     }
 
-    fn log_ended(&self, parcels: &[Parcel], ended: &[Ended], line: &mut telemetry::Delivery) {
+    fn log_ended(
+        &self,
+        parcels: &[InboundMessage],
+        ended: &[MessageResult],
+        line: &mut telemetry::DeliverySummary,
+    ) {
         for (index, message) in ended.iter().enumerate() {
             if let Outcome::Rejected(why) = &message.outcome {
-                let message_id = message.message_id.as_deref().and_then(answer::shown);
+                let message_id = message
+                    .message_id
+                    .as_deref()
+                    .and_then(response::loggable_id);
                 let (reason, detail) = (why.reason(), why.to_string());
                 self.log.rejection(&telemetry::Rejection {
                     index,
@@ -303,15 +314,15 @@ impl Destination {
             .zip(ended)
             .filter(|(parcel, _)| parcel.is_order());
         line.count_orders(orders.map(|(_, ended)| &ended.outcome));
-        line.reasons = Answer::reasons(ended);
+        line.reasons = WebhookResponse::reasons(ended);
     }
 }
 
-fn refuse(refused: Refused, line: &mut telemetry::Delivery) -> Answer {
+fn refuse(refused: RequestRejection, line: &mut telemetry::DeliverySummary) -> WebhookResponse {
     let reason = match refused {
-        Refused::Unverified(_) => UNVERIFIED,
-        Refused::Body(_) => "unreadable_body",
+        RequestRejection::Signature(_) => UNVERIFIED,
+        RequestRejection::Body(_) => "unreadable_body",
     };
     line.reasons.insert(reason, 1);
-    Answer::refused(&refused)
+    WebhookResponse::refused(&refused)
 }

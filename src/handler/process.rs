@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Destination;
-use crate::batch::{self, Ended, Parcel};
+use crate::batch::{self, InboundMessage, MessageResult};
 use crate::delivery::Delivery;
-use crate::outcome::{Outcome, Unfinished};
-use crate::queue::{Entry, Queue};
-use crate::telemetry::{self, milliseconds};
+use crate::outcome::{Outcome, RetryReason};
+use crate::queue::{Queue, QueueEntry};
+use crate::telemetry::{self, elapsed_ms};
 
 /// The part of a delivery's time that is kept for writing queues.
 const QUEUE_PART: u32 = 6;
@@ -28,16 +28,16 @@ impl Destination {
     /// retry queue.
     pub(super) async fn process(
         &self,
-        parcels: &[Parcel<'_>],
+        parcels: &[InboundMessage<'_>],
         sender: Sender,
         deadline: Instant,
-        line: &mut telemetry::Delivery,
-    ) -> Vec<Ended> {
+        line: &mut telemetry::DeliverySummary,
+    ) -> Vec<MessageResult> {
         let calling = Instant::now();
         let batch::Decided { ended, work } = batch::decide(parcels, &self.settings.rules);
         let labels: Vec<_> = work
             .iter()
-            .map(|work| (work.message, work.operation.label()))
+            .map(|work| (work.message, work.operation.operation_id()))
             .collect();
         let delivery = Delivery::new(
             &self.klaviyo,
@@ -70,7 +70,7 @@ impl Destination {
         let rest: Vec<bool> = stopped.iter().map(|stopped| !stopped).collect();
         self.put_aside(parcels, &mut ended, &rest, sender, deadline)
             .await;
-        line.klaviyo_ms = milliseconds(calling);
+        line.klaviyo_ms = elapsed_ms(calling);
         (line.klaviyo_latencies, line.klaviyo_throttled) = delivery.counts();
         line.klaviyo_calls = line.klaviyo_latencies.len();
         ended
@@ -79,8 +79,8 @@ impl Destination {
     /// Puts the chosen ones into the queues. Records that are to be retried are in one already.
     async fn put_aside(
         &self,
-        parcels: &[Parcel<'_>],
-        ended: &mut [Ended],
+        parcels: &[InboundMessage<'_>],
+        ended: &mut [MessageResult],
         chosen: &[bool],
         sender: Sender,
         deadline: Instant,
@@ -104,15 +104,15 @@ impl Destination {
     /// not take stays with whoever sent it.
     pub(super) async fn keep(
         &self,
-        parcels: &[Parcel<'_>],
-        ended: &mut [Ended],
+        parcels: &[InboundMessage<'_>],
+        ended: &mut [MessageResult],
         chosen: &[bool],
         deadline: Instant,
     ) {
         let Some(queue) = &self.retry_queue else {
             return;
         };
-        let waits = |(at, ended): &(usize, &Ended)| {
+        let waits = |(at, ended): &(usize, &MessageResult)| {
             matches!(ended.outcome, Outcome::Retry(_)) && chosen.get(*at) == Some(&true)
         };
         let waiting: Vec<usize> = (0..)
@@ -120,10 +120,11 @@ impl Destination {
             .filter(waits)
             .map(|(at, _)| at)
             .collect();
-        for (at, there) in waiting
-            .iter()
-            .zip(queue.put(entries(&waiting, parcels, ended), deadline).await)
-        {
+        for (at, there) in waiting.iter().zip(
+            queue
+                .send_all(entries(&waiting, parcels, ended), deadline)
+                .await,
+        ) {
             let Some(ended) = ended.get_mut(*at) else {
                 continue;
             };
@@ -131,7 +132,7 @@ impl Destination {
                 ended.outcome = if there {
                     Outcome::Queued(cause)
                 } else {
-                    Outcome::Retry(Unfinished::QueueUnwritable)
+                    Outcome::Retry(RetryReason::QueueWriteFailed)
                 };
             }
         }
@@ -142,8 +143,8 @@ impl Destination {
     /// Segment would resend it for hours, and its neighbours with it. As a record it stays for SQS to move.
     async fn bury(
         &self,
-        parcels: &[Parcel<'_>],
-        ended: &mut [Ended],
+        parcels: &[InboundMessage<'_>],
+        ended: &mut [MessageResult],
         chosen: &[bool],
         sender: Sender,
         deadline: Instant,
@@ -151,46 +152,52 @@ impl Destination {
         let Some(queue) = &self.dead_letters else {
             return;
         };
-        let dies = |(at, ended): &(usize, &Ended)| is_dead(ended) && chosen.get(*at) == Some(&true);
+        let dies = |(at, ended): &(usize, &MessageResult)| {
+            is_dead(ended) && chosen.get(*at) == Some(&true)
+        };
         let dead: Vec<usize> = (0..)
             .zip(ended.iter())
             .filter(dies)
             .map(|(at, _)| at)
             .collect();
         let bodies = entries(&dead, parcels, ended);
-        let fits: Vec<bool> = bodies.iter().map(|body| Queue::takes(body)).collect();
-        for ((at, fits), there) in dead.iter().zip(fits).zip(queue.put(bodies, deadline).await) {
+        let fits: Vec<bool> = bodies.iter().map(|body| Queue::fits(body)).collect();
+        for ((at, fits), there) in dead
+            .iter()
+            .zip(fits)
+            .zip(queue.send_all(bodies, deadline).await)
+        {
             let is_given_up = there || (!fits && sender == Sender::Segment);
             if let (Some(ended), false) = (ended.get_mut(*at), is_given_up) {
-                ended.outcome = Outcome::Retry(Unfinished::QueueUnwritable);
+                ended.outcome = Outcome::Retry(RetryReason::QueueWriteFailed);
             }
         }
     }
 }
 
-fn is_dead(ended: &Ended) -> bool {
+fn is_dead(ended: &MessageResult) -> bool {
     matches!(ended.outcome, Outcome::Rejected(_))
 }
 
 /// Whether something of it other than its subscription is to be sent again.
-fn is_unfinished(ended: &Ended) -> bool {
-    matches!(ended.outcome, Outcome::Retry(cause) if cause != Unfinished::HeldBack)
+fn is_unfinished(ended: &MessageResult) -> bool {
+    matches!(ended.outcome, Outcome::Retry(cause) if cause != RetryReason::WaitingForBatch)
 }
 
 /// What a queue holds of the messages at these places.
-fn entries(places: &[usize], parcels: &[Parcel], ended: &[Ended]) -> Vec<String> {
+fn entries(places: &[usize], parcels: &[InboundMessage], ended: &[MessageResult]) -> Vec<String> {
     places
         .iter()
         .filter_map(|at| Some(entry(parcels.get(*at)?, ended.get(*at)?)))
         .collect()
 }
 
-fn entry(parcel: &Parcel, ended: &Ended) -> String {
+fn entry(parcel: &InboundMessage, ended: &MessageResult) -> String {
     let (reason, detail) = match &ended.outcome {
         Outcome::Rejected(why) => (why.reason(), why.to_string()),
         Outcome::Retry(why) | Outcome::Queued(why) => (why.reason(), why.to_string()),
         Outcome::Ignored(why) => (why.reason(), why.to_string()),
         Outcome::Delivered => ("delivered", String::new()),
     };
-    Entry::new(parcel, reason, detail, ended).write()
+    QueueEntry::new(parcel, reason, detail, ended).write()
 }

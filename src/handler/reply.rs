@@ -3,18 +3,18 @@
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use serde::Serialize;
 
-use crate::answer::Answer;
-use crate::check::Report;
+use crate::check::CheckReport;
+use crate::response::WebhookResponse;
 
 /// What an invocation is answered with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reply {
     /// To an HTTP request.
-    Http(Answer),
+    Http(WebhookResponse),
     /// To records of a queue.
     Records(FailedRecords),
     /// To `{"check": true}`.
-    Check(Report),
+    Check(CheckReport),
 }
 
 /// The records that stay in the queue:
@@ -43,7 +43,7 @@ pub enum Response {
     /// `{"batchItemFailures": […]}`.
     Records(FailedRecords),
     /// The report itself.
-    Check(Report),
+    Check(CheckReport),
 }
 
 impl From<Reply> for Response {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use serde::Serialize;
 
-use super::operation::{Event, Identity, IdentityKey, ListId, Profile};
+use super::operation::{Event, ListId, Profile, ProfileIdentifiers, ProfileKey};
 use super::wire::{Data, EventProfile, ProfileResource, Reference, SingleEvent, data};
 
 /// Where subscriptions are asked for.
@@ -14,7 +14,7 @@ pub(super) const SUBSCRIBE: &str = "/api/profile-subscription-bulk-create-jobs";
 
 /// A request to Klaviyo.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct ApiRequest {
     /// The HTTP method.
     pub method: Method,
     /// The path below the base URL.
@@ -25,10 +25,10 @@ pub struct Call {
     pub body: Bytes,
 }
 
-impl Call {
+impl ApiRequest {
     /// A `POST` of bytes that are JSON already.
     pub(super) fn post(path: &'static str, body: Vec<u8>) -> Self {
-        Call {
+        ApiRequest {
             method: Method::POST,
             path: path.into(),
             query: Vec::new(),
@@ -37,13 +37,13 @@ impl Call {
     }
 
     /// Whether sending it twice is the same as sending it once. A second subscription is a second wish.
-    pub fn is_repeatable(&self) -> bool {
+    pub fn is_idempotent(&self) -> bool {
         self.path != SUBSCRIBE
     }
 
     /// Creates or updates one profile.
-    pub fn import(profile: &Profile) -> Self {
-        Call::post(
+    pub fn upsert_profile(profile: &Profile) -> Self {
+        ApiRequest::post(
             "/api/profile-import",
             json(&Data {
                 data: ProfileResource(profile),
@@ -52,12 +52,12 @@ impl Call {
     }
 
     /// Records one event.
-    pub(super) fn record(event: &Event) -> Self {
-        Call::post("/api/events", json(&data("event", SingleEvent(event))))
+    pub(super) fn create_event(event: &Event) -> Self {
+        ApiRequest::post("/api/events", json(&data("event", SingleEvent(event))))
     }
 
     /// Asks Klaviyo to forget the profile with this id, or with this address.
-    pub(super) fn delete(id: Option<&str>, identity: &Identity) -> Self {
+    pub(super) fn delete(id: Option<&str>, identity: &ProfileIdentifiers) -> Self {
         #[derive(Serialize)]
         struct Job<'o> {
             profile: Data<Person<'o>>,
@@ -71,7 +71,7 @@ impl Call {
         }
         let email = identity.email.clone().filter(|_| id.is_none());
         let profile = Profile {
-            identity: Identity {
+            identity: ProfileIdentifiers {
                 email,
                 external_id: None,
             },
@@ -88,7 +88,7 @@ impl Call {
                 profile: Data { data: person },
             },
         );
-        Call::post("/api/data-privacy-deletion-jobs", json(&job))
+        ApiRequest::post("/api/data-privacy-deletion-jobs", json(&job))
     }
 
     /// Takes profiles off a list.
@@ -100,7 +100,7 @@ impl Call {
                 id,
             })
             .collect();
-        Call {
+        ApiRequest {
             method: Method::DELETE,
             path: format!("/api/lists/{}/relationships/profiles", list_id.as_str()).into(),
             query: Vec::new(),
@@ -109,14 +109,14 @@ impl Call {
     }
 
     /// Asks for the ids of the profiles with these keys, all of one kind, at most a page of them.
-    pub fn find(keys: &[IdentityKey]) -> Self {
+    pub fn find_profiles(keys: &[ProfileKey]) -> Self {
         let field = match keys.first() {
-            Some(IdentityKey::ExternalId(_)) => "external_id",
+            Some(ProfileKey::ExternalId(_)) => "external_id",
             _ => "email",
         };
         let values: Vec<_> = keys.iter().map(|key| key.value()).collect();
         let filter = format!("any({field},{})", String::from_utf8_lossy(&json(&values)));
-        Call {
+        ApiRequest {
             method: Method::GET,
             path: "/api/profiles".into(),
             query: vec![("filter", filter), ("page[size]", PAGE.to_string())],

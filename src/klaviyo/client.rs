@@ -7,9 +7,9 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Deserialize;
 
-use super::call::Call;
-use super::error::{CallError, Problem, Refusal};
-use super::operation::IdentityKey;
+use super::call::ApiRequest;
+use super::error::{ApiError, ApiErrors, RequestError};
+use super::operation::ProfileKey;
 use super::revision::REVISION;
 
 /// Klaviyo, as the settings say where it is.
@@ -30,9 +30,9 @@ impl Klaviyo {
     pub async fn send(
         &self,
         key: &str,
-        call: &Call,
+        call: &ApiRequest,
         timeout: Duration,
-    ) -> Result<Bytes, CallError> {
+    ) -> Result<Bytes, RequestError> {
         let response = self.request(key, call, timeout).await?;
         let status = response.status();
         let retry_after = response
@@ -42,12 +42,12 @@ impl Klaviyo {
         let body = response.bytes().await;
         match status.as_u16() {
             200..=299 => Ok(body.unwrap_or_default()),
-            401 | 403 => Err(CallError::Key),
-            429 => Err(CallError::Throttled {
+            401 | 403 => Err(RequestError::Key),
+            429 => Err(RequestError::Throttled {
                 retry_after: retry_after.map(Duration::from_secs),
             }),
             status @ 400..=499 => Err(refusal(status, &body.map_err(fault)?)),
-            status => Err(CallError::Unavailable { status }),
+            status => Err(RequestError::Unavailable { status }),
         }
     }
 
@@ -55,9 +55,9 @@ impl Klaviyo {
     pub(super) async fn request(
         &self,
         key: &str,
-        call: &Call,
+        call: &ApiRequest,
         timeout: Duration,
-    ) -> Result<reqwest::Response, CallError> {
+    ) -> Result<reqwest::Response, RequestError> {
         let mut url = self.base.clone();
         url.set_path(&format!(
             "{}{}",
@@ -67,8 +67,8 @@ impl Klaviyo {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
-        let mut authorization =
-            HeaderValue::try_from(format!("Klaviyo-API-Key {key}")).map_err(|_| CallError::Key)?;
+        let mut authorization = HeaderValue::try_from(format!("Klaviyo-API-Key {key}"))
+            .map_err(|_| RequestError::Key)?;
         authorization.set_sensitive(true);
         let mut request = self
             .http
@@ -85,7 +85,7 @@ impl Klaviyo {
     }
 }
 
-/// The ids of the profiles in the answer to [`Call::find`], with the values of their keys. `None` when it
+/// The ids of the profiles in the answer to [`ApiRequest::find_profiles`], with the values of their keys. `None` when it
 /// is not such an answer.
 pub fn found(body: &[u8]) -> Option<Vec<Found>> {
     #[derive(Deserialize)]
@@ -117,29 +117,29 @@ pub struct FoundAttributes {
 
 impl Found {
     /// Whether `key` is this profile's.
-    pub fn is(&self, key: IdentityKey) -> bool {
+    pub fn is(&self, key: ProfileKey) -> bool {
         match key {
-            IdentityKey::Email(email) => self
+            ProfileKey::Email(email) => self
                 .attributes
                 .email
                 .as_deref()
                 .is_some_and(|held| held.eq_ignore_ascii_case(email)),
-            IdentityKey::ExternalId(id) => self.attributes.external_id.as_deref() == Some(id),
+            ProfileKey::ExternalId(id) => self.attributes.external_id.as_deref() == Some(id),
         }
     }
 }
 
-fn fault(error: reqwest::Error) -> CallError {
+fn fault(error: reqwest::Error) -> RequestError {
     if error.is_timeout() {
-        CallError::TimedOut
+        RequestError::TimedOut
     } else {
-        CallError::Unreachable
+        RequestError::Unreachable
     }
 }
 
 /// A 4xx is a refusal only in Klaviyo's own words (a JSON:API error document). Anything else comes
 /// from something in between, and no message may be lost to that.
-fn refusal(status: u16, body: &[u8]) -> CallError {
+fn refusal(status: u16, body: &[u8]) -> RequestError {
     #[derive(Deserialize)]
     struct Document {
         errors: Vec<ErrorObject>,
@@ -155,23 +155,23 @@ fn refusal(status: u16, body: &[u8]) -> CallError {
     }
     match serde_json::from_slice::<Document>(body) {
         Ok(Document { errors }) if !errors.is_empty() => {
-            let problem = |error: ErrorObject| Problem {
+            let problem = |error: ErrorObject| ApiError {
                 code: error.code.unwrap_or_default(),
                 pointer: error
                     .source
                     .and_then(|source| source.pointer)
                     .unwrap_or_default(),
             };
-            CallError::Refused(Refusal {
+            RequestError::Refused(ApiErrors {
                 status,
                 problems: errors.into_iter().map(problem).collect(),
             })
         }
         // Too large is too large, whoever says so.
-        _ if status == 413 => CallError::Refused(Refusal {
+        _ if status == 413 => RequestError::Refused(ApiErrors {
             status,
             problems: Vec::new(),
         }),
-        _ => CallError::Unavailable { status },
+        _ => RequestError::Unavailable { status },
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::operation::{Operation, Subscription, Unsubscription};
-use crate::outcome::{Rejected, Unfinished};
+use crate::outcome::{RejectReason, RetryReason};
 
 /// Why a call was not acknowledged. Never holds any part of what was sent or answered but Klaviyo's
 /// error codes and pointers.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum CallError {
+pub enum RequestError {
     /// 429.
     #[error("Klaviyo throttles")]
     Throttled {
@@ -34,21 +34,21 @@ pub enum CallError {
     Key,
     /// Any other 4xx, in Klaviyo's own words.
     #[error("Klaviyo refused the request")]
-    Refused(Refusal),
+    Refused(ApiErrors),
 }
 
 /// Klaviyo's no.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ApiErrors {
     /// The HTTP status.
     pub status: u16,
     /// At least one.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ApiError>,
 }
 
 /// One error object of a refusal: <https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling>
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ApiError {
     /// Klaviyo's code, such as `invalid`.
     pub code: String,
     /// Where in the request it is, as a JSON pointer.
@@ -57,49 +57,49 @@ pub struct Problem {
 
 /// What to do about a call that was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<'e> {
+pub enum RetryDecision<'e> {
     /// Send it again, after this long if Klaviyo says how long. `cause`: what it is if time is over.
-    Again {
+    Retry {
         /// Klaviyo's own wish.
         after: Option<Duration>,
         /// What is reported when there is no time for another try.
-        cause: Unfinished,
+        cause: RetryReason,
     },
     /// Send it again with another key, if there is one.
-    NewKey,
+    RefreshKey,
     /// It cannot succeed as it is.
-    Never(&'e Refusal),
+    Fail(&'e ApiErrors),
 }
 
-impl CallError {
+impl RequestError {
     /// Decides which failures pass by themselves. 408 and 425 ask for a repeat in so many words.
-    pub fn verdict(&self) -> Verdict<'_> {
-        let again = |cause| Verdict::Again { after: None, cause };
+    pub fn retry_decision(&self) -> RetryDecision<'_> {
+        let again = |cause| RetryDecision::Retry { after: None, cause };
         match self {
-            CallError::Throttled { retry_after } => {
-                let cause = Unfinished::Throttled(retry_after.map(|after| after.as_secs()));
-                Verdict::Again {
+            RequestError::Throttled { retry_after } => {
+                let cause = RetryReason::Throttled(retry_after.map(|after| after.as_secs()));
+                RetryDecision::Retry {
                     after: *retry_after,
                     cause,
                 }
             }
-            CallError::Unavailable { .. } => again(Unfinished::Unavailable),
-            CallError::Unreachable => again(Unfinished::Unreachable),
-            CallError::TimedOut => again(Unfinished::OutOfTime),
-            CallError::Key => Verdict::NewKey,
-            CallError::Refused(Refusal {
+            RequestError::Unavailable { .. } => again(RetryReason::Unavailable),
+            RequestError::Unreachable => again(RetryReason::Unreachable),
+            RequestError::TimedOut => again(RetryReason::Timeout),
+            RequestError::Key => RetryDecision::RefreshKey,
+            RequestError::Refused(ApiErrors {
                 status: 408 | 425, ..
-            }) => again(Unfinished::Unavailable),
-            CallError::Refused(refusal) => Verdict::Never(refusal),
+            }) => again(RetryReason::Unavailable),
+            RequestError::Refused(refusal) => RetryDecision::Fail(refusal),
         }
     }
 }
 
-impl Refusal {
+impl ApiErrors {
     /// The reason a message is rejected for.
-    pub fn rejected(&self) -> Rejected {
+    pub fn rejected(&self) -> RejectReason {
         let first = self.problems.first();
-        Rejected::Klaviyo {
+        RejectReason::RefusedByKlaviyo {
             status: self.status,
             code: first
                 .map(|problem| problem.code.chars().take(64).collect())
@@ -122,7 +122,7 @@ impl Refusal {
 
     /// Whether it is about the second of two identifiers: the phone number, or a profile found twice.
     fn is_about_an_identifier(&self) -> bool {
-        let about_phone = |problem: &Problem| {
+        let about_phone = |problem: &ApiError| {
             problem.pointer.ends_with("/phone_number")
                 || problem.pointer.contains("/subscriptions/sms")
         };
@@ -149,11 +149,11 @@ fn without_names(pointer: &str) -> String {
 impl<'a> Operation<'a> {
     /// The same with fewer identifiers, when those are what Klaviyo refuses: a bad phone number, or a
     /// second identifier that belongs to somebody else, costs itself and not the update.
-    pub fn without_what_is_refused(&self, refusal: &Refusal) -> Option<Operation<'a>> {
+    pub fn without_what_is_refused(&self, refusal: &ApiErrors) -> Option<Operation<'a>> {
         let mut lesser = self.clone();
         let profile = match &mut lesser {
-            Operation::Import(profile) => profile,
-            Operation::Record(event) => &mut event.profile,
+            Operation::UpsertProfile(profile) => profile,
+            Operation::RecordEvent(event) => &mut event.profile,
             Operation::Subscribe(Subscription { who, .. })
             | Operation::Unsubscribe(Unsubscription { who, .. }) => {
                 *who = who
@@ -179,12 +179,12 @@ impl<'a> Operation<'a> {
 mod tests {
     use super::*;
 
-    fn refused(status: u16) -> CallError {
-        let problem = Problem {
+    fn refused(status: u16) -> RequestError {
+        let problem = ApiError {
             code: "invalid".into(),
             pointer: "/data".into(),
         };
-        CallError::Refused(Refusal {
+        RequestError::Refused(ApiErrors {
             status,
             problems: vec![problem],
         })
@@ -195,41 +195,44 @@ mod tests {
         let after = Some(Duration::from_secs(7));
         for (error, cause) in [
             (
-                CallError::Throttled { retry_after: after },
-                Some(Unfinished::Throttled(Some(7))),
+                RequestError::Throttled { retry_after: after },
+                Some(RetryReason::Throttled(Some(7))),
             ),
             (
-                CallError::Throttled { retry_after: None },
-                Some(Unfinished::Throttled(None)),
+                RequestError::Throttled { retry_after: None },
+                Some(RetryReason::Throttled(None)),
             ),
             (
-                CallError::Unavailable { status: 500 },
-                Some(Unfinished::Unavailable),
+                RequestError::Unavailable { status: 500 },
+                Some(RetryReason::Unavailable),
             ),
             (
-                CallError::Unavailable { status: 524 },
-                Some(Unfinished::Unavailable),
+                RequestError::Unavailable { status: 524 },
+                Some(RetryReason::Unavailable),
             ),
             (
-                CallError::Unavailable { status: 404 },
-                Some(Unfinished::Unavailable),
+                RequestError::Unavailable { status: 404 },
+                Some(RetryReason::Unavailable),
             ),
-            (CallError::Unreachable, Some(Unfinished::Unreachable)),
-            (CallError::TimedOut, Some(Unfinished::OutOfTime)),
-            (refused(408), Some(Unfinished::Unavailable)),
+            (RequestError::Unreachable, Some(RetryReason::Unreachable)),
+            (RequestError::TimedOut, Some(RetryReason::Timeout)),
+            (refused(408), Some(RetryReason::Unavailable)),
             (refused(400), None),
             (refused(404), None),
             (refused(409), None),
             (refused(413), None),
         ] {
-            match (error.verdict(), cause) {
-                (Verdict::Again { cause, .. }, Some(expected)) => {
+            match (error.retry_decision(), cause) {
+                (RetryDecision::Retry { cause, .. }, Some(expected)) => {
                     assert_eq!(cause, expected, "{error:?}")
                 }
-                (Verdict::Never(_), None) => {}
+                (RetryDecision::Fail(_), None) => {}
                 (verdict, _) => panic!("{error:?}: {verdict:?}"),
             }
         }
-        assert_eq!(CallError::Key.verdict(), Verdict::NewKey);
+        assert_eq!(
+            RequestError::Key.retry_decision(),
+            RetryDecision::RefreshKey
+        );
     }
 }

@@ -9,12 +9,12 @@ mod probe;
 pub mod revision;
 mod wire;
 
-pub use call::{Call, PAGE};
+pub use call::{ApiRequest, PAGE};
 pub use client::{Found, Klaviyo, found};
-pub use error::{CallError, Problem, Refusal, Verdict};
+pub use error::{ApiError, ApiErrors, RequestError, RetryDecision};
 pub use operation::{
-    Consenter, Event, Identity, IdentityKey, ListId, Membership, Operation, Patch, Profile,
-    Properties, Subscription, Unsubscription,
+    Event, ListId, Membership, Operation, Patch, Profile, ProfileIdentifiers, ProfileKey,
+    Properties, Subscriber, Subscription, Unsubscription,
 };
-pub use pack::{Packed, SUBSCRIBERS, pack, resolved};
+pub use pack::{PlannedRequest, SUBSCRIBERS, build_requests, build_requests_by_id};
 pub use probe::Probe;

@@ -10,15 +10,15 @@ use crate::segment::json::{Fields, Json};
 #[derive(Debug, Clone)]
 pub enum Operation<'a> {
     /// Create or update a profile.
-    Import(Profile<'a>),
+    UpsertProfile(Profile<'a>),
     /// Record an event.
-    Record(Event<'a>),
+    RecordEvent(Event<'a>),
     /// Add a profile to a list. That is no consent.
     AddToList(Membership<'a>),
     /// Take a profile off a list. That takes no consent back.
     RemoveFromList(Membership<'a>),
     /// Forget a profile.
-    Delete(Identity<'a>),
+    Delete(ProfileIdentifiers<'a>),
     /// Subscribe a profile to a list.
     Subscribe(Subscription),
     /// Take a subscription to a list back.
@@ -27,10 +27,12 @@ pub enum Operation<'a> {
 
 impl Operation<'_> {
     /// What tells this operation from the others of its message, the same whenever the rules are applied.
-    pub fn label(&self) -> String {
+    pub fn operation_id(&self) -> String {
         match self {
-            Operation::Import(_) => "profile".to_owned(),
-            Operation::Record(event) => ["event ", &event.metric, " ", &event.unique_id].concat(),
+            Operation::UpsertProfile(_) => "profile".to_owned(),
+            Operation::RecordEvent(event) => {
+                ["event ", &event.metric, " ", &event.unique_id].concat()
+            }
             Operation::AddToList(it) => format!("add to {}", it.list_id.as_str()),
             Operation::RemoveFromList(it) => format!("remove from {}", it.list_id.as_str()),
             Operation::Delete(_) => "delete".to_owned(),
@@ -42,19 +44,19 @@ impl Operation<'_> {
 
 /// Who somebody is in Klaviyo. Only these are ever sent as identifiers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Identity<'a> {
+pub struct ProfileIdentifiers<'a> {
     /// A valid address, trimmed and lower-cased.
     pub email: Option<String>,
     /// The merchant's own id, at most 255 characters.
     pub external_id: Option<Cow<'a, str>>,
 }
 
-impl Identity<'_> {
+impl ProfileIdentifiers<'_> {
     /// What tells this profile from others: the address, else the merchant's id.
-    pub fn key(&self) -> Option<IdentityKey<'_>> {
+    pub fn key(&self) -> Option<ProfileKey<'_>> {
         match (&self.email, &self.external_id) {
-            (Some(email), _) => Some(IdentityKey::Email(email)),
-            (None, Some(id)) => Some(IdentityKey::ExternalId(id)),
+            (Some(email), _) => Some(ProfileKey::Email(email)),
+            (None, Some(id)) => Some(ProfileKey::ExternalId(id)),
             (None, None) => None,
         }
     }
@@ -62,18 +64,18 @@ impl Identity<'_> {
 
 /// The one identifier that a profile is told by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum IdentityKey<'i> {
+pub enum ProfileKey<'i> {
     /// An address.
     Email(&'i str),
     /// A merchant's own id.
     ExternalId(&'i str),
 }
 
-impl<'i> IdentityKey<'i> {
+impl<'i> ProfileKey<'i> {
     /// The address or id itself.
     pub fn value(self) -> &'i str {
         match self {
-            IdentityKey::Email(value) | IdentityKey::ExternalId(value) => value,
+            ProfileKey::Email(value) | ProfileKey::ExternalId(value) => value,
         }
     }
 }
@@ -82,7 +84,7 @@ impl<'i> IdentityKey<'i> {
 #[derive(Debug, Clone, Default)]
 pub struct Profile<'a> {
     /// Whose profile it is.
-    pub identity: Identity<'a>,
+    pub identity: ProfileIdentifiers<'a>,
     /// In E.164, or `Null` to clear it. Klaviyo matches by it too.
     pub phone_number: Option<Json<'a>>,
     /// Klaviyo's own fields: `first_name`, `organization`, …
@@ -149,7 +151,7 @@ pub struct Subscription {
     /// The list that is subscribed to.
     pub list_id: ListId,
     /// Who consents to what.
-    pub who: Consenter,
+    pub who: Subscriber,
     /// When consent was given, for somebody who is subscribed without being asked again (RFC 3339).
     /// `None`: Klaviyo asks as the list's double opt-in says.
     pub consented_at: Option<String>,
@@ -162,12 +164,12 @@ pub struct Unsubscription {
     /// <https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles>
     pub list_id: ListId,
     /// Who takes back what.
-    pub who: Consenter,
+    pub who: Subscriber,
 }
 
 /// Somebody and the channels that a consent is about, at least one.
 #[derive(Debug, Clone)]
-pub struct Consenter {
+pub struct Subscriber {
     /// The address: also for SMS alone, so that the number's consent finds the right profile.
     pub email: Option<String>,
     /// The number in E.164, when SMS is meant.
@@ -176,10 +178,10 @@ pub struct Consenter {
     pub by_email: bool,
 }
 
-impl Consenter {
+impl Subscriber {
     /// The same with the other's channels too.
-    pub fn with(self, other: Consenter) -> Self {
-        Consenter {
+    pub fn with(self, other: Subscriber) -> Self {
+        Subscriber {
             email: self.email.or(other.email),
             phone_number: self.phone_number.or(other.phone_number),
             by_email: self.by_email || other.by_email,
@@ -187,13 +189,13 @@ impl Consenter {
     }
 
     /// The same without the other's channels, if any is left.
-    pub fn without(&self, other: &Consenter) -> Option<Self> {
+    pub fn without(&self, other: &Subscriber) -> Option<Self> {
         let by_email = self.by_email && !other.by_email;
         let phone_number = self
             .phone_number
             .clone()
             .filter(|_| other.phone_number.is_none());
-        (by_email || phone_number.is_some()).then(|| Consenter {
+        (by_email || phone_number.is_some()).then(|| Subscriber {
             email: self.email.clone(),
             phone_number,
             by_email,
@@ -203,7 +205,7 @@ impl Consenter {
     /// The same for email alone, if email is meant and SMS too.
     pub fn without_sms(&self) -> Option<Self> {
         let both = self.by_email && self.phone_number.is_some();
-        both.then(|| Consenter {
+        both.then(|| Subscriber {
             phone_number: None,
             ..self.clone()
         })
@@ -216,7 +218,7 @@ pub struct Membership<'a> {
     /// The list.
     pub list_id: ListId,
     /// Whose place it is.
-    pub identity: Identity<'a>,
+    pub identity: ProfileIdentifiers<'a>,
 }
 
 /// The id of a list, such as `Y6nRLr`: it goes into paths, so it can be nothing else.

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::call::{Call, SUBSCRIBE, json, write};
-use super::operation::{Event, Identity, ListId, Operation};
+use super::call::{ApiRequest, SUBSCRIBE, json, write};
+use super::operation::{Event, ListId, Operation, ProfileIdentifiers};
 use super::wire::{
     BulkEvent, Consenting, EventProfile, ProfileResource, Reference, Resource, data,
 };
@@ -15,9 +15,9 @@ use job::{Entry, Job};
 
 /// A call and what it is for.
 #[derive(Debug)]
-pub struct Packed {
+pub struct PlannedRequest {
     /// The request.
-    pub call: Call,
+    pub call: ApiRequest,
     /// The operations in each place of the job, by their index in what was packed; one place for a
     /// single call.
     places: Vec<Vec<usize>>,
@@ -43,13 +43,13 @@ const EVENT_PLACES: &str = "/data/attributes/events-bulk-create/data/";
 
 /// Packs operations, each of which is then in exactly one call. What still needs a profile's id from
 /// Klaviyo is left out: see [`resolved`].
-pub fn pack(operations: &[&Operation]) -> Vec<Packed> {
+pub fn build_requests(operations: &[&Operation]) -> Vec<PlannedRequest> {
     let (mut profiles, mut events, mut single) = (Vec::new(), Vec::new(), Vec::new());
     let mut jobs: BTreeMap<ListJob, Vec<Entry<OnList>>> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {
         match operation {
-            Operation::Import(profile) => profiles.push((index, profile)),
-            Operation::Record(event) => events.push((index, event)),
+            Operation::UpsertProfile(profile) => profiles.push((index, profile)),
+            Operation::RecordEvent(event) => events.push((index, event)),
             Operation::AddToList(it) => {
                 let entry = Entry::of(index, OnList::Member(resource(&it.identity)));
                 jobs.entry(ListJob::Add(it.list_id.clone()))
@@ -74,51 +74,49 @@ pub fn pack(operations: &[&Operation]) -> Vec<Packed> {
                     .push(entry);
             }
             Operation::Delete(it) if it.email.is_some() => {
-                single.push(Packed::single(index, Call::delete(None, it)))
+                single.push(PlannedRequest::single(index, ApiRequest::delete(None, it)))
             }
             Operation::Delete(_) | Operation::RemoveFromList(_) => {}
         }
     }
     let mut packed = single;
     if profiles.len() <= PROFILES_ONE_BY_ONE {
-        packed.extend(
-            profiles
-                .iter()
-                .map(|(index, profile)| Packed::single(*index, Call::import(profile))),
-        );
+        packed.extend(profiles.iter().map(|(index, profile)| {
+            PlannedRequest::single(*index, ApiRequest::upsert_profile(profile))
+        }));
     } else {
         let entry = |(index, profile)| Entry::of(index, ProfileResource(profile));
-        packed.extend(import_job(None).pack(profiles.into_iter().map(entry)));
+        packed.extend(import_job(None).write_requests(profiles.into_iter().map(entry)));
     }
     if events.len() <= EVENTS_ONE_BY_ONE {
         packed.extend(
-            events
-                .iter()
-                .map(|(index, event)| Packed::single(*index, Call::record(event))),
+            events.iter().map(|(index, event)| {
+                PlannedRequest::single(*index, ApiRequest::create_event(event))
+            }),
         );
     } else {
-        packed.extend(event_job().pack(by_profile(&events)));
+        packed.extend(event_job().write_requests(by_profile(&events)));
     }
     packed.extend(
         jobs.into_iter()
-            .flat_map(|(job, entries)| job.job().pack(entries)),
+            .flat_map(|(job, entries)| job.job().write_requests(entries)),
     );
     packed
 }
 
 /// The calls for operations that name their profile by Klaviyo's own id, which `id_of` knows. What is
 /// about a profile without one is left out.
-pub fn resolved<'i>(
+pub fn build_requests_by_id<'i>(
     operations: &[&Operation],
-    id_of: impl Fn(&Identity) -> Option<&'i str>,
-) -> Vec<Packed> {
+    id_of: impl Fn(&ProfileIdentifiers) -> Option<&'i str>,
+) -> Vec<PlannedRequest> {
     let mut packed = Vec::new();
     let mut removals: BTreeMap<&ListId, Vec<(usize, &str)>> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {
         match operation {
             Operation::Delete(identity) if identity.email.is_none() => {
-                let call = id_of(identity).map(|id| Call::delete(Some(id), identity));
-                packed.extend(call.map(|call| Packed::single(index, call)));
+                let call = id_of(identity).map(|id| ApiRequest::delete(Some(id), identity));
+                packed.extend(call.map(|call| PlannedRequest::single(index, call)));
             }
             Operation::RemoveFromList(it) => {
                 let id = id_of(&it.identity);
@@ -134,8 +132,8 @@ pub fn resolved<'i>(
         packed.extend(members.chunks(MEMBERS).map(|members| {
             let ids: Vec<_> = members.iter().map(|(_, id)| *id).collect();
             let places = members.iter().map(|(index, _)| vec![*index]).collect();
-            Packed {
-                call: Call::remove_from_list(list_id, &ids),
+            PlannedRequest {
+                call: ApiRequest::remove_from_list(list_id, &ids),
                 places,
                 pointer: "/data/",
             }
@@ -144,9 +142,9 @@ pub fn resolved<'i>(
     packed
 }
 
-impl Packed {
-    fn single(index: usize, call: Call) -> Self {
-        Packed {
+impl PlannedRequest {
+    fn single(index: usize, call: ApiRequest) -> Self {
+        PlannedRequest {
             call,
             places: vec![vec![index]],
             pointer: "",
@@ -287,7 +285,7 @@ fn by_profile<'o>(events: &[(usize, &'o Event)]) -> Vec<Entry<Resource<BulkEvent
 #[derive(Serialize)]
 #[serde(untagged)]
 enum OnList<'o> {
-    Member(Resource<&'o Identity<'o>>),
+    Member(Resource<&'o ProfileIdentifiers<'o>>),
     Consent(Resource<Consenting<'o>>),
 }
 

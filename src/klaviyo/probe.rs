@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Method;
 
-use super::call::Call;
+use super::call::ApiRequest;
 use super::client::Klaviyo;
-use super::error::CallError;
+use super::error::RequestError;
 use super::operation::ListId;
 
 /// A question about a key. Klaviyo has no call that names a key's scopes, but it looks at them before it looks
@@ -73,14 +73,14 @@ impl Klaviyo {
         key: &str,
         probe: &Probe,
         timeout: Duration,
-    ) -> Result<(u16, Bytes), CallError> {
+    ) -> Result<(u16, Bytes), RequestError> {
         let is_get = probe.method == Method::GET;
         let body = if is_get {
             Bytes::new()
         } else {
             Bytes::from_static(br#"{"data":{}}"#)
         };
-        let call = Call {
+        let call = ApiRequest {
             method: probe.method.clone(),
             path: probe.path.clone(),
             query: probe.query.clone(),

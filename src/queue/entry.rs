@@ -8,11 +8,11 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::batch::{Ended, Parcel};
+use crate::batch::{InboundMessage, MessageResult};
 
 /// One message of Segment's on its way through a queue.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Entry<'a> {
+pub struct QueueEntry<'a> {
     /// The form of the entry.
     version: u8,
     /// The stable name of the reason it is here.
@@ -33,7 +33,7 @@ pub struct Entry<'a> {
 /// A body that is no entry of ours.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("not an entry of this function's queues (line {line}, column {column})")]
-pub struct Unreadable {
+pub struct EntryError {
     line: usize,
     column: usize,
 }
@@ -41,10 +41,15 @@ pub struct Unreadable {
 /// The form that is written, and the only one that is read.
 const VERSION: u8 = 1;
 
-impl<'a> Entry<'a> {
+impl<'a> QueueEntry<'a> {
     /// The entry of a message that got so far.
-    pub fn new(parcel: &Parcel<'a>, reason: &'static str, detail: String, ended: &Ended) -> Self {
-        Entry {
+    pub fn new(
+        parcel: &InboundMessage<'a>,
+        reason: &'static str,
+        detail: String,
+        ended: &MessageResult,
+    ) -> Self {
+        QueueEntry {
             version: VERSION,
             reason: reason.into(),
             detail: detail.into(),
@@ -56,29 +61,29 @@ impl<'a> Entry<'a> {
     }
 
     /// The message on its way again.
-    pub fn parcel(self) -> Parcel<'a> {
+    pub fn parcel(self) -> InboundMessage<'a> {
         let decided_at = OffsetDateTime::from_unix_timestamp(self.decided_at);
-        let first = Parcel::new(
+        let first = InboundMessage::new(
             self.message,
             decided_at.unwrap_or_else(|_| OffsetDateTime::now_utc()),
         );
-        Parcel {
+        InboundMessage {
             done: self.done,
             ..first
         }
     }
 
     /// Reads an entry; the error holds none of it.
-    pub fn read(body: &'a str) -> Result<Self, Unreadable> {
-        let unreadable = |error: serde_json::Error| Unreadable {
+    pub fn parse(body: &'a str) -> Result<Self, EntryError> {
+        let unreadable = |error: serde_json::Error| EntryError {
             line: error.line(),
             column: error.column(),
         };
-        let entry: Entry = serde_json::from_str(body).map_err(unreadable)?;
+        let entry: QueueEntry = serde_json::from_str(body).map_err(unreadable)?;
         if entry.version == VERSION {
             Ok(entry)
         } else {
-            Err(Unreadable { line: 0, column: 0 })
+            Err(EntryError { line: 0, column: 0 })
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::telemetry::{self, Log};
 
-pub use entry::{Entry, Unreadable};
+pub use entry::{EntryError, QueueEntry};
 
 /// SQS takes so many entries, and so many bytes of them, in one request:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
@@ -50,13 +50,13 @@ impl Queue {
     }
 
     /// Whether SQS takes a body of this size.
-    pub fn takes(body: &str) -> bool {
+    pub fn fits(body: &str) -> bool {
         body.len() <= BYTES
     }
 
     /// Puts bodies into the queue and says of each, in their order, whether it is there. What is larger
     /// than SQS takes is not.
-    pub async fn put(&self, bodies: Vec<String>, deadline: Instant) -> Vec<bool> {
+    pub async fn send_all(&self, bodies: Vec<String>, deadline: Instant) -> Vec<bool> {
         let mut there = vec![false; bodies.len()];
         let send = |request: Vec<(usize, String)>| async move {
             let indexes: Vec<_> = request.iter().map(|(index, _)| *index).collect();
@@ -109,7 +109,7 @@ impl Queue {
             .map_err(|_| QueueError::OutOfTime)?;
         let answer = answer.map_err(|error| match (error.code(), error.message()) {
             (Some(code), Some(message)) => QueueError::Send(format!("{code}: {message}")),
-            _ => QueueError::Send(telemetry::chain(&error)),
+            _ => QueueError::Send(telemetry::error_chain(&error)),
         })?;
         let taken = |index: &usize| {
             answer
@@ -128,7 +128,7 @@ fn requests(bodies: Vec<String>) -> Vec<Vec<(usize, String)>> {
     for (index, body) in bodies
         .into_iter()
         .enumerate()
-        .filter(|(_, body)| Queue::takes(body))
+        .filter(|(_, body)| Queue::fits(body))
     {
         match requests.last_mut() {
             Some(request) if request.len() < ENTRIES && bytes + body.len() <= BYTES => {

@@ -3,7 +3,7 @@
 use super::Stop;
 use super::identity::Person;
 use crate::klaviyo::{ListId, Membership, Operation};
-use crate::outcome::Ignored;
+use crate::outcome::IgnoreReason;
 use crate::segment::Message;
 
 const ENTERED: &str = "Audience Entered";
@@ -20,7 +20,7 @@ pub(super) fn membership<'a>(
     person: &Person<'a>,
 ) -> Result<Operation<'a>, Stop> {
     let list_id = message.audience_list.as_deref().and_then(ListId::parse);
-    let list_id = list_id.ok_or(Stop::Ignore(Ignored::NoAudienceList))?;
+    let list_id = list_id.ok_or(Stop::Ignore(IgnoreReason::NoAudienceList))?;
     let membership = Membership {
         list_id,
         identity: person.identity.clone(),

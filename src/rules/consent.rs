@@ -9,34 +9,34 @@ use super::identity::Person;
 use super::integrations::Integration;
 use super::phone::Phone;
 use super::{Stop, event};
-use crate::klaviyo::{Consenter, ListId, Operation, Subscription, Unsubscription};
-use crate::outcome::{Ignored, Note, Rejected};
+use crate::klaviyo::{ListId, Operation, Subscriber, Subscription, Unsubscription};
+use crate::outcome::{IgnoreReason, RejectReason, Warning};
 use crate::segment::json::{self, Fields};
 use crate::segment::{Message, timestamp};
-use crate::settings::{Channel, Rules};
+use crate::settings::{Channel, RuleSettings};
 
 /// The subscription that an identify asks for. A list that is named and not subscribed to is noted.
 pub(super) fn of_identify(
     message: &Message,
     person: &Person,
     integration: &Integration,
-    rules: &Rules,
+    rules: &RuleSettings,
     now: OffsetDateTime,
-    notes: &mut Vec<Note>,
+    warnings: &mut Vec<Warning>,
 ) -> Option<Subscription> {
     let options = integration.options();
     let list_id = match options.text(&["listId"]) {
         Some(named) => {
             let list_id = ListId::parse(&named);
             if list_id.is_none() {
-                notes.push(Note::ListIdUnreadable);
+                warnings.push(Warning::InvalidListId);
             }
             list_id?
         }
         None => rules.list_id.clone()?,
     };
     let Some(who) = consenter(person, rules) else {
-        notes.push(Note::NoConsentChannel);
+        warnings.push(Warning::NotSubscribed);
         return None;
     };
     Some(Subscription {
@@ -51,14 +51,14 @@ pub(super) fn of_group<'a>(
     message: &Message,
     person: &Person,
     integration: &Integration,
-    rules: &Rules,
+    rules: &RuleSettings,
     now: OffsetDateTime,
 ) -> Result<Operation<'a>, Stop> {
     let wish = message.traits.raw("subscribe").and_then(json::boolean);
-    let subscribe = wish.ok_or(Stop::Ignore(Ignored::NoSubscribeTrait))?;
+    let subscribe = wish.ok_or(Stop::Ignore(IgnoreReason::NoSubscribeTrait))?;
     let list_id = message.group_id.as_deref().and_then(ListId::parse);
-    let list_id = list_id.ok_or(Stop::Reject(Rejected::ListId))?;
-    let who = consenter(person, rules).ok_or(Stop::Ignore(Ignored::NoConsentChannel))?;
+    let list_id = list_id.ok_or(Stop::Reject(RejectReason::InvalidListId))?;
+    let who = consenter(person, rules).ok_or(Stop::Ignore(IgnoreReason::NoConsentChannel))?;
     Ok(if subscribe {
         let consented_at = consented_at(message, integration.options(), rules, now);
         Operation::Subscribe(Subscription {
@@ -72,7 +72,7 @@ pub(super) fn of_group<'a>(
 }
 
 /// The person with the channels that the settings name and there is an identifier for.
-fn consenter(person: &Person, rules: &Rules) -> Option<Consenter> {
+fn consenter(person: &Person, rules: &RuleSettings) -> Option<Subscriber> {
     let means = |channel| rules.consent_channels.contains(&channel);
     let email = person.identity.email.clone();
     let phone_number = person
@@ -82,7 +82,7 @@ fn consenter(person: &Person, rules: &Rules) -> Option<Consenter> {
         .filter(|_| means(Channel::Sms));
     let by_email = email.is_some() && means(Channel::Email);
     let phone_number = phone_number.map(str::to_owned);
-    (by_email || phone_number.is_some()).then_some(Consenter {
+    (by_email || phone_number.is_some()).then_some(Subscriber {
         email,
         phone_number,
         by_email,
@@ -94,7 +94,7 @@ fn consenter(person: &Person, rules: &Rules) -> Option<Consenter> {
 fn consented_at(
     message: &Message,
     options: &Fields,
-    rules: &Rules,
+    rules: &RuleSettings,
     now: OffsetDateTime,
 ) -> Option<String> {
     if confirm(options, rules) {
@@ -108,7 +108,7 @@ fn consented_at(
 
 /// Whether Klaviyo is to ask for confirmation. An override that cannot be read asks: to subscribe
 /// somebody without consent cannot be undone.
-fn confirm(options: &Fields, rules: &Rules) -> bool {
+fn confirm(options: &Fields, rules: &RuleSettings) -> bool {
     match options
         .raw("confirmOptin")
         .filter(|raw| !json::is_null(raw))

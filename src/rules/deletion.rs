@@ -2,8 +2,8 @@
 
 use super::Stop;
 use super::identity::{EXTERNAL_ID_CHARACTERS, email};
-use crate::klaviyo::{Identity, Operation};
-use crate::outcome::Rejected;
+use crate::klaviyo::{Operation, ProfileIdentifiers};
+use crate::outcome::RejectReason;
 use crate::segment::Message;
 
 /// Forgets the profile with this address; any other userId is the merchant's own, `external_id` in
@@ -12,16 +12,16 @@ pub(super) fn of<'a>(message: &Message<'a>) -> Result<Operation<'a>, Stop> {
     let user_id = message
         .user_id
         .clone()
-        .ok_or(Stop::Reject(Rejected::DeletionUnresolved))?;
+        .ok_or(Stop::Reject(RejectReason::DeletionUnresolved))?;
     Ok(Operation::Delete(match email(&user_id) {
-        Some(email) => Identity {
+        Some(email) => ProfileIdentifiers {
             email: Some(email),
             external_id: None,
         },
         None if user_id.chars().count() > EXTERNAL_ID_CHARACTERS => {
-            return Err(Stop::Reject(Rejected::DeletionUnresolved));
+            return Err(Stop::Reject(RejectReason::DeletionUnresolved));
         }
-        None => Identity {
+        None => ProfileIdentifiers {
             email: None,
             external_id: Some(user_id),
         },

@@ -11,7 +11,7 @@ use super::{Stop, klaviyo_names, limits, profile};
 use crate::klaviyo::{Event, Properties};
 use crate::segment::json::Fields;
 use crate::segment::{Message, timestamp};
-use crate::settings::Rules;
+use crate::settings::RuleSettings;
 
 /// Klaviyo takes unique ids of fewer characters than this.
 const UNIQUE_ID_CHARACTERS: usize = 256;
@@ -24,7 +24,7 @@ pub(super) fn record<'a>(
     message: &Message<'a>,
     metric: Cow<'a, str>,
     person: &Person<'a>,
-    rules: &Rules,
+    rules: &RuleSettings,
     now: OffsetDateTime,
 ) -> Result<Event<'a>, Stop> {
     let properties = properties(message, rules)?;
@@ -49,7 +49,7 @@ pub(super) fn record<'a>(
 }
 
 /// The message's own properties, and Klaviyo's names beside them.
-fn properties<'a>(message: &Message<'a>, rules: &Rules) -> Result<Properties<'a>, Stop> {
+fn properties<'a>(message: &Message<'a>, rules: &RuleSettings) -> Result<Properties<'a>, Stop> {
     let Some(raw) = message.raw_properties else {
         return Ok(Properties::Merged(Fields::default()));
     };

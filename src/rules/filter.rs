@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::Stop;
 use super::order::Order;
-use crate::outcome::{Ignored, Rejected};
+use crate::outcome::{IgnoreReason, RejectReason};
 use crate::segment::{Kind, Message};
-use crate::settings::{EventFilter, Rules};
+use crate::settings::{EventFilter, RuleSettings};
 
 /// Klaviyo takes metric names of fewer characters than this.
 const METRIC_CHARACTERS: usize = 128;
@@ -22,20 +22,23 @@ const KLAVIYO_NAMES: [(&str, &str); 5] = [
 ];
 
 /// The metric of an event, unless the settings do not let the event through.
-pub(super) fn metric<'a>(message: &Message<'a>, rules: &Rules) -> Result<Cow<'a, str>, Stop> {
+pub(super) fn metric<'a>(
+    message: &Message<'a>,
+    rules: &RuleSettings,
+) -> Result<Cow<'a, str>, Stop> {
     let name = match message.kind {
         Kind::Page => viewed(message, "Page"),
         Kind::Screen => viewed(message, "Screen"),
         _ => message
             .event
             .clone()
-            .ok_or(Stop::Reject(Rejected::EventName))?,
+            .ok_or(Stop::Reject(RejectReason::InvalidEventName))?,
     };
     if name.trim().is_empty() || name.chars().count() >= METRIC_CHARACTERS {
-        return Err(Stop::Reject(Rejected::EventName));
+        return Err(Stop::Reject(RejectReason::InvalidEventName));
     }
     if !rules.events.lets_through(&name) {
-        return Err(Stop::Ignore(Ignored::EventFiltered));
+        return Err(Stop::Ignore(IgnoreReason::EventFiltered));
     }
     if Order::of(message) == Some(Order::Completed) && !rules.send_placed_order_as_order_completed {
         return Ok("Placed Order".into());

@@ -2,11 +2,11 @@
 
 use super::phone::Phone;
 use super::{Stop, phone};
-use crate::klaviyo::Identity;
-use crate::outcome::{Ignored, Rejected};
+use crate::klaviyo::ProfileIdentifiers;
+use crate::outcome::{IgnoreReason, RejectReason};
 use crate::segment::json::Fields;
 use crate::segment::{Kind, Message};
-use crate::settings::Rules;
+use crate::settings::RuleSettings;
 
 /// Klaviyo takes external ids up to this many characters.
 pub(super) const EXTERNAL_ID_CHARACTERS: usize = 255;
@@ -14,14 +14,14 @@ pub(super) const EXTERNAL_ID_CHARACTERS: usize = 255;
 /// Somebody, as far as a message tells.
 pub(super) struct Person<'a> {
     /// What Klaviyo is to know them by.
-    pub(super) identity: Identity<'a>,
+    pub(super) identity: ProfileIdentifiers<'a>,
     /// Their phone number, if the message has one.
     pub(super) phone: Option<Phone<'a>>,
 }
 
 impl<'a> Person<'a> {
     /// The person, or the rule that says the message cannot be told from anybody's.
-    pub(super) fn read(message: &Message<'a>, rules: &Rules) -> Result<Self, Stop> {
+    pub(super) fn read(message: &Message<'a>, rules: &RuleSettings) -> Result<Self, Stop> {
         let sources: &[&Fields] = match message.kind {
             Kind::Identify => &[&message.traits],
             Kind::Group => &[&message.traits, &message.context_traits],
@@ -35,11 +35,14 @@ impl<'a> Person<'a> {
     }
 }
 
-fn identity<'a>(message: &Message<'a>, rules: &Rules) -> Result<Identity<'a>, Stop> {
+fn identity<'a>(
+    message: &Message<'a>,
+    rules: &RuleSettings,
+) -> Result<ProfileIdentifiers<'a>, Stop> {
     let email = email_of(message);
     if rules.enforce_email {
-        let email = Some(email.ok_or(Stop::Ignore(Ignored::NoEmail))?);
-        return Ok(Identity {
+        let email = Some(email.ok_or(Stop::Ignore(IgnoreReason::NoEmail))?);
+        return Ok(ProfileIdentifiers {
             email,
             external_id: None,
         });
@@ -66,12 +69,12 @@ fn identity<'a>(message: &Message<'a>, rules: &Rules) -> Result<Identity<'a>, St
         .as_ref()
         .is_some_and(|id| id.chars().count() > EXTERNAL_ID_CHARACTERS)
     {
-        return Err(Stop::Reject(Rejected::ExternalIdTooLong));
+        return Err(Stop::Reject(RejectReason::ExternalIdTooLong));
     }
     if email.is_none() && external_id.is_none() {
-        return Err(Stop::Ignore(Ignored::NoIdentifier));
+        return Err(Stop::Ignore(IgnoreReason::NoIdentifier));
     }
-    Ok(Identity { email, external_id })
+    Ok(ProfileIdentifiers { email, external_id })
 }
 
 /// The first valid address of `traits.email`, `properties.email`, `context.traits.email` and `userId`.
@@ -98,7 +101,7 @@ pub(super) fn email(text: &str) -> Option<String> {
     (whole && text.len() <= EMAIL_BYTES).then(|| text.to_lowercase())
 }
 
-impl Identity<'_> {
+impl ProfileIdentifiers<'_> {
     /// Klaviyo answers 202 to events of these two domains and drops them.
     pub(super) fn is_dropped_by_klaviyo(&self) -> bool {
         let domain = self

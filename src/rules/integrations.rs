@@ -4,7 +4,7 @@
 use serde_json::value::RawValue;
 
 use super::Stop;
-use crate::outcome::Ignored;
+use crate::outcome::IgnoreReason;
 use crate::segment::json::{self, Fields};
 
 /// The names under which a message may speak of this destination.
@@ -23,10 +23,10 @@ impl<'a> Integration<'a> {
                 .filter(|raw| !json::is_null(raw))
         };
         if named().any(off) {
-            return Err(Stop::Ignore(Ignored::IntegrationOff));
+            return Err(Stop::Ignore(IgnoreReason::IntegrationOff));
         }
         if integrations.raw("All").is_some_and(off) && named().next().is_none() {
-            return Err(Stop::Ignore(Ignored::IntegrationOff));
+            return Err(Stop::Ignore(IgnoreReason::IntegrationOff));
         }
         Ok(Integration(
             named().find_map(Fields::parse).unwrap_or_default(),

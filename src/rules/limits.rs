@@ -3,7 +3,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::outcome::Rejected;
+use crate::outcome::RejectReason;
 
 /// Properties of one event.
 pub(super) const PROPERTIES: usize = 400;
@@ -17,13 +17,13 @@ const STRING_BYTES: usize = 100_000;
 const EVENT_BYTES: usize = 5_000_000;
 
 /// Refuses properties that are over one of the limits. `count` is how many there are at the top.
-pub(super) fn check(properties: &RawValue, count: usize) -> Result<(), Rejected> {
+pub(super) fn check(properties: &RawValue, count: usize) -> Result<(), RejectReason> {
     let json = properties.get();
     if count > PROPERTIES {
-        return Err(Rejected::TooManyProperties);
+        return Err(RejectReason::TooManyProperties);
     }
     if json.len() > EVENT_BYTES {
-        return Err(Rejected::EventTooLarge);
+        return Err(RejectReason::EventTooLarge);
     }
     // Nearly every event is so small and flat that it cannot be over the other limits.
     let opened = || {
@@ -51,17 +51,17 @@ struct Measure {
 }
 
 impl Measure {
-    fn walk(mut self, json: &[u8]) -> Result<(), Rejected> {
+    fn walk(mut self, json: &[u8]) -> Result<(), RejectReason> {
         let mut bytes = json.iter();
         while let Some(byte) = bytes.next() {
             match byte {
                 b'"' if string_length(&mut bytes) > STRING_BYTES => {
-                    return Err(Rejected::StringTooLong);
+                    return Err(RejectReason::StringTooLong);
                 }
                 b'{' | b'[' => {
                     self.levels.push((*byte == b'[').then_some(0));
                     if self.levels.len() > LEVELS {
-                        return Err(Rejected::TooDeep);
+                        return Err(RejectReason::NestedTooDeeply);
                     }
                 }
                 b'}' | b']' => {
@@ -71,7 +71,7 @@ impl Measure {
                     if let Some(Some(commas)) = self.levels.last_mut() {
                         *commas += 1;
                         if *commas >= ELEMENTS {
-                            return Err(Rejected::ArrayTooLong);
+                            return Err(RejectReason::ArrayTooLong);
                         }
                     }
                 }

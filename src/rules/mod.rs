@@ -17,9 +17,9 @@ mod profile;
 use time::OffsetDateTime;
 
 use crate::klaviyo::Operation;
-use crate::outcome::{Ignored, Note, Rejected};
+use crate::outcome::{IgnoreReason, RejectReason, Warning};
 use crate::segment::{Kind, Message};
-use crate::settings::Rules;
+use crate::settings::RuleSettings;
 use identity::Person;
 use integrations::Integration;
 use order::Order;
@@ -32,19 +32,26 @@ pub enum Decision<'a> {
         /// What is to be done; never empty.
         operations: Vec<Operation<'a>>,
         /// What the merchant should know although the message is delivered.
-        notes: Vec<Note>,
+        warnings: Vec<Warning>,
     },
     /// A rule says not to send it.
-    Ignore(Ignored),
+    Ignore(IgnoreReason),
     /// Klaviyo could never accept it.
-    Reject(Rejected),
+    Reject(RejectReason),
 }
 
 /// Applies the rules to one message. `now` bounds what a timestamp may say.
-pub fn decide<'a>(message: &Message<'a>, rules: &Rules, now: OffsetDateTime) -> Decision<'a> {
-    let mut notes = Vec::new();
-    match apply(message, rules, now, &mut notes) {
-        Ok(operations) => Decision::Send { operations, notes },
+pub fn decide<'a>(
+    message: &Message<'a>,
+    rules: &RuleSettings,
+    now: OffsetDateTime,
+) -> Decision<'a> {
+    let mut warnings = Vec::new();
+    match apply(message, rules, now, &mut warnings) {
+        Ok(operations) => Decision::Send {
+            operations,
+            warnings,
+        },
         Err(Stop::Ignore(reason)) => Decision::Ignore(reason),
         Err(Stop::Reject(reason)) => Decision::Reject(reason),
     }
@@ -58,22 +65,23 @@ pub fn is_order(message: &Message) -> bool {
 /// How a rule ends a message early.
 #[derive(Debug, PartialEq)]
 enum Stop {
-    Ignore(Ignored),
-    Reject(Rejected),
+    Ignore(IgnoreReason),
+    Reject(RejectReason),
 }
 
 fn apply<'a>(
     message: &Message<'a>,
-    rules: &Rules,
+    rules: &RuleSettings,
     now: OffsetDateTime,
-    notes: &mut Vec<Note>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Operation<'a>>, Stop> {
     let integration = Integration::read(&message.integrations)?;
     match message.kind {
         Kind::Identify => {
             let person = Person::read(message, rules)?;
-            let import = Operation::Import(profile::import(message, &person, &integration)?);
-            let subscribe = consent::of_identify(message, &person, &integration, rules, now, notes);
+            let import = Operation::UpsertProfile(profile::import(message, &person, &integration)?);
+            let subscribe =
+                consent::of_identify(message, &person, &integration, rules, now, warnings);
             Ok(std::iter::once(import)
                 .chain(subscribe.map(Operation::Subscribe))
                 .collect())
@@ -82,9 +90,9 @@ fn apply<'a>(
             let person = Person::read(message, rules)?;
             Ok(vec![audience::membership(message, &person)?])
         }
-        Kind::Track => events(message, rules, now, notes),
-        Kind::Page if rules.send_pages => events(message, rules, now, notes),
-        Kind::Screen if rules.send_screens => events(message, rules, now, notes),
+        Kind::Track => events(message, rules, now, warnings),
+        Kind::Page if rules.send_pages => events(message, rules, now, warnings),
+        Kind::Screen if rules.send_screens => events(message, rules, now, warnings),
         Kind::Group if rules.group_lists => {
             let person = Person::read(message, rules)?;
             Ok(vec![consent::of_group(
@@ -97,25 +105,25 @@ fn apply<'a>(
         }
         Kind::Delete if rules.honor_deletions => Ok(vec![deletion::of(message)?]),
         Kind::Page | Kind::Screen | Kind::Group | Kind::Delete | Kind::Other => {
-            Err(Stop::Ignore(Ignored::UnsupportedType))
+            Err(Stop::Ignore(IgnoreReason::UnsupportedType))
         }
     }
 }
 
 fn events<'a>(
     message: &Message<'a>,
-    rules: &Rules,
+    rules: &RuleSettings,
     now: OffsetDateTime,
-    notes: &mut Vec<Note>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Operation<'a>>, Stop> {
     let person = Person::read(message, rules)?;
     let metric = filter::metric(message, rules)?;
     if person.identity.is_dropped_by_klaviyo() {
-        notes.push(Note::DroppedDomain);
+        warnings.push(Warning::DroppedByKlaviyo);
     }
     let event = event::record(message, metric, &person, rules, now)?;
     Ok(order::events(event, message, rules)
         .into_iter()
-        .map(Operation::Record)
+        .map(Operation::RecordEvent)
         .collect())
 }

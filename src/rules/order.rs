@@ -11,7 +11,7 @@ use super::{klaviyo_names, limits};
 use crate::klaviyo::{Event, Properties};
 use crate::segment::json::Fields;
 use crate::segment::{Kind, Message};
-use crate::settings::Rules;
+use crate::settings::RuleSettings;
 
 /// The metric of an order's lines.
 const ORDERED_PRODUCT: &str = "Ordered Product";
@@ -58,7 +58,11 @@ impl Order {
 }
 
 /// The order's event and, of a completed order, one more for each line of `products`.
-pub(super) fn events<'a>(order: Event<'a>, message: &Message<'a>, rules: &Rules) -> Vec<Event<'a>> {
+pub(super) fn events<'a>(
+    order: Event<'a>,
+    message: &Message<'a>,
+    rules: &RuleSettings,
+) -> Vec<Event<'a>> {
     if Order::of(message) != Some(Order::Completed) || rules.events.blocks(ORDERED_PRODUCT) {
         return vec![order];
     }
@@ -96,7 +100,7 @@ fn ordered_product<'a>(
     unique_id: String,
     line: Fields<'a>,
     of_order: &Fields<'a>,
-    rules: &Rules,
+    rules: &RuleSettings,
 ) -> Event<'a> {
     Event {
         metric: Cow::Borrowed(ORDERED_PRODUCT),
@@ -111,7 +115,7 @@ fn ordered_product<'a>(
 }
 
 /// The line's own properties, then those of the order that it does not have, as many as Klaviyo takes.
-fn properties<'a>(line: Fields<'a>, of_order: &Fields<'a>, rules: &Rules) -> Fields<'a> {
+fn properties<'a>(line: Fields<'a>, of_order: &Fields<'a>, rules: &RuleSettings) -> Fields<'a> {
     let mut added: Fields = [
         ("Product URL", Product(&line).url()),
         ("Image URL", Product(&line).image_url()),

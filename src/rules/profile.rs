@@ -8,8 +8,8 @@ use super::Stop;
 use super::identity::Person;
 use super::integrations::Integration;
 use super::phone::{self, Phone};
-use crate::klaviyo::{Call, Patch, Profile};
-use crate::outcome::Rejected;
+use crate::klaviyo::{ApiRequest, Patch, Profile};
+use crate::outcome::RejectReason;
 use crate::segment::Message;
 use crate::segment::json::{self, Fields, Json};
 
@@ -79,8 +79,8 @@ pub(super) fn import<'a>(
         patch,
     };
     let may_be_too_large = message.raw.get().len() > PROFILE_BYTES / 2;
-    if may_be_too_large && Call::import(&profile).body.len() > PROFILE_BYTES {
-        return Err(Stop::Reject(Rejected::ProfileTooLarge));
+    if may_be_too_large && ApiRequest::upsert_profile(&profile).body.len() > PROFILE_BYTES {
+        return Err(Stop::Reject(RejectReason::ProfileTooLarge));
     }
     Ok(profile)
 }

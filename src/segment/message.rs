@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-use super::NotAMessage;
+use super::InvalidMessage;
 use super::json::{self, Fields};
 use super::timestamp;
 
@@ -63,7 +63,7 @@ pub struct Message<'a> {
     pub integrations: Fields<'a>,
 }
 
-/// What is read of a message in one pass, in the order in which [`Message::read`] takes it apart.
+/// What is read of a message in one pass, in the order in which [`Message::parse`] takes it apart.
 const KEYS: [&str; 12] = [
     "type",
     "messageId",
@@ -82,7 +82,7 @@ const KEYS: [&str; 12] = [
 impl<'a> Message<'a> {
     /// Reads one message. Fields of the wrong type count as missing; only what is no object at all
     /// is refused.
-    pub fn read(raw: &'a RawValue) -> Result<Self, NotAMessage> {
+    pub fn parse(raw: &'a RawValue) -> Result<Self, InvalidMessage> {
         let [
             kind,
             message_id,
@@ -93,7 +93,7 @@ impl<'a> Message<'a> {
             group_id,
             timestamp,
             rest @ ..,
-        ] = json::pick(raw, KEYS).ok_or(NotAMessage)?;
+        ] = json::pick(raw, KEYS).ok_or(InvalidMessage)?;
         let [context, properties, traits, integrations] = rest;
         let [context_traits, personas] = context
             .and_then(|raw| json::pick(raw, ["traits", "personas"]))

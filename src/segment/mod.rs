@@ -9,7 +9,7 @@ use thiserror::Error;
 
 pub use message::{Kind, Message};
 
-use crate::signature::Verified;
+use crate::signature::VerifiedBody;
 
 /// Why a body holds nothing that could be delivered; Segment is told 400.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum BodyError {
 
 /// The messages of one delivery, each as its own bytes, in Segment's order. What an element is, nobody
 /// knows yet: one that is no message must not cost its neighbours.
-pub fn elements<'a>(body: &Verified<'a>) -> Result<Vec<&'a RawValue>, BodyError> {
+pub fn raw_messages<'a>(body: &VerifiedBody<'a>) -> Result<Vec<&'a RawValue>, BodyError> {
     let bytes = body.bytes().trim_ascii_start();
     match bytes.first() {
         Some(b'[') => read(bytes),
@@ -46,7 +46,7 @@ pub fn elements<'a>(body: &Verified<'a>) -> Result<Vec<&'a RawValue>, BodyError>
 /// An element of a batch that is not a JSON object.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("not a Segment message: expected a JSON object with a type")]
-pub struct NotAMessage;
+pub struct InvalidMessage;
 
 fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, BodyError> {
     serde_json::from_slice(bytes).map_err(|error| BodyError::NotJson {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::outcome::{Note, Outcome, Rejected};
+use crate::outcome::{Outcome, RejectReason, Warning};
 use crate::segment::timestamp;
 pub use metrics::{Metric, Metrics, NAMESPACE};
 
@@ -47,7 +47,7 @@ struct Counted<'m, T: Serialize> {
 
 /// What one delivery came to.
 #[derive(Debug, Default, Serialize)]
-pub struct Delivery {
+pub struct DeliverySummary {
     /// The status that Segment is told.
     pub status: u16,
     /// The id of the Lambda invocation.
@@ -91,7 +91,7 @@ pub struct Delivery {
     pub klaviyo_latencies: Vec<u64>,
 }
 
-impl Delivery {
+impl DeliverySummary {
     /// Counts messages by how they ended.
     pub fn count<'o>(&mut self, outcomes: impl Iterator<Item = &'o Outcome>) {
         for outcome in outcomes {
@@ -135,7 +135,7 @@ impl Delivery {
             .values(Metric::KlaviyoLatency, &self.klaviyo_latencies)
             .count(
                 Metric::DeletionUnresolved,
-                times(Rejected::DeletionUnresolved.reason()),
+                times(RejectReason::DeletionUnresolved.reason()),
             )
             .count(Metric::ColdStart, self.cold_start.into())
     }
@@ -174,7 +174,7 @@ impl Log {
     }
 
     /// Logs where a fault of our own happened, and not what it says: that could quote a message.
-    pub fn take_panics(&self) {
+    pub fn install_panic_hook(&self) {
         let log = self.clone();
         std::panic::set_hook(Box::new(move |panic| {
             let place = panic
@@ -186,9 +186,11 @@ impl Log {
     }
 
     /// Logs one delivery, with its metrics for this deployment.
-    pub fn delivery(&self, delivery: &Delivery, environment: &str) {
-        let is_fine =
-            delivery.status < 400 && !delivery.reasons.contains_key(Note::DroppedDomain.reason());
+    pub fn delivery(&self, delivery: &DeliverySummary, environment: &str) {
+        let is_fine = delivery.status < 400
+            && !delivery
+                .reasons
+                .contains_key(Warning::DroppedByKlaviyo.reason());
         let level = if is_fine { Level::Info } else { Level::Warn };
         self.write(
             level,
@@ -202,7 +204,7 @@ impl Log {
 
     /// Logs one rejected message.
     pub fn rejection(&self, rejection: &Rejection) {
-        let needs_a_person = rejection.reason == Rejected::DeletionUnresolved.reason();
+        let needs_a_person = rejection.reason == RejectReason::DeletionUnresolved.reason();
         let level = if needs_a_person {
             Level::Error
         } else {
@@ -256,11 +258,11 @@ impl Log {
 }
 
 fn cause(error: &dyn Error) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([("error", chain(error))])
+    BTreeMap::from([("error", error_chain(error))])
 }
 
 /// An error and its sources, in one line.
-pub fn chain(error: &dyn Error) -> String {
+pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -271,6 +273,6 @@ pub fn chain(error: &dyn Error) -> String {
 }
 
 /// Whole milliseconds since then.
-pub fn milliseconds(since: Instant) -> u64 {
+pub fn elapsed_ms(since: Instant) -> u64 {
     since.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
 }

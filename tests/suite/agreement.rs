@@ -166,7 +166,7 @@ fn each_setting_is_read_and_named_when_it_cannot_be() {
         }
     };
     for name in names() {
-        match Settings::read(nonsense(name)) {
+        match Settings::from_env(nonsense(name)) {
             // Any text is an id of a secret, or the name of an event.
             Ok(_) => assert!(
                 ["SECRET_ID", "EVENTS_ALLOWED", "EVENTS_BLOCKED"].contains(&name),
@@ -177,7 +177,7 @@ fn each_setting_is_read_and_named_when_it_cannot_be() {
         }
     }
     assert_eq!(
-        Settings::read(|_| None),
+        Settings::from_env(|_| None),
         Err(SettingsError::Missing("SECRET_ID"))
     );
 }
@@ -193,13 +193,16 @@ fn unset_and_empty_are_the_same() {
             }
         }
     };
-    assert_eq!(Settings::read(with(None)), Settings::read(with(Some(""))));
+    assert_eq!(
+        Settings::from_env(with(None)),
+        Settings::from_env(with(Some("")))
+    );
 }
 
 #[test]
 fn bounds_of_numbers_hold() {
     let with = |name: &'static str, value: &'static str| {
-        Settings::read(move |asked| match asked {
+        Settings::from_env(move |asked| match asked {
             "SECRET_ID" => Some("test".to_owned()),
             _ if asked == name => Some(value.to_owned()),
             _ => None,

@@ -39,7 +39,7 @@ async fn four_thousand_events_are_four_calls() {
     let shop = Shop::open(&[PATIENT]).await;
     let batch: Value = (0..4_000).map(track_of).collect();
     let answer = shop.send(&batch).await;
-    assert_eq!((answer.status, answer.report.delivered), (200, 4_000));
+    assert_eq!((answer.status, answer.body.delivered), (200, 4_000));
     assert_eq!(shop.paths(), [EVENT_JOBS; 4]);
     let held = shop.standin.held();
     let ids: BTreeSet<_> = held
@@ -81,13 +81,13 @@ async fn a_thousand_identifies_are_one_call_and_to_two_lists_three() {
         (0..1_000).map(one).collect()
     };
     let nobody = |_| "";
-    assert_eq!(shop.send(&people(nobody)).await.report.delivered, 1_000);
+    assert_eq!(shop.send(&people(nobody)).await.body.delivered, 1_000);
     assert_eq!(shop.paths(), [IMPORT_JOBS]);
     shop.standin.held().calls.clear();
     assert_eq!(
         shop.send(&people(|n| if n % 2 == 0 { "LISTA1" } else { "LISTB2" }))
             .await
-            .report
+            .body
             .delivered,
         1_000
     );
@@ -126,7 +126,7 @@ async fn a_thousand_identifies_are_one_call_and_to_two_lists_three() {
 async fn two_hundred_orders_of_five_are_two_calls() {
     let shop = Shop::open(&[PATIENT]).await;
     let batch: Value = (0..200).map(|n| order(&format!("R{n}"), 5)).collect();
-    assert_eq!(shop.send(&batch).await.report.delivered, 200);
+    assert_eq!(shop.send(&batch).await.body.delivered, 200);
     assert_eq!(shop.paths(), [EVENT_JOBS; 2]);
     assert_eq!(shop.standin.held().account.events.len(), 1_200);
 }
@@ -137,7 +137,7 @@ async fn no_request_is_over_five_megabytes() {
     let batch: Value = (0..110)
         .map(|n| track(&format!("m{n}"), &json!({"text": "x".repeat(50_000)})))
         .collect();
-    assert_eq!(shop.send(&batch).await.report.delivered, 110);
+    assert_eq!(shop.send(&batch).await.body.delivered, 110);
     let held = shop.standin.held();
     let sizes: Vec<_> = held
         .calls
@@ -160,7 +160,7 @@ async fn identifies_of_one_person_are_one_profile_and_the_later_value_wins() {
             )
         })
         .collect();
-    assert_eq!(shop.send(&batch).await.report.delivered, 20);
+    assert_eq!(shop.send(&batch).await.body.delivered, 20);
     assert_eq!(shop.paths(), ["/api/profile-import", SUBSCRIBE]);
     let held = shop.standin.held();
     let profile = &held.account.profiles[0];
@@ -190,7 +190,7 @@ async fn one_person_known_by_address_and_by_id_is_one_profile() {
         json!({"plan": "gold", "since": 2020}),
     );
     let later = identify(&json!({"plan": "silver"}), &json!({}));
-    assert_eq!(shop.send(&json!([first, later])).await.report.delivered, 2);
+    assert_eq!(shop.send(&json!([first, later])).await.body.delivered, 2);
     let held = shop.standin.held();
     assert_eq!((held.calls.len(), held.account.profiles.len()), (1, 1));
     assert_eq!(
@@ -213,7 +213,7 @@ async fn changes_to_properties_are_not_merged_and_keep_their_order() {
     assert_eq!(
         shop.send(&json!([append("A"), append("B"), append("C")]))
             .await
-            .report
+            .body
             .delivered,
         3
     );
@@ -233,7 +233,7 @@ async fn sixty_messages_of_which_two_differ_are_two_events() {
         let batch: Value = (0..count)
             .map(|n| track(&format!("m{}", n % 2), &json!({"n": n % 2})))
             .collect();
-        assert_eq!(shop.send(&batch).await.report.delivered, count);
+        assert_eq!(shop.send(&batch).await.body.delivered, count);
         assert_eq!(
             (shop.paths().len(), shop.standin.held().account.events.len()),
             (calls, 2)
@@ -255,7 +255,7 @@ async fn of_several_wishes_about_one_list_the_last_counts() {
         audience("Audience Exited"),
         audience("Audience Entered")
     ]);
-    assert_eq!(shop.send(&batch).await.report.delivered, 4);
+    assert_eq!(shop.send(&batch).await.body.delivered, 4);
     let held = shop.standin.held();
     assert_eq!(
         held.account
@@ -276,10 +276,10 @@ async fn audiences_add_and_remove_without_any_consent() {
             "context": {"personas": {"external_audience_id": "AUD1"}}})
     };
     let entered: Value = (0..50).map(|n| audience("Audience Entered", n)).collect();
-    assert_eq!(shop.send(&entered).await.report.delivered, 50);
+    assert_eq!(shop.send(&entered).await.body.delivered, 50);
     let exited: Value = (40..60).map(|n| audience("Audience Exited", n)).collect();
     assert_eq!(
-        shop.send(&exited).await.report.delivered,
+        shop.send(&exited).await.body.delivered,
         20,
         "who is not in Klaviyo is on no list"
     );
@@ -312,12 +312,9 @@ async fn deletions_find_the_profile_or_say_that_a_person_has_to_look() {
             delete("usr_9")
         ]))
         .await;
-    assert_eq!((answer.status, answer.report.delivered), (200, 2));
+    assert_eq!((answer.status, answer.body.delivered), (200, 2));
     assert_eq!(
-        (
-            answer.report.results[0].index,
-            answer.report.results[0].reason
-        ),
+        (answer.body.results[0].index, answer.body.results[0].reason),
         (2, "deletion_unresolved")
     );
     let mut deleted = shop.standin.held().account.deletions.clone();
@@ -363,15 +360,11 @@ async fn a_job_refused_for_some_loses_only_those() {
         .push(refusal(EVENT_JOBS, &pointers, 1));
     let answer = shop.send(&(0..300).map(track_of).collect()).await;
     assert_eq!(
-        (
-            answer.status,
-            answer.report.delivered,
-            answer.report.rejected
-        ),
+        (answer.status, answer.body.delivered, answer.body.rejected),
         (200, 297, 3)
     );
     let refused: Vec<_> = answer
-        .report
+        .body
         .results
         .iter()
         .map(|item| (item.index, item.reason))
@@ -398,7 +391,7 @@ async fn one_event_of_a_profile_is_named_among_its_others() {
         .push(refusal(EVENT_JOBS, &[pointer], 1));
     let answer = shop.send(&tracks(60)).await;
     assert_eq!(
-        (answer.report.delivered, answer.report.results[0].index),
+        (answer.body.delivered, answer.body.results[0].index),
         (59, 30)
     );
 }
@@ -414,8 +407,8 @@ async fn a_refusal_that_names_nobody_costs_only_the_one_it_is_about() {
     assert_eq!(
         (
             answer.status,
-            answer.report.delivered,
-            answer.report.results[0].index
+            answer.body.delivered,
+            answer.body.results[0].index
         ),
         (200, 99, 42)
     );
@@ -434,7 +427,7 @@ async fn a_list_that_klaviyo_does_not_know_is_no_reason_to_try_one_by_one() {
         .map(|n| of(format!("p{n}@klaviyo-demo.com"), json!({})))
         .collect();
     let answer = shop.send(&batch).await;
-    assert_eq!((answer.status, answer.report.rejected), (400, 50));
+    assert_eq!((answer.status, answer.body.rejected), (400, 50));
     assert_eq!(shop.paths(), [IMPORT_JOBS, SUBSCRIBE]);
 }
 
@@ -457,7 +450,7 @@ async fn a_refused_phone_costs_the_sms_consent_and_not_the_email_one() {
             json!({"phone": "+15005550006"}),
         ))
         .await;
-    assert_eq!((answer.status, answer.report.delivered), (200, 1));
+    assert_eq!((answer.status, answer.body.delivered), (200, 1));
     let held = shop.standin.held();
     assert_eq!(
         (
@@ -479,7 +472,7 @@ async fn profiles_go_before_events_and_consents_last() {
     shop.standin.held().faults.push(slow);
     let mut batch: Vec<Value> = tracks(30).as_array().unwrap().clone();
     batch.extend((0..30).map(|n| of(format!("p{n}@klaviyo-demo.com"), json!({}))));
-    assert_eq!(shop.send(&batch.into()).await.report.delivered, 60);
+    assert_eq!(shop.send(&batch.into()).await.body.delivered, 60);
     assert_eq!(shop.paths(), [IMPORT_JOBS, EVENT_JOBS, SUBSCRIBE]);
 }
 
@@ -490,7 +483,7 @@ async fn a_throttled_job_is_sent_again_as_a_whole() {
         .held()
         .faults
         .push(Fault::status(EVENT_JOBS, 429, 2));
-    assert_eq!(shop.send(&tracks(100)).await.report.delivered, 100);
+    assert_eq!(shop.send(&tracks(100)).await.body.delivered, 100);
     assert_eq!(
         (shop.paths().len(), shop.standin.held().account.events.len()),
         (3, 100)
@@ -516,7 +509,7 @@ async fn what_is_not_done_in_time_is_handed_back_and_the_rest_is_not() {
         .push(of("s@klaviyo-demo.com".into(), json!({})));
     let answer = shop.send(&batch).await;
     assert_eq!(
-        (answer.status, answer.report.delivered, answer.retry),
+        (answer.status, answer.body.delivered, answer.retry),
         (429, 1, 30)
     );
     assert_eq!(answer.retry_after, Some(600));
@@ -534,9 +527,9 @@ async fn five_thousand_brackets_cost_only_their_own_message() {
         track("m3", &json!({}))
     );
     let answer = shop.send_raw(&body).await;
-    assert_eq!((answer.status, answer.report.delivered), (200, 2));
+    assert_eq!((answer.status, answer.body.delivered), (200, 2));
     let reasons: Vec<_> = answer
-        .report
+        .body
         .results
         .iter()
         .map(|item| (item.index, item.reason))
@@ -587,7 +580,7 @@ async fn the_last_wish_counts_for_each_channel_by_itself() {
             ("CONSENT_CHANNELS", "email,sms"),
         ])
         .await;
-        assert_eq!(shop.send(&wishes.clone().into()).await.report.delivered, 2);
+        assert_eq!(shop.send(&wishes.clone().into()).await.body.delivered, 2);
         let held = shop.standin.held();
         let last = |is_sms: bool| {
             held.account
@@ -607,7 +600,7 @@ async fn somebody_who_asks_to_be_forgotten_is_not_written_to() {
     let mut track = track("m1", &json!({}));
     track["context"]["traits"]["email"] = json!(email);
     let batch = json!([of(email.into(), json!({})), {"type": "delete", "userId": email}, track]);
-    assert_eq!(shop.send(&batch).await.report.delivered, 3);
+    assert_eq!(shop.send(&batch).await.body.delivered, 3);
     assert_eq!(
         shop.paths().last().map(String::as_str),
         Some("/api/data-privacy-deletion-jobs")
@@ -622,7 +615,7 @@ async fn an_address_used_as_an_id_is_not_taken_for_the_address() {
     assert_eq!(
         shop.send(&json!([of(Some("new@klaviyo-demo.com")), of(None)]))
             .await
-            .report
+            .body
             .delivered,
         2
     );
@@ -644,7 +637,7 @@ async fn one_id_with_two_addresses_keeps_segment_s_order() {
         .iter()
         .map(|name| of(format!("{name}@klaviyo-demo.com"), json!({"name": name})))
         .collect();
-    assert_eq!(shop.send(&batch).await.report.delivered, 3);
+    assert_eq!(shop.send(&batch).await.body.delivered, 3);
     let held = shop.standin.held();
     assert_eq!(
         (
@@ -667,7 +660,7 @@ async fn what_is_too_large_together_goes_apart() {
     assert_eq!(
         shop.send(&json!([part("one"), part("two")]))
             .await
-            .report
+            .body
             .delivered,
         2
     );
@@ -692,7 +685,7 @@ async fn a_job_refused_as_a_whole_is_halved_until_the_one_is_found() {
         .held()
         .faults
         .push(refusal(EVENT_JOBS, &[whole], 1));
-    assert_eq!(shop.send(&tracks(100)).await.report.delivered, 100);
+    assert_eq!(shop.send(&tracks(100)).await.body.delivered, 100);
     assert_eq!(shop.paths(), [EVENT_JOBS; 3]);
 }
 
@@ -792,7 +785,7 @@ async fn a_large_order_does_not_grow_with_its_lines() {
     let shop = Shop::open(&[PATIENT]).await;
     let mut large = order("R1", 500);
     large["properties"]["copy"] = json!(vec!["x".repeat(1_000); 300]);
-    assert_eq!(shop.send(&large).await.report.delivered, 1);
+    assert_eq!(shop.send(&large).await.body.delivered, 1);
     let held = shop.standin.held();
     let bytes: usize = held
         .calls
@@ -817,14 +810,10 @@ async fn a_bad_identify_does_not_cost_the_same_person_s_others() {
         batch.extend((0..strangers).map(|n| of(format!("p{n}@klaviyo-demo.com"), json!({}))));
         let answer = shop.send(&batch.into()).await;
         assert_eq!(
-            (
-                answer.status,
-                answer.report.delivered,
-                answer.report.rejected
-            ),
+            (answer.status, answer.body.delivered, answer.body.rejected),
             (200, strangers + 2, 1)
         );
-        assert_eq!(answer.report.results[0].index, 1);
+        assert_eq!(answer.body.results[0].index, 1);
         let held = shop.standin.held();
         let sarah = held
             .account
@@ -849,11 +838,7 @@ async fn a_bad_identify_behind_another_address_costs_only_itself_too() {
     ]);
     let answer = shop.send(&batch).await;
     assert_eq!(
-        (
-            answer.status,
-            answer.report.delivered,
-            answer.report.rejected
-        ),
+        (answer.status, answer.body.delivered, answer.body.rejected),
         (200, 3, 1)
     );
     assert_eq!(

@@ -39,7 +39,7 @@ async fn calls(sizes: &[usize], message: impl Fn(usize) -> Value) -> Vec<usize> 
     for size in sizes {
         let batch: Value = (0..*size).map(&message).collect();
         let answer = shop.send(&batch).await;
-        assert_eq!((answer.status, answer.report.delivered), (200, *size));
+        assert_eq!((answer.status, answer.body.delivered), (200, *size));
         calls.push(std::mem::take(&mut shop.standin.held().calls).len());
     }
     calls

@@ -51,7 +51,7 @@ async fn nothing_is_lost_and_nothing_doubled_in_chaos() {
         let batch: Value = (n..n + size).map(message).collect();
         let answer = shop.send(&batch).await;
         assert_eq!(
-            (answer.status, answer.report.rejected),
+            (answer.status, answer.body.rejected),
             (200, 0),
             "what cannot be delivered now is queued"
         );

@@ -1,15 +1,15 @@
 //! `{"check": true}` says what would keep deliveries from arriving, and changes nothing.
 
-use segment_klaviyo::check::{Report, State};
-use segment_klaviyo::handler::{Invocation, Reply};
+use segment_klaviyo::check::{CheckReport, Severity};
+use segment_klaviyo::handler::{InvocationContext, Reply};
 use segment_klaviyo_stand_in::Fault;
 use serde_json::json;
 
 use crate::support::Shop;
 
-async fn check(shop: &Shop) -> Report {
+async fn check(shop: &Shop) -> CheckReport {
     match shop
-        .invoke(&json!({"check": true}), Invocation::default())
+        .invoke(&json!({"check": true}), InvocationContext::default())
         .await
         .unwrap()
     {
@@ -30,7 +30,7 @@ async fn shop(settings: &[(&str, &str)], opt_in: &'static str) -> Shop {
 }
 
 /// The state of what is said about `about`, and its words.
-fn about(report: &Report, about: &str) -> (State, String) {
+fn about(report: &CheckReport, about: &str) -> (Severity, String) {
     let found = report
         .findings
         .iter()
@@ -45,7 +45,7 @@ async fn a_good_deployment_passes_and_nothing_is_changed() {
     let shop = shop(&all, "double_opt_in").await;
     let report = check(&shop).await;
     insta::assert_json_snapshot!(report.findings);
-    assert_eq!(report.check, State::Ok);
+    assert_eq!(report.check, Severity::Ok);
     let held = shop.standin.held();
     assert_eq!(
         (
@@ -79,14 +79,14 @@ async fn a_scope_that_is_missing_is_named() {
         let report = check(&shop).await;
         assert_eq!(
             (report.check, about(&report, scopes).0),
-            (State::Failed, State::Failed),
+            (Severity::Failed, Severity::Failed),
             "{path}"
         );
         assert_eq!(
             report
                 .findings
                 .iter()
-                .filter(|finding| finding.state == State::Failed)
+                .filter(|finding| finding.state == Severity::Failed)
                 .count(),
             1,
             "{path}"
@@ -99,22 +99,22 @@ async fn a_key_that_klaviyo_does_not_know_fails_everywhere() {
     let shop = shop(&[], "double_opt_in").await;
     shop.standin.held().account.api_key = Some("pk_another_not_a_real_key".to_owned());
     let report = check(&shop).await;
-    assert_eq!(report.check, State::Failed);
+    assert_eq!(report.check, Severity::Failed);
     assert_eq!(
         about(&report, "events:write").1,
         "Klaviyo does not know klaviyo_api_key"
     );
-    assert_eq!(about(&report, "list").0, State::Failed);
+    assert_eq!(about(&report, "list").0, Severity::Failed);
 }
 
 #[tokio::test]
 async fn the_list_has_to_be_there_and_opt_in_as_confirm_optin_says() {
     for (confirm, opt_in, state) in [
-        ("true", "double_opt_in", State::Ok),
-        ("true", "single_opt_in", State::Warning),
-        ("false", "double_opt_in", State::Ok),
-        ("false", "single_opt_in", State::Ok),
-        ("true", "another", State::Warning),
+        ("true", "double_opt_in", Severity::Ok),
+        ("true", "single_opt_in", Severity::Warning),
+        ("false", "double_opt_in", Severity::Ok),
+        ("false", "single_opt_in", Severity::Ok),
+        ("true", "another", Severity::Warning),
     ] {
         let report = check(&shop(&[("CONFIRM_OPTIN", confirm)], opt_in).await).await;
         assert_eq!(
@@ -127,12 +127,15 @@ async fn the_list_has_to_be_there_and_opt_in_as_confirm_optin_says() {
     assert_eq!(
         about(&missing, "list"),
         (
-            State::Failed,
+            Severity::Failed,
             "gone does not exist in this Klaviyo account".to_owned()
         )
     );
     let none = check(&Shop::open_with_queues(&[]).await).await;
-    assert_eq!((none.check, about(&none, "list").0), (State::Ok, State::Ok));
+    assert_eq!(
+        (none.check, about(&none, "list").0),
+        (Severity::Ok, Severity::Ok)
+    );
 }
 
 #[tokio::test]
@@ -143,7 +146,7 @@ async fn a_list_that_cannot_be_looked_at_is_a_warning() {
         .faults
         .push(Fault::status("/api/lists/Y6nRLr", 403, 1));
     let report = check(&shop).await;
-    assert_eq!(report.check, State::Warning);
+    assert_eq!(report.check, Severity::Warning);
     assert_eq!(
         about(&report, "list").1,
         "Y6nRLr cannot be looked at: klaviyo_api_key lacks lists:read"
@@ -157,14 +160,14 @@ async fn the_secret_is_fetched_anew_and_what_is_wrong_with_it_is_said() {
         Some(r#"{"klaviyo_api_key": "", "segment_shared_secret": "s"}"#.to_owned());
     let report = check(&shop).await;
     let (state, detail) = about(&report, "secret");
-    assert_eq!((report.check, state), (State::Failed, State::Failed));
+    assert_eq!((report.check, state), (Severity::Failed, Severity::Failed));
     assert!(detail.contains("klaviyo_api_key is empty"), "{detail}");
     assert_eq!(shop.log().last().unwrap()["level"], "ERROR");
 }
 
 #[tokio::test]
 async fn a_klaviyo_that_cannot_answer_is_no_pass() {
-    for (status, expected) in [(429, State::Warning), (500, State::Failed)] {
+    for (status, expected) in [(429, Severity::Warning), (500, Severity::Failed)] {
         let shop = shop(&[], "double_opt_in").await;
         shop.standin
             .held()
@@ -185,7 +188,7 @@ async fn settings_that_do_not_go_together_are_warned_about() {
     let warnings: Vec<_> = report
         .findings
         .iter()
-        .filter(|it| it.state == State::Warning)
+        .filter(|it| it.state == Severity::Warning)
         .map(|it| it.about)
         .collect();
     assert_eq!(warnings, ["settings", "settings", "queues", "queues"]);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use segment_klaviyo::answer::Answer;
-use segment_klaviyo::handler::{Invocation, Reply};
+use segment_klaviyo::handler::{InvocationContext, Reply};
+use segment_klaviyo::response::WebhookResponse;
 use segment_klaviyo_stand_in::{Fault, Symptom};
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ async fn an_order_delivered_twice_is_there_once() {
     let shop = Shop::open(&[]).await;
     for _ in 0..2 {
         let answer = shop.send(&order("R1", 3)).await;
-        assert_eq!((answer.status, answer.report.delivered), (200, 1));
+        assert_eq!((answer.status, answer.body.delivered), (200, 1));
     }
     let held = shop.standin.held();
     let mut ids: Vec<_> = held
@@ -112,7 +112,7 @@ async fn a_batch_ends_message_by_message() {
     let shop = Shop::open(&[]).await;
     let batch = json!([track("m1", &json!({})), 5, {"type": "page"}, null, {"type": "track", "event": ""}, track("m2", &json!({}))]);
     let answer = shop.send(&batch).await;
-    let report = &answer.report;
+    let report = &answer.body;
     assert_eq!(
         (
             answer.status,
@@ -160,9 +160,9 @@ async fn a_body_without_messages_is_told_what_is_wrong() {
         let answer = shop.send_raw(body).await;
         assert_eq!(answer.status, status, "{body}");
         assert!(
-            answer.report.message.starts_with(message),
+            answer.body.message.starts_with(message),
             "{body}: {}",
-            answer.report.message
+            answer.body.message
         );
     }
 }
@@ -171,7 +171,10 @@ async fn a_body_without_messages_is_told_what_is_wrong() {
 async fn an_event_that_is_no_request_is_an_error_of_the_invocation() {
     let shop = Shop::open(&[]).await;
     let error = shop
-        .invoke(&json!({"source": "aws.events"}), Invocation::default())
+        .invoke(
+            &json!({"source": "aws.events"}),
+            InvocationContext::default(),
+        )
         .await
         .unwrap_err();
     assert!(
@@ -189,13 +192,13 @@ async fn the_only_message_that_can_never_succeed_is_400() {
     let answer = shop.send(&nameless).await;
     assert_eq!(answer.status, 400);
     assert_eq!(
-        answer.report.message,
+        answer.body.message,
         "rejected: event must be a name of 1 to 127 characters"
     );
     let answer = shop.send(&json!([nameless, nameless])).await;
-    assert_eq!((answer.status, answer.report.rejected), (400, 2));
+    assert_eq!((answer.status, answer.body.rejected), (400, 2));
     let answer = shop.send(&json!([nameless, {"type": "page"}])).await;
-    assert_eq!((answer.status, answer.report.rejected), (200, 1));
+    assert_eq!((answer.status, answer.body.rejected), (200, 1));
 }
 
 #[tokio::test]
@@ -209,16 +212,12 @@ async fn what_klaviyo_refuses_is_rejected_and_costs_no_neighbour() {
         .send(&json!([track("m1", &json!({})), track("m2", &json!({}))]))
         .await;
     assert_eq!(
-        (
-            answer.status,
-            answer.report.delivered,
-            answer.report.rejected
-        ),
+        (answer.status, answer.body.delivered, answer.body.rejected),
         (200, 1, 1)
     );
-    assert_eq!(answer.report.results[0].reason, "refused_by_klaviyo");
+    assert_eq!(answer.body.results[0].reason, "refused_by_klaviyo");
     assert_eq!(
-        answer.report.results[0].detail,
+        answer.body.results[0].detail,
         "Klaviyo answered 400: fault at /data"
     );
     assert_eq!(shop.paths().len(), 2, "a refusal is not repeated");
@@ -243,7 +242,7 @@ async fn passing_faults_are_overcome_within_the_delivery() {
         shop.standin.held().faults.push(fault.clone());
         let answer = shop.send(&track("m1", &json!({}))).await;
         assert_eq!(
-            (answer.status, answer.report.delivered),
+            (answer.status, answer.body.delivered),
             (200, 1),
             "{fault:?}"
         );
@@ -278,7 +277,7 @@ async fn what_klaviyo_cannot_take_now_goes_back_to_segment() {
         let started = std::time::Instant::now();
         let answer = shop.send(&track("m1", &json!({}))).await;
         assert_eq!(
-            (answer.status, answer.report.results[0].reason),
+            (answer.status, answer.body.results[0].reason),
             (status, reason),
             "{fault:?}"
         );
@@ -299,12 +298,7 @@ async fn subscriptions_wait_until_nothing_can_make_segment_resend() {
         track("m1", &json!({}))
     ]);
     let answer = shop.send(&batch).await;
-    let reasons: Vec<_> = answer
-        .report
-        .results
-        .iter()
-        .map(|item| item.reason)
-        .collect();
+    let reasons: Vec<_> = answer.body.results.iter().map(|item| item.reason).collect();
     assert_eq!(
         (answer.status, reasons),
         (429, vec!["held_back", "throttled"])
@@ -393,15 +387,15 @@ async fn lambda_s_own_deadline_ends_a_delivery_too() {
     let reply = shop
         .invoke(
             &event,
-            Invocation {
+            InvocationContext {
                 time_left,
-                ..Invocation::default()
+                ..InvocationContext::default()
             },
         )
         .await
         .unwrap();
     assert!(
-        matches!(reply, Reply::Http(Answer { status: 503, .. })),
+        matches!(reply, Reply::Http(WebhookResponse { status: 503, .. })),
         "{reply:?}"
     );
     assert!(
@@ -427,7 +421,7 @@ async fn with_enforced_email_no_other_id_ever_leaves() {
             &json!({})
         )),
     ]);
-    assert_eq!(shop.send(&batch).await.report.delivered, 3);
+    assert_eq!(shop.send(&batch).await.body.delivered, 3);
     for call in &shop.standin.held().calls {
         let body = call.body.to_string();
         assert!(
@@ -446,7 +440,7 @@ async fn a_message_without_an_email_leaves_nothing() {
         .send(&json!({"type": "track", "event": "Seen", "userId": "usr_1", "anonymousId": "a"}))
         .await;
     assert_eq!(
-        (answer.status, answer.report.results[0].reason),
+        (answer.status, answer.body.results[0].reason),
         (200, "no_email")
     );
     assert_eq!(shop.paths(), [""; 0]);

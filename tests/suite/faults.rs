@@ -42,11 +42,7 @@ async fn all_delivered_or_ignored_is_200_with_queues_too() {
         .send(&json!([track("m1", &json!({})), {"type": "alias"}]))
         .await;
     assert_eq!(
-        (
-            answer.status,
-            answer.report.delivered,
-            answer.report.ignored
-        ),
+        (answer.status, answer.body.delivered, answer.body.ignored),
         (200, 1, 1)
     );
     assert_eq!((shop.waiting().len(), shop.dead_letters().len()), (0, 0));
@@ -75,8 +71,8 @@ async fn what_klaviyo_cannot_take_now_is_queued_and_delivered_later() {
         assert_eq!(
             (
                 answer.status,
-                answer.report.queued,
-                answer.report.results[0].reason
+                answer.body.queued,
+                answer.body.results[0].reason
             ),
             (200, 1, reason)
         );
@@ -101,11 +97,7 @@ async fn some_of_a_batch_that_can_never_succeed_go_to_the_dead_letter_queue() {
         .send(&json!([track("m1", &json!({})), nameless(), 5]))
         .await;
     assert_eq!(
-        (
-            answer.status,
-            answer.report.delivered,
-            answer.report.rejected
-        ),
+        (answer.status, answer.body.delivered, answer.body.rejected),
         (200, 1, 2)
     );
     let letters = shop.dead_letters();
@@ -146,14 +138,14 @@ async fn a_queue_that_cannot_be_written_is_503_and_segment_keeps_it() {
     shop.standin.held().faults.push(busy(EVENTS, 1));
     let answer = shop.send(&track("m1", &json!({}))).await;
     assert_eq!(
-        (answer.status, answer.report.results[0].reason),
+        (answer.status, answer.body.results[0].reason),
         (503, "queue_unwritable")
     );
     let answer = shop
         .send(&json!([track("m1", &json!({})), nameless()]))
         .await;
     assert_eq!(
-        (answer.status, answer.report.delivered, answer.retry),
+        (answer.status, answer.body.delivered, answer.retry),
         (503, 1, 1),
         "a dead letter is not given up either"
     );
@@ -168,7 +160,7 @@ async fn what_is_larger_than_sqs_takes_goes_back_to_segment() {
         .send(&json!([large, track("m-small", &json!({}))]))
         .await;
     assert_eq!(
-        (answer.status, answer.report.queued, answer.retry),
+        (answer.status, answer.body.queued, answer.retry),
         (503, 1, 1)
     );
     assert_eq!(shop.waiting()[0]["message"]["messageId"], "m-small");
@@ -193,7 +185,7 @@ async fn an_entry_holds_what_is_still_to_be_done_and_what_is_done_is_not_repeate
     // Two of the order's four events are taken, the others are not.
     shop.standin.held().accept_then_throttle = Some(2);
     let answer = shop.send(&order("R1", 3)).await;
-    assert_eq!((answer.status, answer.report.queued), (200, 1));
+    assert_eq!((answer.status, answer.body.queued), (200, 1));
     let entry = &shop.waiting()[0];
     let labels = |key: &str| entry[key].as_array().unwrap().len();
     assert_eq!((labels("done"), labels("to_do")), (2, 2));
@@ -241,7 +233,7 @@ async fn only_the_records_that_fail_are_reported() {
         })
         .collect();
     shop.standin.held().accept_then_throttle = Some(0);
-    assert_eq!(shop.send(&people.into()).await.report.queued, 5);
+    assert_eq!(shop.send(&people.into()).await.body.queued, 5);
     shop.standin.held().accept_then_throttle = Some(3);
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 2);
     assert_eq!((shop.profiles(), shop.waiting().len()), (3, 2));
@@ -305,7 +297,7 @@ async fn a_subscription_waits_in_the_queue_for_its_own_profile_only() {
     shop.standin.held().throttle_only = Some(IMPORT.to_owned());
     let answer = shop.send(&json!([sarah(), li])).await;
     assert_eq!(
-        (answer.status, answer.report.delivered, answer.report.queued),
+        (answer.status, answer.body.delivered, answer.body.queued),
         (200, 1, 1)
     );
     assert_eq!(
@@ -333,7 +325,7 @@ async fn a_subscription_waits_in_the_queue_for_its_own_profile_only() {
 async fn a_subscription_that_was_throttled_is_asked_for_once() {
     let shop = Shop::open_with_queues(&[SHORT, LIST]).await;
     shop.standin.held().faults.push(busy(SUBSCRIBE, 1));
-    assert_eq!(shop.send(&sarah()).await.report.queued, 1);
+    assert_eq!(shop.send(&sarah()).await.body.queued, 1);
     assert_eq!(shop.waiting()[0]["done"], json!(["profile"]));
     shop.standin.held().calls.clear();
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
@@ -422,7 +414,7 @@ async fn a_panic_answers_500_and_the_next_delivery_works() {
     shop.panic_on_log("message rejected");
     let answer = shop.send(&nameless()).await;
     assert_eq!(
-        (answer.status, answer.report.message.as_str()),
+        (answer.status, answer.body.message.as_str()),
         (500, "internal error")
     );
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200);
@@ -466,14 +458,10 @@ async fn a_dead_letter_larger_than_sqs_takes_is_rejected_and_does_not_come_back(
     );
     let answer = shop.send(&json!([huge, sarah()])).await;
     assert_eq!(
-        (
-            answer.status,
-            answer.report.delivered,
-            answer.report.rejected
-        ),
+        (answer.status, answer.body.delivered, answer.body.rejected),
         (200, 1, 1)
     );
-    assert_eq!(answer.report.results[0].reason, "profile_too_large");
+    assert_eq!(answer.body.results[0].reason, "profile_too_large");
     assert_eq!(
         (shop.dead_letters().len(), shop.send(&huge).await.status),
         (0, 400)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use segment_klaviyo::handler::Invocation;
+use segment_klaviyo::handler::InvocationContext;
 use segment_klaviyo::telemetry::{Metric, NAMESPACE};
 use segment_klaviyo_stand_in::Fault;
 use serde_json::{Value, json};
@@ -175,7 +175,9 @@ async fn a_rejected_message_that_is_redriven_counts_as_delivered() {
 async fn a_forged_request_is_counted_and_nothing_of_it() {
     let shop = shop(&[]).await;
     let forged = http_event("{}", &json!({"x-signature": "00"}));
-    shop.invoke(&forged, Invocation::default()).await.unwrap();
+    shop.invoke(&forged, InvocationContext::default())
+        .await
+        .unwrap();
     assert_eq!(counts(&shop), expected([(Metric::SignatureRejected, 1)]));
 }
 

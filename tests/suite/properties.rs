@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
-use segment_klaviyo::klaviyo::{Operation, pack, resolved};
+use segment_klaviyo::klaviyo::{Operation, build_requests, build_requests_by_id};
 use segment_klaviyo::rules::{Decision, decide};
 use segment_klaviyo::secrets::Secret;
 use segment_klaviyo::segment::{self, Message};
-use segment_klaviyo::settings::{Rules, Settings};
+use segment_klaviyo::settings::{RuleSettings, Settings};
 use segment_klaviyo::signature::{Credentials, sign, verify};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -37,7 +37,7 @@ const ALL_ON: &[(&str, &str)] = &[
     ("DELIVERY_BUDGET_MS", "60000"),
 ];
 
-fn rules(settings: &[(&str, &str)]) -> Rules {
+fn rules(settings: &[(&str, &str)]) -> RuleSettings {
     let get = |name: &str| match name {
         "SECRET_ID" => Some("test".to_owned()),
         _ => settings
@@ -45,7 +45,7 @@ fn rules(settings: &[(&str, &str)]) -> Rules {
             .find(|(key, _)| *key == name)
             .map(|(_, value)| (*value).to_owned()),
     };
-    Settings::read(get).unwrap().rules
+    Settings::from_env(get).unwrap().rules
 }
 
 /// Values that are nearly what a rule looks for.
@@ -176,7 +176,7 @@ fn message() -> impl Strategy<Value = Value> {
 /// Reads a body that Segment signed, as the handler does, and hands on what the rules make of it.
 fn with_operations<T>(
     body: &str,
-    rules: &Rules,
+    rules: &RuleSettings,
     check: impl FnOnce(&[Operation]) -> T,
 ) -> Option<T> {
     let secret =
@@ -187,10 +187,10 @@ fn with_operations<T>(
         authorization: None,
     };
     let verified = verify(body.as_bytes(), claimed, &secret).unwrap();
-    let messages: Vec<_> = segment::elements(&verified)
+    let messages: Vec<_> = segment::raw_messages(&verified)
         .ok()?
         .into_iter()
-        .map(Message::read)
+        .map(Message::parse)
         .collect();
     let of = |message: &Message<'_>| match decide(message, rules, NOW) {
         Decision::Send { .. } => true,
@@ -211,8 +211,8 @@ fn with_operations<T>(
 /// Each operation is in exactly one call, and every call is within Klaviyo's limits.
 fn check_packing(operations: &[Operation]) {
     let operations: Vec<_> = operations.iter().collect();
-    let packed = pack(&operations);
-    let by_id = resolved(&operations, |_| Some("42"));
+    let packed = build_requests(&operations);
+    let by_id = build_requests_by_id(&operations, |_| Some("42"));
     let direct: Vec<_> = packed.iter().flat_map(|packed| packed.members()).collect();
     let looked_up: Vec<_> = by_id.iter().flat_map(|packed| packed.members()).collect();
     let mut members: Vec<_> = direct.iter().chain(&looked_up).copied().collect();
@@ -256,7 +256,7 @@ fn check_packing(operations: &[Operation]) {
 }
 
 fn bodies(operations: &[Operation]) -> Vec<Vec<u8>> {
-    pack(&operations.iter().collect::<Vec<_>>())
+    build_requests(&operations.iter().collect::<Vec<_>>())
         .into_iter()
         .map(|packed| packed.call.body.to_vec())
         .collect()
@@ -353,10 +353,10 @@ proptest! {
             let mut ends = Vec::new();
             for message in &messages {
                 let answer = apart.send(message).await;
-                ends.push((answer.report.delivered, answer.report.ignored, answer.report.rejected));
+                ends.push((answer.body.delivered, answer.body.ignored, answer.body.rejected));
             }
             let sum = |of: fn(&(usize, usize, usize)) -> usize| ends.iter().map(of).sum::<usize>();
-            let report = &answer.report;
+            let report = &answer.body;
             assert_eq!([report.delivered, report.ignored, report.rejected], [sum(|it| it.0), sum(|it| it.1), sum(|it| it.2)]);
             assert_eq!(held(&together), held(&apart));
         });
@@ -368,7 +368,7 @@ proptest! {
             let shop = Shop::open(ALL_ON).await;
             let count = messages.len();
             let answer = shop.send(&messages.into()).await;
-            let report = &answer.report;
+            let report = &answer.body;
             assert!([200, 400].contains(&answer.status), "{answer:?}");
             assert_eq!(report.received, count);
             assert_eq!(report.delivered + report.ignored + report.rejected, count, "{answer:?}");

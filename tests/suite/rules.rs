@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use segment_klaviyo::klaviyo::{Call, Operation, pack, resolved};
+use segment_klaviyo::klaviyo::{ApiRequest, Operation, build_requests, build_requests_by_id};
 use segment_klaviyo::rules::{Decision, decide};
 use segment_klaviyo::segment::Message;
 use segment_klaviyo::settings::Settings;
@@ -36,36 +36,39 @@ fn outcome(settings: &[(&str, &str)], message: &Value) -> Value {
             .find(|(key, _)| *key == name)
             .map(|(_, value)| (*value).to_owned()),
     };
-    let rules = Settings::read(get).unwrap().rules;
+    let rules = Settings::from_env(get).unwrap().rules;
     let json = message.to_string();
     let raw: &RawValue = serde_json::from_str(&json).unwrap();
-    match decide(&Message::read(raw).unwrap(), &rules, NOW) {
+    match decide(&Message::parse(raw).unwrap(), &rules, NOW) {
         Decision::Ignore(why) => json!({"ignored": why.reason()}),
         Decision::Reject(why) => json!({"rejected": why.reason()}),
-        Decision::Send { operations, notes } => {
+        Decision::Send {
+            operations,
+            warnings,
+        } => {
             let calls: Vec<Value> = operations
                 .iter()
                 .map(|operation| shown(&call(operation)))
                 .collect();
-            let notes: Vec<_> = notes.iter().map(|note| note.reason()).collect();
-            if notes.is_empty() {
+            let warnings: Vec<_> = warnings.iter().map(|note| note.reason()).collect();
+            if warnings.is_empty() {
                 calls.into()
             } else {
-                json!({"calls": calls, "notes": notes})
+                json!({"calls": calls, "warnings": warnings})
             }
         }
     }
 }
 
 /// The one request of an operation; where a profile's id has to be looked up, that of profile `42`.
-fn call(operation: &Operation) -> Call {
-    let packed = pack(&[operation])
+fn call(operation: &Operation) -> ApiRequest {
+    let packed = build_requests(&[operation])
         .into_iter()
-        .chain(resolved(&[operation], |_| Some("42")));
+        .chain(build_requests_by_id(&[operation], |_| Some("42")));
     packed.map(|packed| packed.call).next().unwrap()
 }
 
-fn shown(call: &Call) -> Value {
+fn shown(call: &ApiRequest) -> Value {
     let body: Value = serde_json::from_slice(&call.body).unwrap();
     json!({ format!("{} {}", call.method, call.path): body["data"] })
 }

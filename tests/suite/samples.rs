@@ -55,7 +55,7 @@ async fn each_sample_gets_the_answer_its_name_promises() {
     for (name, status, counts, paths) in SAMPLES {
         let shop = Shop::open(&[]).await;
         let answer = shop.handle(&sample(name)).await;
-        let report = &answer.report;
+        let report = &answer.body;
         assert_eq!(
             (
                 answer.status,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use segment_klaviyo::signature::sign;
-use segment_klaviyo::telemetry::chain;
+use segment_klaviyo::telemetry::error_chain;
 use segment_klaviyo_stand_in::{Fault, StandIn};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn secret(key: &str, shared: &Value) -> Option<String> {
 async fn start_error(standin: &StandIn, settings: &[(&str, &str)]) -> String {
     match start(standin, settings, Arc::new(Mutex::new(Vec::new()))).await {
         Ok(_) => panic!("started"),
-        Err(error) => chain(&error),
+        Err(error) => error_chain(&error),
     }
 }
 
@@ -161,7 +161,7 @@ async fn a_key_that_klaviyo_refuses_even_after_a_refresh_is_503() {
     for _ in 0..3 {
         let answer = shop.send(&track("m1", &json!({}))).await;
         assert_eq!(
-            (answer.status, answer.report.results[0].reason),
+            (answer.status, answer.body.results[0].reason),
             (503, "klaviyo_key_refused")
         );
     }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use segment_klaviyo::answer::Answer;
-use segment_klaviyo::handler::{Destination, Invocation, Reply, StartError};
-use segment_klaviyo::ingress::{LambdaEvent, NotForUs};
+use segment_klaviyo::handler::{Destination, InvocationContext, Reply, StartError};
+use segment_klaviyo::ingress::{EventPayload, UnsupportedEvent};
+use segment_klaviyo::response::WebhookResponse;
 use segment_klaviyo::signature;
 use segment_klaviyo::telemetry::Log;
 use segment_klaviyo_stand_in::{SHARED_SECRET, StandIn};
@@ -56,16 +56,20 @@ impl Shop {
     }
 
     /// Sends messages as Segment would: signed, through the HTTP API.
-    pub(crate) async fn send(&self, body: &Value) -> Answer {
+    pub(crate) async fn send(&self, body: &Value) -> WebhookResponse {
         self.send_raw(&body.to_string()).await
     }
 
-    pub(crate) async fn send_raw(&self, body: &str) -> Answer {
+    pub(crate) async fn send_raw(&self, body: &str) -> WebhookResponse {
         self.handle(&signed_raw(body)).await
     }
 
-    pub(crate) async fn handle(&self, event: &Value) -> Answer {
-        match self.invoke(event, Invocation::default()).await.unwrap() {
+    pub(crate) async fn handle(&self, event: &Value) -> WebhookResponse {
+        match self
+            .invoke(event, InvocationContext::default())
+            .await
+            .unwrap()
+        {
             Reply::Http(answer) => answer,
             other => panic!("{other:?}"),
         }
@@ -74,9 +78,9 @@ impl Shop {
     pub(crate) async fn invoke(
         &self,
         event: &Value,
-        invocation: Invocation,
-    ) -> Result<Reply, NotForUs> {
-        let event: LambdaEvent = serde_json::from_str(&event.to_string()).unwrap();
+        invocation: InvocationContext,
+    ) -> Result<Reply, UnsupportedEvent> {
+        let event: EventPayload = serde_json::from_str(&event.to_string()).unwrap();
         self.destination.handle(&event, invocation).await
     }
 
@@ -123,7 +127,7 @@ impl Shop {
             let record = |(id, body): (usize, &String)| json!({"messageId": id.to_string(), "eventSource": "aws:sqs", "body": body});
             let records: Vec<_> = bodies.iter().enumerate().map(record).collect();
             let reply = self
-                .invoke(&json!({"Records": records}), Invocation::default())
+                .invoke(&json!({"Records": records}), InvocationContext::default())
                 .await
                 .unwrap();
             let Reply::Records(failed) = reply else {

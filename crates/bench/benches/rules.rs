@@ -8,8 +8,8 @@
 )]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use segment_klaviyo::batch::{self, Parcel};
-use segment_klaviyo::klaviyo::pack;
+use segment_klaviyo::batch::{self, InboundMessage};
+use segment_klaviyo::klaviyo::build_requests;
 use segment_klaviyo::rules::decide;
 use segment_klaviyo::segment::Message;
 use segment_klaviyo::signature::{self, verify};
@@ -75,7 +75,7 @@ fn read_and_decide(bencher: Bencher, message: &Value) {
     let (raw, rules) = (raw(message), rules());
     bencher.bench_local(|| {
         black_box(decide(
-            &Message::read(black_box(&raw)).unwrap(),
+            &Message::parse(black_box(&raw)).unwrap(),
             &rules,
             NOW,
         ))
@@ -85,10 +85,13 @@ fn read_and_decide(bencher: Bencher, message: &Value) {
 #[divan::bench]
 fn packing_of_1000(bencher: Bencher) {
     let raws: Vec<_> = (0..1_000).map(|n| raw(&messages::track(n))).collect();
-    let parcels: Vec<_> = raws.iter().map(|raw| Parcel::new(raw, NOW)).collect();
+    let parcels: Vec<_> = raws
+        .iter()
+        .map(|raw| InboundMessage::new(raw, NOW))
+        .collect();
     let work = batch::decide(&parcels, &rules()).work;
     let operations: Vec<_> = work.iter().map(|work| &work.operation).collect();
-    bencher.bench_local(|| pack(black_box(&operations)));
+    bencher.bench_local(|| build_requests(black_box(&operations)));
 }
 
 #[divan::bench]

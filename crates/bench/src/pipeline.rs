@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use segment_klaviyo::batch::{self, Parcel};
-use segment_klaviyo::ingress::{Event, LambdaEvent};
-use segment_klaviyo::klaviyo::pack;
+use segment_klaviyo::batch::{self, InboundMessage};
+use segment_klaviyo::ingress::{EventPayload, Trigger};
+use segment_klaviyo::klaviyo::build_requests;
 use segment_klaviyo::secrets::Secret;
-use segment_klaviyo::segment::elements;
-use segment_klaviyo::settings::{Rules, Settings};
+use segment_klaviyo::segment::raw_messages;
+use segment_klaviyo::settings::{RuleSettings, Settings};
 use segment_klaviyo::signature::verify;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -18,24 +18,24 @@ pub const NOW: OffsetDateTime = datetime!(2026-11-20 10:16 UTC);
 pub static SECRET: LazyLock<Secret> =
     LazyLock::new(|| Secret::parse(&segment_klaviyo_stand_in::secret("pk_1")).unwrap());
 
-pub fn rules() -> Rules {
+pub fn rules() -> RuleSettings {
     let get = |name: &str| (name == "SECRET_ID").then(|| "s".to_owned());
-    Settings::read(get).unwrap().rules
+    Settings::from_env(get).unwrap().rules
 }
 
 /// From the JSON that Lambda hands out to the calls, and how many they are.
-pub fn from_event_to_calls(event: &str, rules: &Rules) -> usize {
-    let event: LambdaEvent = serde_json::from_str(event).unwrap();
-    let Ok(Event::Http(request)) = event.read() else {
+pub fn from_event_to_calls(event: &str, rules: &RuleSettings) -> usize {
+    let event: EventPayload = serde_json::from_str(event).unwrap();
+    let Ok(Trigger::Webhook(request)) = event.trigger() else {
         return 0;
     };
     let body = verify(&request.body, request.credentials(), &SECRET).unwrap();
-    let parcels: Vec<_> = elements(&body)
+    let parcels: Vec<_> = raw_messages(&body)
         .unwrap()
         .into_iter()
-        .map(|raw| Parcel::new(raw, NOW))
+        .map(|raw| InboundMessage::new(raw, NOW))
         .collect();
     let work = batch::decide(&parcels, rules).work;
     let operations: Vec<_> = work.iter().map(|work| &work.operation).collect();
-    pack(&operations).len()
+    build_requests(&operations).len()
 }

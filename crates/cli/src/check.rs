@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use segment_klaviyo::check::State;
+use segment_klaviyo::check::Severity;
 use segment_klaviyo::handler::Reply;
 
 use crate::desk::{self, Desk};
@@ -28,7 +28,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
     match desk.invoke(&event).await?.0 {
         Reply::Check(report) => {
             show::report(Path::new("check"), &report);
-            Ok(report.check != State::Failed)
+            Ok(report.check != Severity::Failed)
         }
         Reply::Http(_) | Reply::Records(_) => {
             Err("the function did not answer the check".to_owned())

@@ -134,9 +134,9 @@ impl Summary {
         ] {
             names.extend(requests.into_iter().map(|request| (way, false, request)));
         }
-        if let Some((_, notes)) = difference.notes {
+        if let Some((_, warnings)) = difference.warnings {
             names.extend(
-                notes
+                warnings
                     .into_iter()
                     .map(|note| (Way::Changed, false, format!("note {note}"))),
             );

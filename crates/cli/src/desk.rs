@@ -1,10 +1,10 @@
 //! The function on a desk: started with these settings, between a stand-in and whoever asks.
 
-use segment_klaviyo::handler::{Destination, Invocation, Reply};
-use segment_klaviyo::ingress::LambdaEvent;
-use segment_klaviyo::settings::{Rules, VARIABLES};
-use segment_klaviyo::telemetry::{Log, chain};
-use segment_klaviyo_stand_in::{Recorded, StandIn};
+use segment_klaviyo::handler::{Destination, InvocationContext, Reply};
+use segment_klaviyo::ingress::EventPayload;
+use segment_klaviyo::settings::{RuleSettings, VARIABLES};
+use segment_klaviyo::telemetry::{Log, error_chain};
+use segment_klaviyo_stand_in::{RecordedRequest, StandIn};
 
 use crate::setup::Setup;
 
@@ -36,7 +36,7 @@ impl Options {
     }
 
     /// The rules that the settings make, for a command that starts no function.
-    pub(crate) fn rules(&self) -> Result<Rules, String> {
+    pub(crate) fn rules(&self) -> Result<RuleSettings, String> {
         Setup::new(self.settings.clone()).rules()
     }
 }
@@ -107,7 +107,7 @@ impl Desk {
         };
         let destination = Destination::start(get, Log::new(|_| {}))
             .await
-            .map_err(|error| chain(&error))?;
+            .map_err(|error| error_chain(&error))?;
         Ok(Desk {
             standin,
             destination,
@@ -120,7 +120,7 @@ impl Desk {
     }
 
     /// The function's rules, for a command that means one otherwise than a setting can say.
-    pub(crate) fn rules_mut(&mut self) -> &mut Rules {
+    pub(crate) fn rules_mut(&mut self) -> &mut RuleSettings {
         self.destination.rules_mut()
     }
 
@@ -132,12 +132,12 @@ impl Desk {
     /// The function's answer to one event, and the calls to Klaviyo that it made for it.
     pub(crate) async fn invoke(
         &self,
-        event: &LambdaEvent,
-    ) -> Result<(Reply, Vec<Recorded>), String> {
+        event: &EventPayload,
+    ) -> Result<(Reply, Vec<RecordedRequest>), String> {
         self.standin.held().calls.clear();
         let reply = self
             .destination
-            .handle(event, Invocation::default())
+            .handle(event, InvocationContext::default())
             .await
             .map_err(|error| error.to_string())?;
         Ok((reply, std::mem::take(&mut self.standin.held().calls)))

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use segment_klaviyo::ingress::LambdaEvent;
+use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::segment::json::Fields;
 use segment_klaviyo::signature::{SIGNATURE_HEADER, sign};
 use segment_klaviyo_stand_in::SHARED_SECRET;
@@ -43,7 +43,7 @@ pub(crate) fn name(path: &Path) -> String {
 
 /// The event that is at `path`, or that Lambda would get for the messages there: one delivery, signed with the
 /// stand-in's shared secret.
-pub(crate) fn event(path: &Path) -> Result<LambdaEvent, String> {
+pub(crate) fn event(path: &Path) -> Result<EventPayload, String> {
     let text = String::from_utf8(bytes(path)?)
         .map_err(|_| format!("{}: not UTF-8 text; {ACCEPTED}", name(path)))?;
     parse(text.trim_start_matches(BYTE_ORDER_MARK))
@@ -61,7 +61,7 @@ pub(crate) fn is_event(object: &Fields) -> bool {
     !is_message(object) && marks.iter().any(|mark| object.has(mark))
 }
 
-fn parse(text: &str) -> Result<LambdaEvent, String> {
+fn parse(text: &str) -> Result<EventPayload, String> {
     let whole: &RawValue = match serde_json::from_str(text) {
         Ok(whole) => whole,
         Err(_) if is_by_line(text) => return delivery(&joined(text)?),
@@ -129,7 +129,7 @@ fn not_json(error: &serde_json::Error, line: usize) -> String {
     )
 }
 
-fn delivery(body: &str) -> Result<LambdaEvent, String> {
+fn delivery(body: &str) -> Result<EventPayload, String> {
     let headers = json!({SIGNATURE_HEADER: sign(body.as_bytes(), SHARED_SECRET)});
     let event =
         json!({"requestContext": {"http": {"method": "POST"}}, "headers": headers, "body": body});
@@ -138,7 +138,7 @@ fn delivery(body: &str) -> Result<LambdaEvent, String> {
 
 #[cfg(test)]
 mod tests {
-    use segment_klaviyo::ingress::Event;
+    use segment_klaviyo::ingress::Trigger;
 
     use super::*;
 
@@ -147,7 +147,7 @@ mod tests {
 
     fn request(text: &str) -> (String, Option<String>) {
         let event = parse(text).unwrap();
-        let Event::Http(request) = event.read().unwrap() else {
+        let Trigger::Webhook(request) = event.trigger().unwrap() else {
             panic!("no request")
         };
         let signature = request.credentials().signature.map(str::to_owned);
@@ -177,8 +177,8 @@ mod tests {
             assert_eq!(request(event), ("hi".to_owned(), Some("no".to_owned())));
         }
         assert!(matches!(
-            parse(r#"{"check": true}"#).unwrap().read(),
-            Ok(Event::Check)
+            parse(r#"{"check": true}"#).unwrap().trigger(),
+            Ok(Trigger::Check)
         ));
     }
 

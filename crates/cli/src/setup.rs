@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use segment_klaviyo::settings::{Rules, Settings, VARIABLES};
+use segment_klaviyo::settings::{RuleSettings, Settings, VARIABLES};
 
 use crate::{desk, input};
 
@@ -67,7 +67,7 @@ impl Setup {
     }
 
     /// The rules that the function would go by.
-    pub(crate) fn rules(&self) -> Result<Rules, String> {
+    pub(crate) fn rules(&self) -> Result<RuleSettings, String> {
         let get = |name: &str| {
             Some(
                 if name == "SECRET_ID" {
@@ -78,7 +78,7 @@ impl Setup {
                 .to_owned(),
             )
         };
-        Settings::read(get)
+        Settings::from_env(get)
             .map(|settings| settings.rules)
             .map_err(|error| error.to_string())
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
-use segment_klaviyo::answer::Answer;
-use segment_klaviyo::check::{Report, State};
-use segment_klaviyo_stand_in::Recorded;
+use segment_klaviyo::check::{CheckReport, Severity};
+use segment_klaviyo::response::WebhookResponse;
+use segment_klaviyo_stand_in::RecordedRequest;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -18,7 +18,7 @@ pub(crate) const FAIR: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// One delivery: the answer, the calls, and why something was not delivered.
-pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
+pub(crate) fn delivery(path: &Path, answer: &WebhookResponse, calls: &[RecordedRequest]) {
     println!("\n{BOLD}{}{BOLD:#}", path.display());
 
     let style = style_of(answer.status);
@@ -26,14 +26,14 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
     if let Some(seconds) = answer.retry_after {
         println!("    {DIM}Retry-After: {seconds}{DIM:#}");
     }
-    println!("{}", indented(&answer.report));
+    println!("{}", indented(&answer.body));
 
     println!("\n  Calls to Klaviyo: {}", calls.len());
     for (number, call) in (1..).zip(calls) {
         self::call(number, call);
     }
 
-    for item in &answer.report.results {
+    for item in &answer.body.results {
         let id = harmless(item.message_id.as_deref().unwrap_or("no messageId"));
         println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
         println!(
@@ -46,8 +46,8 @@ pub(crate) fn delivery(path: &Path, answer: &Answer, calls: &[Recorded]) {
 }
 
 /// One delivery that came over HTTP, in a line.
-pub(crate) fn served(at: OffsetDateTime, answer: &Answer, calls: usize) {
-    let report = &answer.report;
+pub(crate) fn served(at: OffsetDateTime, answer: &WebhookResponse, calls: usize) {
+    let report = &answer.body;
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     report
         .results
@@ -73,7 +73,7 @@ pub(crate) fn served(at: OffsetDateTime, answer: &Answer, calls: usize) {
 }
 
 /// One call to Klaviyo.
-pub(crate) fn call(number: usize, call: &Recorded) {
+pub(crate) fn call(number: usize, call: &RecordedRequest) {
     let style = style_of(call.status);
     println!(
         "\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}",
@@ -93,13 +93,13 @@ pub(crate) fn line(text: &str) {
 }
 
 /// What a check found.
-pub(crate) fn report(path: &Path, report: &Report) {
+pub(crate) fn report(path: &Path, report: &CheckReport) {
     println!("\n{BOLD}{}{BOLD:#}\n", path.display());
     for finding in &report.findings {
         let (style, word) = match finding.state {
-            State::Ok => (GOOD, "ok"),
-            State::Warning => (FAIR, "warning"),
-            State::Failed => (BAD, "failed"),
+            Severity::Ok => (GOOD, "ok"),
+            Severity::Warning => (FAIR, "warning"),
+            Severity::Failed => (BAD, "failed"),
         };
         println!(
             "  {style}{word:8}{style:#}{BOLD}{}{BOLD:#}: {}",

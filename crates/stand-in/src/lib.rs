@@ -36,7 +36,7 @@ const MOST_BYTES: usize = 5 * 1024 * 1024;
 
 /// A request to Klaviyo and its answer.
 #[derive(Debug, Clone)]
-pub struct Recorded {
+pub struct RecordedRequest {
     /// Such as `POST`.
     pub method: String,
     /// Such as `/api/events`.
@@ -63,7 +63,7 @@ pub struct Held {
     /// How often the secret was fetched.
     pub fetches: usize,
     /// Every request to Klaviyo, in the order of arrival.
-    pub calls: Vec<Recorded>,
+    pub calls: Vec<RecordedRequest>,
     /// What Klaviyo knows.
     pub account: Account,
     /// What goes wrong.
@@ -274,7 +274,7 @@ async fn serve(
         held.unacknowledged_consents += held.account.consents.len() - consents;
     }
     let (method, path) = (method.to_string(), uri.to_string());
-    let recorded = Recorded {
+    let recorded = RecordedRequest {
         method,
         path,
         body: json,

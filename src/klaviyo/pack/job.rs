@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Packed;
-use crate::klaviyo::call::{Call, write};
+use super::PlannedRequest;
+use crate::klaviyo::call::{ApiRequest, write};
 
 /// Klaviyo takes 5 MB a request.
 const BODY_BYTES: usize = 5_000_000;
@@ -41,10 +41,10 @@ impl<M> Entry<M> {
 impl Job {
     /// Writes all entries, into as many requests as it takes. An entry that does not fit goes on in the
     /// next request.
-    pub(super) fn pack<M: Serialize>(
+    pub(super) fn write_requests<M: Serialize>(
         &self,
         entries: impl IntoIterator<Item = Entry<M>>,
-    ) -> Vec<Packed> {
+    ) -> Vec<PlannedRequest> {
         let mut packed = Vec::new();
         let mut body = Body::new(&self.head);
         for Entry {
@@ -121,10 +121,10 @@ impl Body {
         }
     }
 
-    fn finish(mut self, job: &Job) -> Packed {
+    fn finish(mut self, job: &Job) -> PlannedRequest {
         self.bytes.extend_from_slice(job.tail.as_bytes());
-        Packed {
-            call: Call::post(job.path, self.bytes),
+        PlannedRequest {
+            call: ApiRequest::post(job.path, self.bytes),
             places: self.places,
             pointer: job.pointer,
         }
@@ -154,8 +154,10 @@ mod tests {
             members,
             close: "]",
         };
-        let requests = job.pack(entries.into_iter().map(entry)).into_iter();
-        let read = |it: Packed| {
+        let requests = job
+            .write_requests(entries.into_iter().map(entry))
+            .into_iter();
+        let read = |it: PlannedRequest| {
             (
                 it.places,
                 serde_json::from_slice(&it.call.body).unwrap(),

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use super::super::operation::{Identity, Patch, Profile};
+use super::super::operation::{Patch, Profile, ProfileIdentifiers};
 
 /// A profile as `profile-import` and import jobs take it.
 pub(in super::super) struct ProfileResource<'o>(pub(in super::super) &'o Profile<'o>);
@@ -60,7 +60,7 @@ impl Serialize for EventProfile<'_> {
 }
 
 /// The attributes of a profile that nothing else is told of.
-impl Serialize for Identity<'_> {
+impl Serialize for ProfileIdentifiers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         identifiers(self, &mut map)?;
@@ -68,7 +68,10 @@ impl Serialize for Identity<'_> {
     }
 }
 
-fn identifiers<M: SerializeMap>(identity: &Identity, map: &mut M) -> Result<(), M::Error> {
+fn identifiers<M: SerializeMap>(
+    identity: &ProfileIdentifiers,
+    map: &mut M,
+) -> Result<(), M::Error> {
     if let Some(email) = &identity.email {
         map.serialize_entry("email", email)?;
     }

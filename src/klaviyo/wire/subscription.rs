@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::super::operation::{Consenter, Subscription, Unsubscription};
+use super::super::operation::{Subscriber, Subscription, Unsubscription};
 
 /// The attributes of somebody who subscribes, or takes a subscription back.
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ impl<'o> Consenting<'o> {
         )
     }
 
-    fn new(who: &'o Consenter, marketing: Consent<'o>) -> Self {
+    fn new(who: &'o Subscriber, marketing: Consent<'o>) -> Self {
         let meant = |is_meant: bool| is_meant.then_some(Marketing { marketing });
         let (email, phone_number) = (who.email.as_deref(), who.phone_number.as_deref());
         let subscriptions = Channels {

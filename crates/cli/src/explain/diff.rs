@@ -21,7 +21,7 @@ pub(crate) struct Difference {
     /// Attributes of requests that are made both ways.
     pub(crate) changes: Vec<Change>,
     /// Notes, before and after, if they are others.
-    pub(crate) notes: Option<(Vec<String>, Vec<String>)>,
+    pub(crate) warnings: Option<(Vec<String>, Vec<String>)>,
 }
 
 /// An attribute with another value.
@@ -98,8 +98,8 @@ impl Difference {
                 .into_iter()
                 .map(move |(request, count)| format!("{sign} {request}{}", times(count)))
         };
-        let notes = self
-            .notes
+        let warnings = self
+            .warnings
             .iter()
             .flat_map(|(_, after)| after)
             .map(|note| format!("note: {note}"));
@@ -115,7 +115,7 @@ impl Difference {
                     .chain(self.changes_in_short()),
             );
         }
-        short.extend(notes);
+        short.extend(warnings);
         short
     }
 
@@ -172,16 +172,16 @@ pub(crate) fn plain(value: &Value) -> String {
 pub(crate) fn between(before: &Seen, after: &Seen) -> Difference {
     let verdict =
         (before.verdict != after.verdict).then(|| (before.verdict.clone(), after.verdict.clone()));
-    let notes = |seen: &Seen| {
-        seen.notes
+    let warnings = |seen: &Seen| {
+        seen.warnings
             .iter()
             .map(|note| note.reason().to_owned())
             .collect::<Vec<_>>()
     };
-    let notes = (before.notes != after.notes).then(|| (notes(before), notes(after)));
+    let warnings = (before.warnings != after.warnings).then(|| (warnings(before), warnings(after)));
     let mut difference = Difference {
         verdict,
-        notes,
+        warnings,
         ..Difference::default()
     };
     let mut rest: Vec<&Request> = after.requests.iter().map(AsRef::as_ref).collect();

@@ -27,7 +27,7 @@ fn message(about: &About) -> Value {
         Said::Explanation(explanation) => self::explanation(explanation),
         Said::Difference(difference) => json!({"difference": self::difference(difference)}),
         Said::Untried { seen, problem } => {
-            json!({"verdict": verdict(&seen.verdict), "notes": notes(seen), "untried": problem})
+            json!({"verdict": verdict(&seen.verdict), "warnings": warnings(seen), "untried": problem})
         }
     };
     let objects = [titles, said]
@@ -51,7 +51,7 @@ fn explanation(it: &Explanation) -> Value {
         .map(|(path, _)| path.to_string());
     json!({
         "verdict": verdict(&it.seen.verdict),
-        "notes": notes(&it.seen),
+        "warnings": warnings(&it.seen),
         "requests": requests.collect::<Value>(),
         "left_out": left_out.map(|(path, why)| self::left_out(&path.to_string(), why)).collect::<Value>(),
         "unread": unread.collect::<Value>(),
@@ -78,8 +78,8 @@ fn verdict(verdict: &Verdict) -> Value {
     json!({"outcome": verdict.outcome, "reason": verdict.reason, "detail": verdict.detail})
 }
 
-fn notes(seen: &Seen) -> Value {
-    seen.notes
+fn warnings(seen: &Seen) -> Value {
+    seen.warnings
         .iter()
         .map(|note| json!({"reason": note.reason(), "detail": note.to_string()}))
         .collect()
@@ -144,13 +144,13 @@ fn difference(it: &Difference) -> Value {
     let verdict = it.verdict.as_ref().map(
         |(before, after)| json!({"before": self::verdict(before), "after": self::verdict(after)}),
     );
-    let notes = it
-        .notes
+    let warnings = it
+        .warnings
         .as_ref()
         .map(|(before, after)| json!({"before": before, "after": after}));
     json!({
         "verdict": verdict,
-        "notes": notes,
+        "warnings": warnings,
         "removed": it.removed,
         "added": it.added,
         "changes": it.changes.iter().map(change).collect::<Value>(),

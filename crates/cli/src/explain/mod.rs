@@ -15,7 +15,7 @@ mod trial;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use segment_klaviyo::ingress::{Event, LambdaEvent};
+use segment_klaviyo::ingress::{EventPayload, Trigger};
 use segment_klaviyo::segment;
 use segment_klaviyo::signature::{Credentials, sign, verify};
 use segment_klaviyo_stand_in::SHARED_SECRET;
@@ -135,10 +135,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
 /// The messages of a delivery, and what Segment would be told if the function did not take it. What is signed
 /// with the stand-in's secret is taken as well.
 pub(crate) fn messages(
-    event: &LambdaEvent,
+    event: &EventPayload,
     secret: &SharedSecret,
 ) -> Result<(Vec<Box<RawValue>>, Option<String>), String> {
-    let Ok(Event::Http(request)) = event.read() else {
+    let Ok(Trigger::Webhook(request)) = event.trigger() else {
         return Err("not an HTTP request and no messages".to_owned());
     };
     let (body, theirs, ours) = (
@@ -158,7 +158,7 @@ pub(crate) fn messages(
         authorization: None,
     };
     let body = verify(body, credentials, &ours).map_err(|error| error.to_string())?;
-    match segment::elements(&body) {
+    match segment::raw_messages(&body) {
         Ok(elements) => Ok((
             elements.into_iter().map(ToOwned::to_owned).collect(),
             refused,

@@ -5,10 +5,10 @@ use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use segment_klaviyo::batch::{self, Parcel};
-use segment_klaviyo::klaviyo::{Call, Operation, pack, resolved};
-use segment_klaviyo::outcome::{Note, Outcome};
-use segment_klaviyo::settings::Rules;
+use segment_klaviyo::batch::{self, InboundMessage};
+use segment_klaviyo::klaviyo::{ApiRequest, Operation, build_requests, build_requests_by_id};
+use segment_klaviyo::outcome::{Outcome, Warning};
+use segment_klaviyo::settings::RuleSettings;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -28,7 +28,7 @@ pub(crate) struct Seen {
     /// The requests to Klaviyo, one for each operation; a delivery may send several of them as one job.
     pub(crate) requests: Vec<Rc<Request>>,
     /// What should be known although it is sent.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Whether a message is sent.
@@ -93,20 +93,20 @@ impl Request {
 /// again: after a small change of a large order nearly all of them are.
 pub(crate) fn see(
     message: &RawValue,
-    rules: &Rules,
+    rules: &RuleSettings,
     now: OffsetDateTime,
     known: &[Rc<Request>],
 ) -> Seen {
-    let decided = batch::decide(&[Parcel::new(message, now)], rules);
+    let decided = batch::decide(&[InboundMessage::new(message, now)], rules);
     let Some(ended) = decided.ended.into_iter().next() else {
         return Seen {
             verdict: verdict(&Outcome::Delivered),
             requests: Vec::new(),
-            notes: Vec::new(),
+            warnings: Vec::new(),
         };
     };
     let calls = decided.work.iter().flat_map(|work| calls(&work.operation));
-    let request = |(at, call): (usize, Call)| match known.get(at) {
+    let request = |(at, call): (usize, ApiRequest)| match known.get(at) {
         Some(known) if known.body == call.body && known.call == name(&call) => known.clone(),
         _ => Rc::new(read(call)),
     };
@@ -114,7 +114,7 @@ pub(crate) fn see(
     Seen {
         verdict: verdict(&ended.outcome),
         requests,
-        notes: ended.notes,
+        warnings: ended.warnings,
     }
 }
 
@@ -134,24 +134,24 @@ fn verdict(outcome: &Outcome) -> Verdict {
     }
 }
 
-fn calls(operation: &Operation) -> impl Iterator<Item = Call> {
+fn calls(operation: &Operation) -> impl Iterator<Item = ApiRequest> {
     let identity = match operation {
         Operation::Delete(identity) => Some(identity),
         Operation::RemoveFromList(membership) => Some(&membership.identity),
         _ => None,
     };
     let id = identity.and_then(|identity| Some(format!("{LOOKED_UP}{}", identity.key()?.value())));
-    let packed = pack(&[operation])
+    let packed = build_requests(&[operation])
         .into_iter()
-        .chain(resolved(&[operation], |_| id.as_deref()));
+        .chain(build_requests_by_id(&[operation], |_| id.as_deref()));
     packed.map(|packed| packed.call)
 }
 
-fn name(call: &Call) -> String {
+fn name(call: &ApiRequest) -> String {
     format!("{} {}", call.method, call.path)
 }
 
-fn read(call: Call) -> Request {
+fn read(call: ApiRequest) -> Request {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let (mut rows, mut all) = (BTreeMap::new(), BTreeMap::new());
     resource(&Path::default(), &body, &mut rows);
@@ -234,14 +234,14 @@ fn attribute(at: &Path, name: &str, value: &Value, rows: &mut BTreeMap<Path, Val
 
 #[cfg(test)]
 mod tests {
-    use segment_klaviyo::settings::Rules;
+    use segment_klaviyo::settings::RuleSettings;
     use serde_json::json;
     use time::macros::datetime;
 
     use super::*;
     use crate::setup::Setup;
 
-    fn seen(rules: &Rules, message: &Value) -> Seen {
+    fn seen(rules: &RuleSettings, message: &Value) -> Seen {
         let raw: Box<RawValue> = serde_json::from_str(&message.to_string()).unwrap();
         see(&raw, rules, datetime!(2026-11-20 12:00 UTC), &[])
     }

@@ -83,7 +83,7 @@ fn explanation(it: &Explanation) {
 
 fn verdict_and_notes(seen: &Seen) {
     verdict(&seen.verdict, seen.requests.len());
-    for note in &seen.notes {
+    for note in &seen.warnings {
         println!(
             "  {FAIR}{}{FAIR:#}: {}",
             note.reason(),
@@ -372,7 +372,7 @@ fn difference(it: &Difference) {
             values.join(" → ")
         );
     }
-    if let Some((before, after)) = &it.notes {
-        println!("  notes: {} → {}", before.join(", "), after.join(", "));
+    if let Some((before, after)) = &it.warnings {
+        println!("  warnings: {} → {}", before.join(", "), after.join(", "));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use segment_klaviyo::settings::Rules;
+use segment_klaviyo::settings::RuleSettings;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use time::OffsetDateTime;
@@ -21,7 +21,7 @@ pub(crate) struct Trial<'t> {
     pub(crate) message: &'t Value,
     /// The settings.
     pub(crate) setup: &'t Setup,
-    rules: Rules,
+    rules: RuleSettings,
     now: OffsetDateTime,
     /// What becomes of the message as it came.
     pub(crate) seen: Seen,
@@ -130,7 +130,7 @@ impl<'t> Trial<'t> {
     }
 }
 
-fn run(message: &Value, rules: &Rules, now: OffsetDateTime, known: &[Rc<Request>]) -> Seen {
+fn run(message: &Value, rules: &RuleSettings, now: OffsetDateTime, known: &[Rc<Request>]) -> Seen {
     let raw = to_raw_value(message).unwrap_or_else(|_| RawValue::NULL.to_owned());
     see(&raw, rules, now, known)
 }
@@ -142,7 +142,7 @@ pub(crate) struct Effect {
     pub(crate) is_structural: bool,
     /// The message is sent then.
     pub(crate) is_sent: bool,
-    /// Other notes are made of it.
+    /// Other warnings are made of it.
     pub(crate) is_noted: bool,
     /// Attributes with another value, and that.
     pub(crate) changed: BTreeMap<Spot, Value>,
@@ -158,7 +158,7 @@ impl Effect {
     pub(crate) fn between<'s>(before: &'s Seen, after: &'s Seen, hashed: &BTreeSet<Spot>) -> Self {
         let calls = |seen: &'s Seen| seen.requests.iter().map(|request| &request.call);
         let is_structural = before.verdict != after.verdict || !calls(before).eq(calls(after));
-        let (is_sent, is_noted) = (after.verdict.is_sent(), before.notes != after.notes);
+        let (is_sent, is_noted) = (after.verdict.is_sent(), before.warnings != after.warnings);
         let mut effect = Effect {
             is_structural,
             is_sent,

@@ -1,6 +1,6 @@
 //! Lines → batches of messages: what is a message, which are meant, and how many go at once.
 
-use segment_klaviyo::batch::{Ended, Parcel};
+use segment_klaviyo::batch::{InboundMessage, MessageResult};
 use segment_klaviyo::segment::Message;
 use segment_klaviyo::segment::json::Fields;
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ use crate::input;
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A message on its way.
-pub(super) struct Recorded {
+pub(super) struct ReplayMessage {
     /// Where its line is.
     pub(super) at: Position,
     /// Its own bytes.
@@ -23,15 +23,15 @@ pub(super) struct Recorded {
     /// What Klaviyo has acknowledged of it, by the operations' labels.
     pub(super) done: Vec<String>,
     /// How it ended, when it was sent last.
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<MessageResult>,
 }
 
-impl Recorded {
+impl ReplayMessage {
     /// The message as the function takes it.
-    pub(super) fn parcel(&self, decided_at: OffsetDateTime) -> Parcel<'_> {
-        Parcel {
+    pub(super) fn parcel(&self, decided_at: OffsetDateTime) -> InboundMessage<'_> {
+        InboundMessage {
             done: self.done.clone(),
-            ..Parcel::new(&self.raw, decided_at)
+            ..InboundMessage::new(&self.raw, decided_at)
         }
     }
 }
@@ -49,7 +49,7 @@ pub(super) struct Unreadable {
 /// What is read at once.
 pub(super) struct Batch {
     /// Those that are meant.
-    pub(super) messages: Vec<Recorded>,
+    pub(super) messages: Vec<ReplayMessage>,
     /// How many messages are not meant.
     pub(super) left_out: u64,
     /// The lines that are none.
@@ -97,7 +97,7 @@ pub(super) fn next(lines: &mut Lines, most: usize, filter: &Filter, strict: bool
         match line.text.and_then(|text| read(&text, filter)) {
             Ok(Some(raw)) => {
                 held += raw.get().len() as u64;
-                batch.messages.push(Recorded {
+                batch.messages.push(ReplayMessage {
                     at: line.at,
                     raw,
                     done: Vec::new(),
@@ -123,7 +123,7 @@ fn read(text: &[u8], filter: &Filter) -> Result<Option<Box<RawValue>>, String> {
         .map_err(|error| format!("not JSON (column {})", error.column()))?;
     // The function ignores what has no type; of a file that is another export, nobody should believe it is done.
     let is_message = Fields::parse(&raw).is_some_and(|object| input::is_message(&object));
-    let message = Message::read(&raw)
+    let message = Message::parse(&raw)
         .ok()
         .filter(|_| is_message)
         .ok_or(input::NOT_A_MESSAGE)?;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use segment_klaviyo::handler::Destination;
-use segment_klaviyo::outcome::{Outcome, Unfinished};
+use segment_klaviyo::outcome::{Outcome, RetryReason};
 use segment_klaviyo::telemetry;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
-use super::batch::Recorded;
+use super::batch::ReplayMessage;
 use super::stop::Stop;
 
 /// The pause before another try, when Klaviyo does not say how long; it doubles up to the longest.
@@ -29,11 +29,11 @@ pub(super) enum End {
 /// A try that leaves something over.
 pub(super) struct Wait<'w> {
     /// How far the messages are.
-    pub(super) messages: &'w [Recorded],
+    pub(super) messages: &'w [ReplayMessage],
     /// How many of them are not finished.
     pub(super) left: usize,
     /// What decides how to go on.
-    pub(super) cause: Unfinished,
+    pub(super) cause: RetryReason,
     /// How long the pause is; `None` when it is given up.
     pub(super) pause: Option<Duration>,
     /// Requests to Klaviyo so far.
@@ -56,7 +56,7 @@ impl Courier<'_> {
     /// something over.
     pub(super) async fn deliver(
         &mut self,
-        messages: &mut [Recorded],
+        messages: &mut [ReplayMessage],
         stop: &mut Stop,
         mut between: impl FnMut(Wait<'_>) -> Result<(), String>,
     ) -> Result<End, String> {
@@ -72,13 +72,13 @@ impl Courier<'_> {
                 (advanced_at, longest) = (Instant::now(), FIRST_PAUSE);
             }
             let pause = match cause {
-                Unfinished::Throttled(Some(seconds)) => Duration::from_secs(seconds.max(1)),
+                RetryReason::Throttled(Some(seconds)) => Duration::from_secs(seconds.max(1)),
                 _ => longest,
             };
             longest = (longest * 2).min(LONGEST_PAUSE);
             let left = messages.iter().filter_map(unfinished).count();
-            let is_hopeless =
-                cause == Unfinished::KeyRefused || advanced_at.elapsed() + pause > self.patience;
+            let is_hopeless = cause == RetryReason::ApiKeyRejected
+                || advanced_at.elapsed() + pause > self.patience;
             let said = (!is_hopeless).then_some(pause);
             between(Wait {
                 messages,
@@ -100,8 +100,9 @@ impl Courier<'_> {
         }
     }
 
-    async fn send(&mut self, messages: &mut [Recorded]) {
-        let is_open = |message: &Recorded| message.ended.is_none() || unfinished(message).is_some();
+    async fn send(&mut self, messages: &mut [ReplayMessage]) {
+        let is_open =
+            |message: &ReplayMessage| message.ended.is_none() || unfinished(message).is_some();
         let mut open: Vec<_> = messages
             .iter_mut()
             .filter(|message| is_open(message))
@@ -113,7 +114,7 @@ impl Courier<'_> {
             .iter()
             .map(|message| message.parcel(self.decided_at))
             .collect();
-        let mut line = telemetry::Delivery::default();
+        let mut line = telemetry::DeliverySummary::default();
         let deadline = Instant::now() + self.destination.settings().delivery_budget;
         let ended = self
             .destination
@@ -128,7 +129,7 @@ impl Courier<'_> {
 }
 
 /// Why a message that was sent is not finished.
-fn unfinished(message: &Recorded) -> Option<Unfinished> {
+fn unfinished(message: &ReplayMessage) -> Option<RetryReason> {
     match message.ended.as_ref()?.outcome {
         Outcome::Retry(cause) | Outcome::Queued(cause) => Some(cause),
         Outcome::Delivered | Outcome::Ignored(_) | Outcome::Rejected(_) => None,
@@ -137,11 +138,11 @@ fn unfinished(message: &Recorded) -> Option<Unfinished> {
 
 /// The cause that decides how to go on: a key that is refused, else the longest wait, else anything that says
 /// more than that it waits for the others.
-fn graver(one: Unfinished, other: Unfinished) -> Unfinished {
-    let rank = |cause: &Unfinished| match cause {
-        Unfinished::KeyRefused => (3, None),
-        Unfinished::Throttled(seconds) => (2, *seconds),
-        Unfinished::HeldBack => (0, None),
+fn graver(one: RetryReason, other: RetryReason) -> RetryReason {
+    let rank = |cause: &RetryReason| match cause {
+        RetryReason::ApiKeyRejected => (3, None),
+        RetryReason::Throttled(seconds) => (2, *seconds),
+        RetryReason::WaitingForBatch => (0, None),
         _ => (1, None),
     };
     if rank(&other) > rank(&one) {
@@ -152,8 +153,9 @@ fn graver(one: Unfinished, other: Unfinished) -> Unfinished {
 }
 
 /// How far the messages are: it grows with everything that is acknowledged, ignored or rejected.
-fn progress(messages: &[Recorded]) -> usize {
-    let has_ended = |message: &Recorded| message.ended.is_some() && unfinished(message).is_none();
+fn progress(messages: &[ReplayMessage]) -> usize {
+    let has_ended =
+        |message: &ReplayMessage| message.ended.is_some() && unfinished(message).is_none();
     messages
         .iter()
         .map(|message| message.done.len() + usize::from(has_ended(message)))
@@ -166,13 +168,13 @@ mod tests {
 
     #[test]
     fn of_several_causes_the_one_that_decides_how_to_go_on_counts() {
-        use Unfinished::{HeldBack, KeyRefused, Throttled, Unavailable};
+        use RetryReason::{ApiKeyRejected, Throttled, Unavailable, WaitingForBatch};
         for (one, other, expected) in [
-            (HeldBack, Unavailable, Unavailable),
+            (WaitingForBatch, Unavailable, Unavailable),
             (Unavailable, Throttled(Some(9)), Throttled(Some(9))),
             (Throttled(Some(9)), Throttled(Some(60)), Throttled(Some(60))),
             (Throttled(None), Throttled(Some(1)), Throttled(Some(1))),
-            (Throttled(Some(60)), KeyRefused, KeyRefused),
+            (Throttled(Some(60)), ApiKeyRejected, ApiKeyRejected),
         ] {
             assert_eq!(
                 (graver(one, other), graver(other, one)),

@@ -154,7 +154,7 @@ mod tests {
                 Line::parse_from(std::iter::once("x").chain(options.split_whitespace())).filter;
             let raw: &RawValue = serde_json::from_str(json).unwrap();
             assert_eq!(
-                filter.lets_through(&Message::read(raw).unwrap()),
+                filter.lets_through(&Message::parse(raw).unwrap()),
                 expected,
                 "{options} {json}"
             );

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use segment_klaviyo::settings::{Rules, VARIABLES};
+use segment_klaviyo::settings::{RuleSettings, VARIABLES};
 use time::OffsetDateTime;
 
 pub(crate) use arguments::Arguments;
@@ -99,7 +99,7 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
     run.send(&desk).await
 }
 
-fn fire_no_flows(arguments: &Arguments, rules: &mut Rules) {
+fn fire_no_flows(arguments: &Arguments, rules: &mut RuleSettings) {
     if arguments.backfill {
         rules.backfill_after = Some(Duration::ZERO);
     }

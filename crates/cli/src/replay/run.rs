@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use segment_klaviyo::batch;
-use segment_klaviyo::settings::Rules;
+use segment_klaviyo::settings::RuleSettings;
 use time::OffsetDateTime;
 
 use super::arguments::Arguments;
-use super::batch::{Batch, Recorded, next};
+use super::batch::{Batch, ReplayMessage, next};
 use super::checkpoint::{Checkpoint, Done};
 use super::deliver::{Courier, End};
 use super::lines::{Lines, Position};
@@ -32,7 +32,7 @@ pub(super) struct Run<'a> {
 /// What a batch goes through.
 enum Through<'d> {
     /// The rules alone.
-    Rules(&'d Rules),
+    RuleSettings(&'d RuleSettings),
     /// The function.
     Function(Courier<'d>, &'d Desk),
 }
@@ -54,8 +54,8 @@ impl<'a> Run<'a> {
     }
 
     /// Decides by the rules, and sends nothing.
-    pub(super) async fn decide(self, rules: &Rules) -> Result<Report, String> {
-        self.all(Through::Rules(rules)).await
+    pub(super) async fn decide(self, rules: &RuleSettings) -> Result<Report, String> {
+        self.all(Through::RuleSettings(rules)).await
     }
 
     /// Sends to Klaviyo what the rules decide.
@@ -162,7 +162,7 @@ impl<'a> Run<'a> {
     ) -> Result<End, String> {
         let (courier, desk) = match through {
             Through::Function(courier, desk) => (courier, desk),
-            Through::Rules(rules) => {
+            Through::RuleSettings(rules) => {
                 decide(&mut batch.messages, rules, self.decided_at());
                 return Ok(End::Finished);
             }
@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn decide(messages: &mut [Recorded], rules: &Rules, decided_at: OffsetDateTime) {
+fn decide(messages: &mut [ReplayMessage], rules: &RuleSettings, decided_at: OffsetDateTime) {
     let parcels: Vec<_> = messages
         .iter()
         .map(|message| message.parcel(decided_at))
@@ -231,7 +231,7 @@ fn decide(messages: &mut [Recorded], rules: &Rules, decided_at: OffsetDateTime) 
 }
 
 /// What is done of these messages, and of those that an earlier run came to and this one has not yet.
-fn done(messages: &[Recorded], known: &BTreeMap<Position, Vec<String>>) -> Vec<Done> {
+fn done(messages: &[ReplayMessage], known: &BTreeMap<Position, Vec<String>>) -> Vec<Done> {
     let here = messages.iter().filter(|message| !message.done.is_empty());
     let here = here.map(|message| Done {
         at: message.at,

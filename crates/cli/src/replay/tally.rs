@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use segment_klaviyo::answer;
-use segment_klaviyo::batch::Ended;
+use segment_klaviyo::batch::MessageResult;
 use segment_klaviyo::outcome::Outcome;
+use segment_klaviyo::response;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Unreadable};
@@ -85,14 +85,14 @@ impl Tally {
         );
     }
 
-    fn count_one(&mut self, ended: &Ended, at: Position, sources: &[Source]) {
+    fn count_one(&mut self, ended: &MessageResult, at: Position, sources: &[Source]) {
         match ended.outcome {
             Outcome::Delivered => self.delivered += 1,
             Outcome::Ignored(_) => self.ignored += 1,
             Outcome::Rejected(_) => self.rejected += 1,
             Outcome::Queued(_) | Outcome::Retry(_) => self.given_up += 1,
         }
-        for item in answer::items((0, ended)) {
+        for item in response::entries((0, ended)) {
             let outcome = if item.outcome == "retry" {
                 "given_up"
             } else {

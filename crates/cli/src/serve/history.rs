@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use segment_klaviyo::answer::{Answer, Item};
-use segment_klaviyo::segment::{Message, NotAMessage};
-use segment_klaviyo_stand_in::Recorded;
+use segment_klaviyo::response::{ResultEntry, WebhookResponse};
+use segment_klaviyo::segment::{InvalidMessage, Message};
+use segment_klaviyo_stand_in::RecordedRequest;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -93,8 +93,8 @@ impl History {
         at: OffsetDateTime,
         took: Duration,
         body: &[u8],
-        answer: &Answer,
-        calls: &[Recorded],
+        answer: &WebhookResponse,
+        calls: &[RecordedRequest],
     ) {
         self.count += 1;
         let mut room = FULL_BYTES;
@@ -112,8 +112,8 @@ impl History {
             status: answer.status,
             retry_after: answer.retry_after,
             refused,
-            message: answer.report.message.clone(),
-            received: answer.report.received,
+            message: answer.body.message.clone(),
+            received: answer.body.received,
             messages: messages(body, answer, &mut room),
             calls: calls
                 .iter()
@@ -141,14 +141,14 @@ impl History {
 }
 
 /// What a delivery held, as far as the function let it in: what nobody signed is not looked at.
-fn messages(body: &[u8], answer: &Answer, room: &mut usize) -> Vec<Shown> {
-    let said: BTreeMap<usize, &Item> = answer
-        .report
+fn messages(body: &[u8], answer: &WebhookResponse, room: &mut usize) -> Vec<Shown> {
+    let said: BTreeMap<usize, &ResultEntry> = answer
+        .body
         .results
         .iter()
         .map(|item| (item.index, item))
         .collect();
-    let elements = if answer.report.received == 0 {
+    let elements = if answer.body.received == 0 {
         Vec::new()
     } else {
         elements(body)
@@ -169,13 +169,13 @@ fn elements(body: &[u8]) -> Vec<&RawValue> {
         .unwrap_or_default()
 }
 
-fn shown(index: usize, raw: &RawValue, said: Option<&Item>, room: &mut usize) -> Shown {
-    let message = Message::read(raw);
+fn shown(index: usize, raw: &RawValue, said: Option<&ResultEntry>, room: &mut usize) -> Shown {
+    let message = Message::parse(raw);
     let text = |key: &str| {
         let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
         serde_json::from_str::<String>(fields.get(key)?.get()).ok()
     };
-    let message = message.as_ref().map_err(|NotAMessage| ()).ok();
+    let message = message.as_ref().map_err(|InvalidMessage| ()).ok();
     let kind = message
         .and_then(|_| text("type"))
         .map(|kind| cut(&kind, room).unwrap_or_else(|| "…".to_owned()));
@@ -192,7 +192,7 @@ fn shown(index: usize, raw: &RawValue, said: Option<&Item>, room: &mut usize) ->
     }
 }
 
-fn call(call: &Recorded, room: &mut usize) -> Call {
+fn call(call: &RecordedRequest, room: &mut usize) -> Call {
     let full = |json: &Value, room: &mut usize| {
         if json.is_null() {
             None

@@ -7,8 +7,8 @@ mod routes;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
-use segment_klaviyo::answer::Answer;
 use segment_klaviyo::handler::Reply;
+use segment_klaviyo::response::WebhookResponse;
 use segment_klaviyo_stand_in::SHARED_SECRET;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -123,7 +123,7 @@ async fn work(desk: &Desk, mut jobs: mpsc::Receiver<Job>, service: &Service) -> 
         let (reply, calls) = desk.invoke(&event).await?;
         let answered = match reply {
             Reply::Http(answered) => answered,
-            Reply::Check(_) | Reply::Records(_) => Answer::internal_error(),
+            Reply::Check(_) | Reply::Records(_) => WebhookResponse::internal_error(),
         };
         service
             .history()

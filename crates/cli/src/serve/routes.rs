@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
-use segment_klaviyo::ingress::LambdaEvent;
+use segment_klaviyo::ingress::EventPayload;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -46,7 +46,7 @@ pub(super) struct Job {
 
 impl Job {
     /// The request as the function takes it.
-    pub(super) fn event(&self) -> Result<LambdaEvent, serde_json::Error> {
+    pub(super) fn event(&self) -> Result<EventPayload, serde_json::Error> {
         serde_json::from_value(event(&self.headers, &self.body, self.peer))
     }
 }

@@ -361,7 +361,7 @@ fn what_a_note_is_about_is_read() {
             &json!({"Klaviyo": {"listId": "bad id!", "other": 1}}),
         ),
     );
-    assert_eq!(explained["notes"][0]["reason"], "invalid_list_id");
+    assert_eq!(explained["warnings"][0]["reason"], "invalid_list_id");
     assert_eq!(
         explained["unread"],
         json!(["integrations.Klaviyo.other", "messageId", "timestamp"])

@@ -12,7 +12,7 @@
 mod support;
 
 mod compare;
-mod desk;
+mod commands;
 mod explain;
 mod replay;
 mod serve;

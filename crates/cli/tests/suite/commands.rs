@@ -184,7 +184,7 @@ fn every_command_explains_itself_with_an_example() {
     for name in names.iter().filter(|name| **name != "help") {
         let (code, help) = segment_klaviyo(&[name, "--help"], "");
         assert!(
-            code == 0 && help.contains(&format!("local {name} ")),
+            code == 0 && help.contains(&format!("segment-klaviyo {name} ")),
             "{help}"
         );
         assert!(

@@ -8,10 +8,10 @@ use aws_lambda_events::encodings::Body;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::batch::Ended;
-use crate::outcome::{Ignored, Outcome, Rejected, Unfinished};
+use crate::batch::MessageResult;
+use crate::outcome::{IgnoreReason, Outcome, RejectReason, RetryReason};
 use crate::segment::BodyError;
-use crate::signature::Unverified;
+use crate::signature::VerifyError;
 
 /// Results listed in one answer; the log counts all of them.
 const MOST_RESULTS: usize = 100;
@@ -24,7 +24,7 @@ const LONGEST_RETRY_AFTER_SECONDS: u64 = 3_600;
 
 /// The body of every answer.
 #[derive(Debug, Default, Serialize, PartialEq, Eq)]
-pub struct Report {
+pub struct ResponseBody {
     /// What Segment shows.
     pub message: String,
     /// Messages in the delivery, and how they ended.
@@ -38,12 +38,12 @@ pub struct Report {
     /// Kept for later.
     pub queued: usize,
     /// What was not simply delivered, at most 100 of it.
-    pub results: Vec<Item>,
+    pub results: Vec<ResultEntry>,
 }
 
 /// A message that was not simply delivered.
 #[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Item {
+pub struct ResultEntry {
     /// Its place in the delivery, from 0.
     pub index: usize,
     /// Segment's id of it.
@@ -58,18 +58,18 @@ pub struct Item {
 
 /// Why a request ends before any message of it is looked at.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Refused {
+pub enum RequestRejection {
     /// Not from Segment, as far as can be told.
     #[error(transparent)]
-    Unverified(#[from] Unverified),
+    Signature(#[from] VerifyError),
     /// From Segment, and nothing to deliver.
     #[error(transparent)]
     Body(#[from] BodyError),
 }
 
-/// A status with its report.
+/// A status with its body.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct WebhookResponse {
     /// HTTP status. Segment resends on 408, 423, 429 and 5xx (not 501).
     pub status: u16,
     /// Seconds after which to try again.
@@ -77,69 +77,71 @@ pub struct Answer {
     /// Messages that Segment should resend.
     pub retry: usize,
     /// The body.
-    pub report: Report,
+    pub body: ResponseBody,
 }
 
-impl Answer {
+impl WebhookResponse {
     /// The answer to a request that is not let in or holds nothing.
-    pub fn refused(refused: &Refused) -> Self {
+    pub fn refused(refused: &RequestRejection) -> Self {
         let status = match refused {
-            Refused::Unverified(Unverified::Missing | Unverified::Mismatch | Unverified::Token) => {
-                401
-            }
-            Refused::Body(BodyError::NotJson { .. } | BodyError::NotAMessage) => 400,
+            RequestRejection::Signature(
+                VerifyError::MissingSignature
+                | VerifyError::SignatureMismatch
+                | VerifyError::InvalidToken,
+            ) => 401,
+            RequestRejection::Body(BodyError::NotJson { .. } | BodyError::NotAMessage) => 400,
         };
-        Answer {
+        WebhookResponse {
             status,
             retry_after: None,
             retry: 0,
-            report: Report {
+            body: ResponseBody {
                 message: refused.to_string(),
-                ..Report::default()
+                ..ResponseBody::default()
             },
         }
     }
 
     /// The answer when something in here went wrong: Segment sends it again.
     pub fn internal_error() -> Self {
-        let report = Report {
+        let body = ResponseBody {
             message: "internal error".to_owned(),
-            ..Report::default()
+            ..ResponseBody::default()
         };
-        Answer {
+        WebhookResponse {
             status: 500,
             retry_after: None,
             retry: 0,
-            report,
+            body,
         }
     }
 
     /// The answer to a delivery whose messages ended so.
-    pub fn ended(messages: &[Ended]) -> Self {
-        let mut report = Report {
+    pub fn ended(messages: &[MessageResult]) -> Self {
+        let mut body = ResponseBody {
             received: messages.len(),
-            ..Report::default()
+            ..ResponseBody::default()
         };
         let mut unfinished = Vec::new();
-        for Ended { outcome, .. } in messages {
+        for MessageResult { outcome, .. } in messages {
             match outcome {
-                Outcome::Delivered => report.delivered += 1,
-                Outcome::Ignored(_) => report.ignored += 1,
-                Outcome::Rejected(_) => report.rejected += 1,
-                Outcome::Queued(_) => report.queued += 1,
+                Outcome::Delivered => body.delivered += 1,
+                Outcome::Ignored(_) => body.ignored += 1,
+                Outcome::Rejected(_) => body.rejected += 1,
+                Outcome::Queued(_) => body.queued += 1,
                 Outcome::Retry(cause) => unfinished.push(*cause),
             }
         }
         let status = if !unfinished.is_empty() {
             status_of_unfinished(&unfinished)
-        } else if report.rejected > 0 && report.rejected == report.received {
+        } else if body.rejected > 0 && body.rejected == body.received {
             400
         } else {
             200
         };
         let retry_after = (!unfinished.is_empty()).then(|| {
             let wishes = unfinished.iter().filter_map(|cause| match cause {
-                Unfinished::Throttled(seconds) => *seconds,
+                RetryReason::Throttled(seconds) => *seconds,
                 _ => None,
             });
             wishes
@@ -147,30 +149,30 @@ impl Answer {
                 .unwrap_or(RETRY_AFTER_SECONDS)
                 .clamp(1, LONGEST_RETRY_AFTER_SECONDS)
         });
-        let is_delivered = |ended: &Ended| ended.outcome == Outcome::Delivered;
+        let is_delivered = |ended: &MessageResult| ended.outcome == Outcome::Delivered;
         let (delivered, others): (Vec<_>, Vec<_>) = (0..)
             .zip(messages)
             .partition(|(_, ended)| is_delivered(ended));
         // What is only noted must not take the place of what is lost.
-        report.results = others
+        body.results = others
             .into_iter()
             .chain(delivered)
-            .flat_map(items)
+            .flat_map(entries)
             .take(MOST_RESULTS)
             .collect();
-        report.message = message(&report, unfinished.len());
-        Answer {
+        body.message = message(&body, unfinished.len());
+        WebhookResponse {
             status,
             retry_after,
             retry: unfinished.len(),
-            report,
+            body,
         }
     }
 
     /// How many messages there are for each reason or note, the unlisted ones too.
-    pub fn reasons(messages: &[Ended]) -> BTreeMap<&'static str, usize> {
+    pub fn reasons(messages: &[MessageResult]) -> BTreeMap<&'static str, usize> {
         let mut reasons = BTreeMap::new();
-        for item in messages.iter().enumerate().flat_map(items) {
+        for item in messages.iter().enumerate().flat_map(entries) {
             *reasons.entry(item.reason).or_default() += 1;
         }
         reasons
@@ -186,15 +188,19 @@ impl Answer {
         let mut response = ApiGatewayProxyResponse::default();
         response.status_code = self.status.into();
         response.headers = headers;
-        response.body = serde_json::to_string(&self.report).ok().map(Body::Text);
+        response.body = serde_json::to_string(&self.body).ok().map(Body::Text);
         response
     }
 }
 
 /// 429 when all that is in the way is throttling; it makes Segment slow down.
-fn status_of_unfinished(causes: &[Unfinished]) -> u16 {
-    let throttling =
-        |cause: &Unfinished| matches!(cause, Unfinished::Throttled(_) | Unfinished::HeldBack);
+fn status_of_unfinished(causes: &[RetryReason]) -> u16 {
+    let throttling = |cause: &RetryReason| {
+        matches!(
+            cause,
+            RetryReason::Throttled(_) | RetryReason::WaitingForBatch
+        )
+    };
     if causes.iter().all(throttling) {
         429
     } else {
@@ -203,43 +209,45 @@ fn status_of_unfinished(causes: &[Unfinished]) -> u16 {
 }
 
 /// What is to be said of the message at this place of a delivery; nothing if it is simply delivered.
-pub fn items((index, ended): (usize, &Ended)) -> Vec<Item> {
-    let item = |outcome, reason, detail: String| Item {
+pub fn entries((index, ended): (usize, &MessageResult)) -> Vec<ResultEntry> {
+    let item = |outcome, reason, detail: String| ResultEntry {
         index,
-        message_id: ended.message_id.as_deref().and_then(shown),
+        message_id: ended.message_id.as_deref().and_then(loggable_id),
         outcome,
         reason,
         detail,
     };
     match &ended.outcome {
         Outcome::Delivered => ended
-            .notes
+            .warnings
             .iter()
             .map(|note| item("delivered", note.reason(), note.to_string()))
             .collect(),
-        Outcome::Ignored(why) => vec![item("ignored", Ignored::reason(why), why.to_string())],
-        Outcome::Rejected(why) => vec![item("rejected", Rejected::reason(why), why.to_string())],
-        Outcome::Queued(why) => vec![item("queued", Unfinished::reason(why), why.to_string())],
-        Outcome::Retry(why) => vec![item("retry", Unfinished::reason(why), why.to_string())],
+        Outcome::Ignored(why) => vec![item("ignored", IgnoreReason::reason(why), why.to_string())],
+        Outcome::Rejected(why) => {
+            vec![item("rejected", RejectReason::reason(why), why.to_string())]
+        }
+        Outcome::Queued(why) => vec![item("queued", RetryReason::reason(why), why.to_string())],
+        Outcome::Retry(why) => vec![item("retry", RetryReason::reason(why), why.to_string())],
     }
 }
 
 /// Segment's ids are UUIDs; one that a merchant made of an address or number is not repeated.
-pub fn shown(message_id: &str) -> Option<String> {
+pub fn loggable_id(message_id: &str) -> Option<String> {
     let fits = message_id.len() <= 100 && !message_id.contains('@') && !message_id.starts_with('+');
     fits.then(|| message_id.to_owned())
 }
 
 /// One line for a person: the reason itself when there is a single message, else the counts.
-fn message(report: &Report, retry: usize) -> String {
-    if let (1, [only]) = (report.received, report.results.as_slice()) {
+fn message(body: &ResponseBody, retry: usize) -> String {
+    if let (1, [only]) = (body.received, body.results.as_slice()) {
         return format!("{}: {}", only.outcome, only.detail);
     }
     let counts = [
-        (report.delivered, "delivered"),
-        (report.ignored, "ignored"),
-        (report.rejected, "rejected"),
-        (report.queued, "queued"),
+        (body.delivered, "delivered"),
+        (body.ignored, "ignored"),
+        (body.rejected, "rejected"),
+        (body.queued, "queued"),
         (retry, "to be sent again"),
     ];
     let counts: Vec<_> = counts
