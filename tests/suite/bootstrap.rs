@@ -10,11 +10,11 @@ use tokio::process::{Child, Command};
 
 use crate::support::root;
 
-fn bootstrap(standin: &StandIn, lambda: &RuntimeApi) -> Command {
+fn bootstrap(stand_in: &StandIn, lambda: &RuntimeApi) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
     command
         .env_clear()
-        .envs(standin.environment())
+        .envs(stand_in.environment())
         .envs(lambda.environment())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
@@ -42,9 +42,9 @@ fn sample(name: &str) -> String {
 
 #[tokio::test]
 async fn the_binary_answers_lambda_and_logs_json() {
-    let standin = StandIn::start().await.unwrap();
+    let stand_in = StandIn::start().await.unwrap();
     let mut lambda = RuntimeApi::start().await.unwrap();
-    let child = bootstrap(&standin, &lambda).spawn().unwrap();
+    let child = bootstrap(&stand_in, &lambda).spawn().unwrap();
 
     for (name, status) in [
         ("order-completed", 200),
@@ -61,8 +61,8 @@ async fn the_binary_answers_lambda_and_logs_json() {
         let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
         assert!(body["message"].is_string(), "{name}");
     }
-    assert_eq!(standin.held().account.events.len(), 6);
-    assert_eq!(standin.held().fetches, 1);
+    assert_eq!(stand_in.state().account.events.len(), 6);
+    assert_eq!(stand_in.state().fetches, 1);
 
     let log = lines(child, 4).await;
     let statuses: Vec<_> = log
@@ -81,9 +81,9 @@ async fn the_binary_answers_lambda_and_logs_json() {
 
 #[tokio::test]
 async fn an_event_of_the_wrong_shape_is_an_error_and_the_next_one_works() {
-    let standin = StandIn::start().await.unwrap();
+    let stand_in = StandIn::start().await.unwrap();
     let mut lambda = RuntimeApi::start().await.unwrap();
-    let _child = bootstrap(&standin, &lambda).spawn().unwrap();
+    let _child = bootstrap(&stand_in, &lambda).spawn().unwrap();
     for event in [
         "[1, 2]",
         r#"{"Records": [{"eventSource": "aws:sns"}]}"#,
@@ -100,7 +100,7 @@ async fn an_event_of_the_wrong_shape_is_an_error_and_the_next_one_works() {
 
 #[tokio::test]
 async fn a_start_that_fails_says_why_and_ends() {
-    let standin = StandIn::start().await.unwrap();
+    let stand_in = StandIn::start().await.unwrap();
     let lambda = RuntimeApi::start().await.unwrap();
     for (name, value, expected) in [
         (
@@ -114,7 +114,7 @@ async fn a_start_that_fails_says_why_and_ends() {
             "settings: SECRET_ID is not set: it is required",
         ),
     ] {
-        let mut child = bootstrap(&standin, &lambda)
+        let mut child = bootstrap(&stand_in, &lambda)
             .env(name, value)
             .spawn()
             .unwrap();

@@ -41,7 +41,7 @@ async fn four_thousand_events_are_four_calls() {
     let answer = shop.send(&batch).await;
     assert_eq!((answer.status, answer.body.delivered), (200, 4_000));
     assert_eq!(shop.paths(), [EVENT_JOBS; 4]);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let ids: BTreeSet<_> = held
         .account
         .events
@@ -63,10 +63,10 @@ async fn few_events_go_one_by_one() {
     let shop = Shop::open(&[PATIENT]).await;
     shop.send(&tracks(23)).await;
     assert_eq!(shop.paths(), ["/api/events"; 23]);
-    shop.standin.held().calls.clear();
+    shop.stand_in.state().requests.clear();
     shop.send(&tracks(24)).await;
     assert_eq!(shop.paths(), [EVENT_JOBS]);
-    assert_eq!(shop.standin.held().account.events.len(), 24);
+    assert_eq!(shop.stand_in.state().account.events.len(), 24);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_thousand_identifies_are_one_call_and_to_two_lists_three() {
     let nobody = |_| "";
     assert_eq!(shop.send(&people(nobody)).await.body.delivered, 1_000);
     assert_eq!(shop.paths(), [IMPORT_JOBS]);
-    shop.standin.held().calls.clear();
+    shop.stand_in.state().requests.clear();
     assert_eq!(
         shop.send(&people(|n| if n % 2 == 0 { "LISTA1" } else { "LISTB2" }))
             .await
@@ -92,7 +92,7 @@ async fn a_thousand_identifies_are_one_call_and_to_two_lists_three() {
         1_000
     );
     assert_eq!(shop.paths(), [IMPORT_JOBS, SUBSCRIBE, SUBSCRIBE]);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         (held.account.consents.len(), held.account.profiles.len()),
         (1_000, 1_000)
@@ -128,7 +128,7 @@ async fn two_hundred_orders_of_five_are_two_calls() {
     let batch: Value = (0..200).map(|n| order(&format!("R{n}"), 5)).collect();
     assert_eq!(shop.send(&batch).await.body.delivered, 200);
     assert_eq!(shop.paths(), [EVENT_JOBS; 2]);
-    assert_eq!(shop.standin.held().account.events.len(), 1_200);
+    assert_eq!(shop.stand_in.state().account.events.len(), 1_200);
 }
 
 #[tokio::test]
@@ -138,9 +138,9 @@ async fn no_request_is_over_five_megabytes() {
         .map(|n| track(&format!("m{n}"), &json!({"text": "x".repeat(50_000)})))
         .collect();
     assert_eq!(shop.send(&batch).await.body.delivered, 110);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let sizes: Vec<_> = held
-        .calls
+        .requests
         .iter()
         .map(|call| call.body.to_string().len())
         .collect();
@@ -162,7 +162,7 @@ async fn identifies_of_one_person_are_one_profile_and_the_later_value_wins() {
         .collect();
     assert_eq!(shop.send(&batch).await.body.delivered, 20);
     assert_eq!(shop.paths(), ["/api/profile-import", SUBSCRIBE]);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let profile = &held.account.profiles[0];
     assert_eq!(
         (held.account.profiles.len(), &profile["location"]["city"]),
@@ -191,8 +191,8 @@ async fn one_person_known_by_address_and_by_id_is_one_profile() {
     );
     let later = identify(&json!({"plan": "silver"}), &json!({}));
     assert_eq!(shop.send(&json!([first, later])).await.body.delivered, 2);
-    let held = shop.standin.held();
-    assert_eq!((held.calls.len(), held.account.profiles.len()), (1, 1));
+    let held = shop.stand_in.state();
+    assert_eq!((held.requests.len(), held.account.profiles.len()), (1, 1));
     assert_eq!(
         held.account.profiles[0]["properties"],
         json!({"plan": "silver", "since": 2020})
@@ -217,9 +217,9 @@ async fn changes_to_properties_are_not_merged_and_keep_their_order() {
             .delivered,
         3
     );
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let appended: Vec<_> = held
-        .calls
+        .requests
         .iter()
         .map(|call| &call.body["data"]["meta"]["patch_properties"]["append"]["skus"])
         .collect();
@@ -235,7 +235,10 @@ async fn sixty_messages_of_which_two_differ_are_two_events() {
             .collect();
         assert_eq!(shop.send(&batch).await.body.delivered, count);
         assert_eq!(
-            (shop.paths().len(), shop.standin.held().account.events.len()),
+            (
+                shop.paths().len(),
+                shop.stand_in.state().account.events.len()
+            ),
             (calls, 2)
         );
     }
@@ -256,7 +259,7 @@ async fn of_several_wishes_about_one_list_the_last_counts() {
         audience("Audience Entered")
     ]);
     assert_eq!(shop.send(&batch).await.body.delivered, 4);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         held.account
             .consents
@@ -283,10 +286,10 @@ async fn audiences_add_and_remove_without_any_consent() {
         20,
         "who is not in Klaviyo is on no list"
     );
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         (
-            held.calls.len(),
+            held.requests.len(),
             held.account.lists["AUD1"].len(),
             held.account.consents.len()
         ),
@@ -317,7 +320,7 @@ async fn deletions_find_the_profile_or_say_that_a_person_has_to_look() {
         (answer.body.results[0].index, answer.body.results[0].reason),
         (2, "deletion_unresolved")
     );
-    let mut deleted = shop.standin.held().account.deletions.clone();
+    let mut deleted = shop.stand_in.state().account.deletions.clone();
     deleted.sort_unstable();
     let expected = [("email", "li@klaviyo-demo.com"), ("id", "0")];
     assert_eq!(
@@ -354,8 +357,8 @@ async fn a_job_refused_for_some_loses_only_those() {
         place(299, "/attributes/events/data/0"),
     ];
     let pointers: Vec<_> = pointers.iter().map(String::as_str).collect();
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(refusal(EVENT_JOBS, &pointers, 1));
     let answer = shop.send(&(0..300).map(track_of).collect()).await;
@@ -378,15 +381,15 @@ async fn a_job_refused_for_some_loses_only_those() {
         ]
     );
     assert_eq!(shop.paths(), [EVENT_JOBS; 2]);
-    assert_eq!(shop.standin.held().account.events.len(), 297);
+    assert_eq!(shop.stand_in.state().account.events.len(), 297);
 }
 
 #[tokio::test]
 async fn one_event_of_a_profile_is_named_among_its_others() {
     let shop = Shop::open(&[PATIENT]).await;
     let pointer = "/data/attributes/events-bulk-create/data/0/attributes/events/data/30/attributes/properties";
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(refusal(EVENT_JOBS, &[pointer], 1));
     let answer = shop.send(&tracks(60)).await;
@@ -400,7 +403,7 @@ async fn one_event_of_a_profile_is_named_among_its_others() {
 async fn a_refusal_that_names_nobody_costs_only_the_one_it_is_about() {
     let shop = Shop::open(&[PATIENT]).await;
     // Klaviyo refuses every job with this property, and says only «the request».
-    shop.standin.held().refuse_bodies_with = Some("poison".to_owned());
+    shop.stand_in.state().refuse_bodies_with = Some("poison".to_owned());
     let mut batch = tracks(100);
     batch[42]["properties"]["poison"] = json!(true);
     let answer = shop.send(&batch).await;
@@ -412,13 +415,13 @@ async fn a_refusal_that_names_nobody_costs_only_the_one_it_is_about() {
         ),
         (200, 99, 42)
     );
-    assert_eq!(shop.standin.held().account.events.len(), 99);
+    assert_eq!(shop.stand_in.state().account.events.len(), 99);
 }
 
 #[tokio::test]
 async fn a_list_that_klaviyo_does_not_know_is_no_reason_to_try_one_by_one() {
     let shop = Shop::open(&[PATIENT, ("LIST_ID", "GONE00")]).await;
-    shop.standin.held().faults.push(refusal(
+    shop.stand_in.state().faults.push(refusal(
         SUBSCRIBE,
         &["/data/relationships/list/data/id"],
         99,
@@ -440,8 +443,8 @@ async fn a_refused_phone_costs_the_sms_consent_and_not_the_email_one() {
     ])
     .await;
     let pointer = "/data/attributes/profiles/data/0/attributes/phone_number";
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(refusal(SUBSCRIBE, &[pointer], 1));
     let answer = shop
@@ -451,7 +454,7 @@ async fn a_refused_phone_costs_the_sms_consent_and_not_the_email_one() {
         ))
         .await;
     assert_eq!((answer.status, answer.body.delivered), (200, 1));
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         (
             held.account.consents.len(),
@@ -469,7 +472,7 @@ async fn profiles_go_before_events_and_consents_last() {
         applied: true,
         ..Fault::status(IMPORT_JOBS, 202, 1)
     };
-    shop.standin.held().faults.push(slow);
+    shop.stand_in.state().faults.push(slow);
     let mut batch: Vec<Value> = tracks(30).as_array().unwrap().clone();
     batch.extend((0..30).map(|n| of(format!("p{n}@klaviyo-demo.com"), json!({}))));
     assert_eq!(shop.send(&batch.into()).await.body.delivered, 60);
@@ -479,13 +482,16 @@ async fn profiles_go_before_events_and_consents_last() {
 #[tokio::test]
 async fn a_throttled_job_is_sent_again_as_a_whole() {
     let shop = Shop::open(&[PATIENT]).await;
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(Fault::status(EVENT_JOBS, 429, 2));
     assert_eq!(shop.send(&tracks(100)).await.body.delivered, 100);
     assert_eq!(
-        (shop.paths().len(), shop.standin.held().account.events.len()),
+        (
+            shop.paths().len(),
+            shop.stand_in.state().account.events.len()
+        ),
         (3, 100)
     );
 }
@@ -498,7 +504,7 @@ async fn what_is_not_done_in_time_is_handed_back_and_the_rest_is_not() {
         retry_after: Some(600),
         body: Value::Null,
     };
-    shop.standin.held().faults.push(Fault {
+    shop.stand_in.state().faults.push(Fault {
         symptom: after,
         ..Fault::status(EVENT_JOBS, 429, 1)
     });
@@ -581,7 +587,7 @@ async fn the_last_wish_counts_for_each_channel_by_itself() {
         ])
         .await;
         assert_eq!(shop.send(&wishes.clone().into()).await.body.delivered, 2);
-        let held = shop.standin.held();
+        let held = shop.stand_in.state();
         let last = |is_sms: bool| {
             held.account
                 .consents
@@ -605,7 +611,7 @@ async fn somebody_who_asks_to_be_forgotten_is_not_written_to() {
         shop.paths().last().map(String::as_str),
         Some("/api/data-privacy-deletion-jobs")
     );
-    assert_eq!(shop.standin.held().account.consents.len(), 0);
+    assert_eq!(shop.stand_in.state().account.consents.len(), 0);
 }
 
 #[tokio::test]
@@ -619,7 +625,7 @@ async fn an_address_used_as_an_id_is_not_taken_for_the_address() {
             .delivered,
         2
     );
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let mut emails: Vec<_> = held
         .account
         .profiles
@@ -638,7 +644,7 @@ async fn one_id_with_two_addresses_keeps_segment_s_order() {
         .map(|name| of(format!("{name}@klaviyo-demo.com"), json!({"name": name})))
         .collect();
     assert_eq!(shop.send(&batch).await.body.delivered, 3);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         (
             held.account.profiles.len(),
@@ -664,10 +670,10 @@ async fn what_is_too_large_together_goes_apart() {
             .delivered,
         2
     );
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         (
-            held.calls.len(),
+            held.requests.len(),
             held.account.profiles[0]["properties"]
                 .as_object()
                 .unwrap()
@@ -681,8 +687,8 @@ async fn what_is_too_large_together_goes_apart() {
 async fn a_job_refused_as_a_whole_is_halved_until_the_one_is_found() {
     let shop = Shop::open(&[PATIENT]).await;
     let whole = "/data/attributes/events-bulk-create/data";
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(refusal(EVENT_JOBS, &[whole], 1));
     assert_eq!(shop.send(&tracks(100)).await.body.delivered, 100);
@@ -702,7 +708,7 @@ async fn one_subscription_job_that_is_throttled_holds_back_the_next() {
         retry_after: Some(120),
         body: Value::Null,
     };
-    shop.standin.held().faults.push(Fault {
+    shop.stand_in.state().faults.push(Fault {
         symptom,
         ..Fault::status(SUBSCRIBE, 429, 1)
     });
@@ -712,13 +718,13 @@ async fn one_subscription_job_that_is_throttled_holds_back_the_next() {
         (
             answer.status,
             answer.retry,
-            shop.standin.held().account.consents.len()
+            shop.stand_in.state().account.consents.len()
         ),
         (429, 2, 0)
     );
     assert_eq!(shop.send(&batch).await.status, 200);
     assert_eq!(
-        shop.standin.held().account.consents.len(),
+        shop.stand_in.state().account.consents.len(),
         2,
         "each asked once"
     );
@@ -732,7 +738,7 @@ async fn subscription_jobs_to_one_list_go_one_after_another_too() {
         retry_after: Some(120),
         body: Value::Null,
     };
-    shop.standin.held().faults.push(Fault {
+    shop.stand_in.state().faults.push(Fault {
         symptom,
         ..Fault::status(SUBSCRIBE, 429, 1)
     });
@@ -744,13 +750,13 @@ async fn subscription_jobs_to_one_list_go_one_after_another_too() {
         (
             answer.status,
             answer.retry,
-            shop.standin.held().account.consents.len()
+            shop.stand_in.state().account.consents.len()
         ),
         (429, 1_500, 0)
     );
     assert_eq!(shop.send(&batch).await.status, 200);
     assert_eq!(
-        shop.standin.held().account.consents.len(),
+        shop.stand_in.state().account.consents.len(),
         1_500,
         "each asked once"
     );
@@ -764,8 +770,8 @@ async fn sms_consent_names_the_person_by_address_too() {
         json!({"phone": "+15005550006"}),
     ))
     .await;
-    let held = shop.standin.held();
-    let person = &held.calls[1].body["data"]["attributes"]["profiles"]["data"][0]["attributes"];
+    let held = shop.stand_in.state();
+    let person = &held.requests[1].body["data"]["attributes"]["profiles"]["data"][0]["attributes"];
     assert_eq!(
         (&person["email"], &person["phone_number"]),
         (&json!("s@klaviyo-demo.com"), &json!("+15005550006"))
@@ -786,9 +792,9 @@ async fn a_large_order_does_not_grow_with_its_lines() {
     let mut large = order("R1", 500);
     large["properties"]["copy"] = json!(vec!["x".repeat(1_000); 300]);
     assert_eq!(shop.send(&large).await.body.delivered, 1);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let bytes: usize = held
-        .calls
+        .requests
         .iter()
         .map(|call| call.body.to_string().len())
         .sum();
@@ -800,7 +806,7 @@ async fn a_large_order_does_not_grow_with_its_lines() {
 async fn a_bad_identify_does_not_cost_the_same_person_s_others() {
     for strangers in [0, 20] {
         let shop = Shop::open(&[PATIENT]).await;
-        shop.standin.held().refuse_bodies_with = Some("poison".to_owned());
+        shop.stand_in.state().refuse_bodies_with = Some("poison".to_owned());
         let sarah = |traits: Value| of("sarah@klaviyo-demo.com".into(), traits);
         let mut batch = vec![
             sarah(json!({"n": 1, "a": 1})),
@@ -814,7 +820,7 @@ async fn a_bad_identify_does_not_cost_the_same_person_s_others() {
             (200, strangers + 2, 1)
         );
         assert_eq!(answer.body.results[0].index, 1);
-        let held = shop.standin.held();
+        let held = shop.stand_in.state();
         let sarah = held
             .account
             .profiles
@@ -828,7 +834,7 @@ async fn a_bad_identify_does_not_cost_the_same_person_s_others() {
 #[tokio::test]
 async fn a_bad_identify_behind_another_address_costs_only_itself_too() {
     let shop = Shop::open(&[PATIENT, ("ENFORCE_EMAIL", "false")]).await;
-    shop.standin.held().refuse_bodies_with = Some("poison".to_owned());
+    shop.stand_in.state().refuse_bodies_with = Some("poison".to_owned());
     let to = |name: &str, traits: Value| of(format!("{name}@klaviyo-demo.com"), traits);
     let batch = json!([
         to("a", json!({})),
@@ -842,7 +848,7 @@ async fn a_bad_identify_behind_another_address_costs_only_itself_too() {
         (200, 3, 1)
     );
     assert_eq!(
-        shop.standin.held().account.profiles[0]["properties"],
+        shop.stand_in.state().account.profiles[0]["properties"],
         json!({"n": 3})
     );
 }

@@ -40,7 +40,7 @@ async fn calls(sizes: &[usize], message: impl Fn(usize) -> Value) -> Vec<usize> 
         let batch: Value = (0..*size).map(&message).collect();
         let answer = shop.send(&batch).await;
         assert_eq!((answer.status, answer.body.delivered), (200, *size));
-        calls.push(std::mem::take(&mut shop.standin.held().calls).len());
+        calls.push(std::mem::take(&mut shop.stand_in.state().requests).len());
     }
     calls
 }
@@ -120,7 +120,7 @@ async fn audiences_are_entered_in_one_call_and_left_in_two_and_more() {
     shop.send(&of("Audience Entered", 1_001)).await;
     // Some 80 addresses fit into what a look-up may ask for.
     for (size, expected) in [(1, 1 + 1), (60, 1 + 1), (100, 2 + 1)] {
-        shop.standin.held().calls.clear();
+        shop.stand_in.state().requests.clear();
         shop.send(&of("Audience Exited", size)).await;
         assert_eq!(shop.paths().len(), expected, "{size} people");
     }

@@ -42,7 +42,7 @@ async fn nothing_is_lost_and_nothing_doubled_in_chaos() {
     );
     let shop =
         Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "3000"), ("LIST_ID", "Y6nRLr")]).await;
-    shop.standin.held().chaos = Some(Chaos::new(seed, FAULTS));
+    shop.stand_in.state().chaos = Some(Chaos::new(seed, FAULTS));
 
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut n, mut deliveries, mut rounds) = (0, 0, 0);
@@ -57,18 +57,18 @@ async fn nothing_is_lost_and_nothing_doubled_in_chaos() {
         );
         n += size;
         deliveries += 1;
-        shop.standin.held().calls.clear();
+        shop.stand_in.state().requests.clear();
     }
     let queued = shop.waiting().len();
     while !shop.waiting().is_empty() {
         shop.redeliver(RETRY_QUEUE).await;
-        shop.standin.held().calls.clear();
+        shop.stand_in.state().requests.clear();
         rounds += 1;
         assert!(rounds < 200, "the queue does not empty");
     }
 
     assert_eq!(shop.dead_letters().len(), 0);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let found: BTreeSet<_> = held
         .account
         .events

@@ -21,8 +21,8 @@ async fn check(shop: &Shop) -> CheckReport {
 /// A shop with both queues and a list that is there.
 async fn shop(settings: &[(&str, &str)], opt_in: &'static str) -> Shop {
     let shop = Shop::open_with_queues(&[&[("LIST_ID", "Y6nRLr")], settings].concat()).await;
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .account
         .opt_in
         .insert("Y6nRLr".to_owned(), opt_in);
@@ -46,7 +46,7 @@ async fn a_good_deployment_passes_and_nothing_is_changed() {
     let report = check(&shop).await;
     insta::assert_json_snapshot!(report.findings);
     assert_eq!(report.check, Severity::Ok);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         (
             held.account.profiles.len(),
@@ -59,7 +59,7 @@ async fn a_good_deployment_passes_and_nothing_is_changed() {
         (held.account.deletions.len(), held.account.lists.len()),
         (0, 0)
     );
-    assert_eq!(held.calls.len(), 6);
+    assert_eq!(held.requests.len(), 6);
 }
 
 #[tokio::test]
@@ -75,7 +75,10 @@ async fn a_scope_that_is_missing_is_named() {
         ("/api/profiles", "profiles:read"),
     ] {
         let shop = shop(&[("HONOR_DELETIONS", "true")], "double_opt_in").await;
-        shop.standin.held().faults.push(Fault::status(path, 403, 1));
+        shop.stand_in
+            .state()
+            .faults
+            .push(Fault::status(path, 403, 1));
         let report = check(&shop).await;
         assert_eq!(
             (report.check, about(&report, scopes).0),
@@ -97,7 +100,7 @@ async fn a_scope_that_is_missing_is_named() {
 #[tokio::test]
 async fn a_key_that_klaviyo_does_not_know_fails_everywhere() {
     let shop = shop(&[], "double_opt_in").await;
-    shop.standin.held().account.api_key = Some("pk_another_not_a_real_key".to_owned());
+    shop.stand_in.state().account.api_key = Some("pk_another_not_a_real_key".to_owned());
     let report = check(&shop).await;
     assert_eq!(report.check, Severity::Failed);
     assert_eq!(
@@ -141,8 +144,8 @@ async fn the_list_has_to_be_there_and_opt_in_as_confirm_optin_says() {
 #[tokio::test]
 async fn a_list_that_cannot_be_looked_at_is_a_warning() {
     let shop = shop(&[], "double_opt_in").await;
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(Fault::status("/api/lists/Y6nRLr", 403, 1));
     let report = check(&shop).await;
@@ -156,7 +159,7 @@ async fn a_list_that_cannot_be_looked_at_is_a_warning() {
 #[tokio::test]
 async fn the_secret_is_fetched_anew_and_what_is_wrong_with_it_is_said() {
     let shop = shop(&[], "double_opt_in").await;
-    shop.standin.held().secret =
+    shop.stand_in.state().secret =
         Some(r#"{"klaviyo_api_key": "", "segment_shared_secret": "s"}"#.to_owned());
     let report = check(&shop).await;
     let (state, detail) = about(&report, "secret");
@@ -169,8 +172,8 @@ async fn the_secret_is_fetched_anew_and_what_is_wrong_with_it_is_said() {
 async fn a_klaviyo_that_cannot_answer_is_no_pass() {
     for (status, expected) in [(429, Severity::Warning), (500, Severity::Failed)] {
         let shop = shop(&[], "double_opt_in").await;
-        shop.standin
-            .held()
+        shop.stand_in
+            .state()
             .faults
             .push(Fault::status("/api/profile-import", status, 1));
         let report = check(&shop).await;

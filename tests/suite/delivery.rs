@@ -37,7 +37,7 @@ async fn an_order_delivered_twice_is_there_once() {
         let answer = shop.send(&order("R1", 3)).await;
         assert_eq!((answer.status, answer.body.delivered), (200, 1));
     }
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let mut ids: Vec<_> = held
         .account
         .events
@@ -63,7 +63,7 @@ async fn an_order_delivered_twice_is_there_once() {
         4,
         "3 × 19.99 is 59.97"
     );
-    assert_eq!(held.calls.len(), 8);
+    assert_eq!(held.requests.len(), 8);
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn identify_updates_the_profile_before_it_subscribes() {
         .await;
     assert_eq!(answer.status, 200);
     assert_eq!(shop.paths(), [IMPORT, SUBSCRIBE]);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         held.account.profiles[0]["properties"],
         json!({"plan": "gold"})
@@ -102,7 +102,7 @@ async fn identifies_of_one_profile_keep_their_order() {
         .collect();
     assert_eq!(shop.send(&batch.into()).await.status, 200);
     assert_eq!(
-        shop.standin.held().account.profiles[0]["properties"]["n"],
+        shop.stand_in.state().account.profiles[0]["properties"]["n"],
         9
     );
 }
@@ -204,8 +204,8 @@ async fn the_only_message_that_can_never_succeed_is_400() {
 #[tokio::test]
 async fn what_klaviyo_refuses_is_rejected_and_costs_no_neighbour() {
     let shop = Shop::open(FAST).await;
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(Fault::status(EVENTS, 400, 1));
     let answer = shop
@@ -239,14 +239,14 @@ async fn passing_faults_are_overcome_within_the_delivery() {
         },
     ] {
         let shop = Shop::open(FAST).await;
-        shop.standin.held().faults.push(fault.clone());
+        shop.stand_in.state().faults.push(fault.clone());
         let answer = shop.send(&track("m1", &json!({}))).await;
         assert_eq!(
             (answer.status, answer.body.delivered),
             (200, 1),
             "{fault:?}"
         );
-        assert_eq!(shop.standin.held().account.events.len(), 1, "{fault:?}");
+        assert_eq!(shop.stand_in.state().account.events.len(), 1, "{fault:?}");
         assert_eq!(shop.paths().len(), fault.times + 1, "{fault:?}");
     }
 }
@@ -273,7 +273,7 @@ async fn what_klaviyo_cannot_take_now_goes_back_to_segment() {
         (hang, 503, "out_of_time", 5),
     ] {
         let shop = Shop::open(SHORT).await;
-        shop.standin.held().faults.push(fault.clone());
+        shop.stand_in.state().faults.push(fault.clone());
         let started = std::time::Instant::now();
         let answer = shop.send(&track("m1", &json!({}))).await;
         assert_eq!(
@@ -292,7 +292,7 @@ async fn what_klaviyo_cannot_take_now_goes_back_to_segment() {
 #[tokio::test]
 async fn subscriptions_wait_until_nothing_can_make_segment_resend() {
     let shop = Shop::open(&[SHORT[0], ("LIST_ID", "Y6nRLr")]).await;
-    shop.standin.held().faults.push(throttled(EVENTS, 120, 1));
+    shop.stand_in.state().faults.push(throttled(EVENTS, 120, 1));
     let batch = json!([
         identify(&json!({"email": "s@klaviyo-demo.com"}), &json!({})),
         track("m1", &json!({}))
@@ -307,7 +307,7 @@ async fn subscriptions_wait_until_nothing_can_make_segment_resend() {
 
     assert_eq!(shop.send(&batch).await.status, 200);
     assert_eq!(
-        shop.standin.held().account.consents.len(),
+        shop.stand_in.state().account.consents.len(),
         1,
         "asked for confirmation once"
     );
@@ -316,8 +316,8 @@ async fn subscriptions_wait_until_nothing_can_make_segment_resend() {
 #[tokio::test]
 async fn a_profile_that_klaviyo_refuses_is_not_subscribed() {
     let shop = Shop::open(&[("LIST_ID", "Y6nRLr")]).await;
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(Fault::status(IMPORT, 400, 1));
     let answer = shop
@@ -344,8 +344,8 @@ async fn a_phone_that_belongs_to_somebody_else_costs_only_the_phone() {
             .await,
         200
     );
-    let held = shop.standin.held();
-    let statuses: Vec<_> = held.calls.iter().map(|call| call.status).collect();
+    let held = shop.stand_in.state();
+    let statuses: Vec<_> = held.requests.iter().map(|call| call.status).collect();
     assert_eq!(statuses, [201, 201, 409, 200]);
     assert_eq!(held.account.profiles[0]["phone_number"], "+15005550006");
     assert_eq!(held.account.profiles[1].get("phone_number"), None);
@@ -363,10 +363,10 @@ async fn a_phone_that_klaviyo_refuses_costs_only_the_phone() {
     if let Symptom::Answer { body, .. } = &mut fault.symptom {
         body["errors"][0]["source"] = pointer;
     }
-    shop.standin.held().faults.push(fault);
+    shop.stand_in.state().faults.push(fault);
     let traits = json!({"email": "s@klaviyo-demo.com", "phone": "+15005550006", "plan": "gold"});
     assert_eq!(shop.send(&identify(&traits, &json!({}))).await.status, 200);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(held.account.profiles[0].get("phone_number"), None);
     assert_eq!(
         held.account.profiles[0]["properties"],
@@ -377,8 +377,8 @@ async fn a_phone_that_klaviyo_refuses_costs_only_the_phone() {
 #[tokio::test]
 async fn lambda_s_own_deadline_ends_a_delivery_too() {
     let shop = Shop::open(&[("DELIVERY_BUDGET_MS", "20000")]).await;
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(Fault::status(EVENTS, 503, 999));
     let event = signed(&track("m1", &json!({})));
@@ -422,7 +422,7 @@ async fn with_enforced_email_no_other_id_ever_leaves() {
         )),
     ]);
     assert_eq!(shop.send(&batch).await.body.delivered, 3);
-    for call in &shop.standin.held().calls {
+    for call in &shop.stand_in.state().requests {
         let body = call.body.to_string();
         assert!(
             !body.contains("external_id")
@@ -476,14 +476,14 @@ async fn an_answer_has_the_fields_of_the_contract() {
 #[tokio::test]
 async fn the_log_has_counts_and_nobody_s_data() {
     let shop = Shop::open(&[FAST[0], ("LIST_ID", "Y6nRLr")]).await;
-    shop.standin.held().faults.push(throttled(EVENTS, 0, 1));
+    shop.stand_in.state().faults.push(throttled(EVENTS, 0, 1));
     let mut talkative = Fault::status(EVENTS, 400, 1);
     if let Symptom::Answer { body, .. } = &mut talkative.symptom {
         body["errors"][0]["detail"] = json!("sarah@klaviyo-demo.com is no good");
         body["errors"][0]["source"]["pointer"] =
             json!("/data/attributes/properties/sarah@klaviyo-demo.com");
     }
-    shop.standin.held().faults.push(talkative);
+    shop.stand_in.state().faults.push(talkative);
     let traits =
         json!({"email": "sarah@klaviyo-demo.com", "phone": "+15005550006", "firstName": "Zaphod"});
     shop.send(&json!([identify(&traits, &json!({})), track("m1", &json!({"secret": "Zaphod"})), {"type": "page"}]))

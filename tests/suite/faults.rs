@@ -66,7 +66,7 @@ async fn what_klaviyo_cannot_take_now_is_queued_and_delivered_later() {
         (hang, "out_of_time"),
     ] {
         let shop = Shop::open_with_queues(&[SHORT]).await;
-        shop.standin.held().faults.push(fault);
+        shop.stand_in.state().faults.push(fault);
         let answer = shop.send(&track("m1", &json!({}))).await;
         assert_eq!(
             (
@@ -84,7 +84,7 @@ async fn what_klaviyo_cannot_take_now_is_queued_and_delivered_later() {
             (&json!(reason), &json!("m1"))
         );
 
-        shop.standin.held().faults.clear();
+        shop.stand_in.state().faults.clear();
         assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
         assert_eq!((shop.events(), shop.waiting().len()), (1, 0), "{reason}");
     }
@@ -116,8 +116,8 @@ async fn the_only_message_that_can_never_succeed_is_400_and_a_dead_letter() {
     let shop = Shop::open_with_queues(&[]).await;
     assert_eq!(shop.send(&nameless()).await.status, 400);
     assert_eq!(shop.dead_letters().len(), 1);
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(Fault::status(EVENTS, 400, 1));
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 400);
@@ -134,8 +134,8 @@ async fn the_only_message_that_can_never_succeed_is_400_and_a_dead_letter() {
 #[tokio::test]
 async fn a_queue_that_cannot_be_written_is_503_and_segment_keeps_it() {
     let shop = Shop::open_with_queues(&[SHORT]).await;
-    shop.standin.held().queues_down = true;
-    shop.standin.held().faults.push(busy(EVENTS, 1));
+    shop.stand_in.state().queues_down = true;
+    shop.stand_in.state().faults.push(busy(EVENTS, 1));
     let answer = shop.send(&track("m1", &json!({}))).await;
     assert_eq!(
         (answer.status, answer.body.results[0].reason),
@@ -154,7 +154,7 @@ async fn a_queue_that_cannot_be_written_is_503_and_segment_keeps_it() {
 #[tokio::test]
 async fn what_is_larger_than_sqs_takes_goes_back_to_segment() {
     let shop = Shop::open_with_queues(&[SHORT]).await;
-    shop.standin.held().faults.push(busy("/api/events", 2));
+    shop.stand_in.state().faults.push(busy("/api/events", 2));
     let large = track("m-large", &json!({"texts": vec!["x".repeat(90_000); 4]}));
     let answer = shop
         .send(&json!([large, track("m-small", &json!({}))]))
@@ -183,15 +183,15 @@ async fn unreadable_and_unverified_bodies_are_never_queued() {
 async fn an_entry_holds_what_is_still_to_be_done_and_what_is_done_is_not_repeated() {
     let shop = Shop::open_with_queues(&[SHORT]).await;
     // Two of the order's four events are taken, the others are not.
-    shop.standin.held().accept_then_throttle = Some(2);
+    shop.stand_in.state().accept_then_throttle = Some(2);
     let answer = shop.send(&order("R1", 3)).await;
     assert_eq!((answer.status, answer.body.queued), (200, 1));
     let entry = &shop.waiting()[0];
     let labels = |key: &str| entry[key].as_array().unwrap().len();
     assert_eq!((labels("done"), labels("to_do")), (2, 2));
 
-    shop.standin.held().accept_then_throttle = None;
-    shop.standin.held().calls.clear();
+    shop.stand_in.state().accept_then_throttle = None;
+    shop.stand_in.state().requests.clear();
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
     assert_eq!((shop.paths().len(), shop.events()), (2, 4));
 }
@@ -199,14 +199,14 @@ async fn an_entry_holds_what_is_still_to_be_done_and_what_is_done_is_not_repeate
 #[tokio::test]
 async fn a_record_that_gets_further_becomes_a_new_entry_and_one_that_does_not_stays() {
     let shop = Shop::open_with_queues(&[SHORT]).await;
-    shop.standin.held().accept_then_throttle = Some(0);
+    shop.stand_in.state().accept_then_throttle = Some(0);
     shop.send(&order("R1", 3)).await;
     assert_eq!(
         shop.redeliver(RETRY_QUEUE).await,
         1,
         "it stays as the record it is"
     );
-    shop.standin.held().accept_then_throttle = Some(3);
+    shop.stand_in.state().accept_then_throttle = Some(3);
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
     let entry = &shop.waiting()[0];
     assert_eq!(
@@ -216,7 +216,7 @@ async fn a_record_that_gets_further_becomes_a_new_entry_and_one_that_does_not_st
         ),
         (3, 1)
     );
-    shop.standin.held().accept_then_throttle = None;
+    shop.stand_in.state().accept_then_throttle = None;
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
     assert_eq!((shop.waiting().len(), shop.events()), (0, 4));
 }
@@ -232,9 +232,9 @@ async fn only_the_records_that_fail_are_reported() {
             )
         })
         .collect();
-    shop.standin.held().accept_then_throttle = Some(0);
+    shop.stand_in.state().accept_then_throttle = Some(0);
     assert_eq!(shop.send(&people.into()).await.body.queued, 5);
-    shop.standin.held().accept_then_throttle = Some(3);
+    shop.stand_in.state().accept_then_throttle = Some(3);
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 2);
     assert_eq!((shop.profiles(), shop.waiting().len()), (3, 2));
 }
@@ -247,8 +247,8 @@ async fn a_record_that_cannot_be_read_is_never_lost() {
         "{}",
         r#"{"version": 9, "reason": "", "detail": "", "decided_at": 0, "to_do": [], "done": [], "message": {}}"#,
     ];
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .queues
         .insert(RETRY_QUEUE.to_owned(), bodies.map(str::to_owned).to_vec());
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 3);
@@ -262,13 +262,13 @@ async fn a_record_that_cannot_be_read_is_never_lost() {
 #[tokio::test]
 async fn redriving_the_dead_letter_queue_into_the_retry_queue_just_works() {
     let shop = Shop::open_with_queues(&[LIST]).await;
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(Fault::status(IMPORT, 400, 1));
     assert_eq!(shop.send(&sarah()).await.status, 400);
     assert_eq!(shop.redeliver(DEAD_LETTERS).await, 0);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     assert_eq!(
         (held.account.profiles.len(), held.account.consents.len()),
         (1, 1)
@@ -281,7 +281,7 @@ async fn what_is_refused_again_is_a_dead_letter_again() {
     shop.send(&nameless()).await;
     assert_eq!(shop.redeliver(DEAD_LETTERS).await, 0);
     assert_eq!(shop.dead_letters().len(), 1);
-    shop.standin.held().queues_down = true;
+    shop.stand_in.state().queues_down = true;
     assert_eq!(
         shop.redeliver(DEAD_LETTERS).await,
         1,
@@ -293,21 +293,21 @@ async fn what_is_refused_again_is_a_dead_letter_again() {
 async fn a_subscription_waits_in_the_queue_for_its_own_profile_only() {
     let shop = Shop::open_with_queues(&[SHORT, LIST]).await;
     let li = identify(&json!({"email": "li@klaviyo-demo.com"}), &json!({}));
-    shop.standin.held().accept_then_throttle = Some(1);
-    shop.standin.held().throttle_only = Some(IMPORT.to_owned());
+    shop.stand_in.state().accept_then_throttle = Some(1);
+    shop.stand_in.state().throttle_only = Some(IMPORT.to_owned());
     let answer = shop.send(&json!([sarah(), li])).await;
     assert_eq!(
         (answer.status, answer.body.delivered, answer.body.queued),
         (200, 1, 1)
     );
     assert_eq!(
-        shop.standin.held().account.consents.len(),
+        shop.stand_in.state().account.consents.len(),
         1,
         "the other person's goes at once"
     );
-    shop.standin.held().accept_then_throttle = None;
+    shop.stand_in.state().accept_then_throttle = None;
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let emails: std::collections::BTreeSet<_> = held
         .account
         .consents
@@ -324,17 +324,17 @@ async fn a_subscription_waits_in_the_queue_for_its_own_profile_only() {
 #[tokio::test]
 async fn a_subscription_that_was_throttled_is_asked_for_once() {
     let shop = Shop::open_with_queues(&[SHORT, LIST]).await;
-    shop.standin.held().faults.push(busy(SUBSCRIBE, 1));
+    shop.stand_in.state().faults.push(busy(SUBSCRIBE, 1));
     assert_eq!(shop.send(&sarah()).await.body.queued, 1);
     assert_eq!(shop.waiting()[0]["done"], json!(["profile"]));
-    shop.standin.held().calls.clear();
+    shop.stand_in.state().requests.clear();
     assert_eq!(shop.redeliver(RETRY_QUEUE).await, 0);
     assert_eq!(
         shop.paths(),
         [SUBSCRIBE],
         "the profile is not imported again"
     );
-    assert_eq!(shop.standin.held().account.consents.len(), 1);
+    assert_eq!(shop.stand_in.state().account.consents.len(), 1);
 }
 
 #[tokio::test]
@@ -345,10 +345,10 @@ async fn a_lost_acknowledgement_of_a_subscription_costs_at_most_one_more() {
         symptom: Symptom::Drop,
         ..Fault::status(SUBSCRIBE, 0, 1)
     };
-    shop.standin.held().faults.push(lost);
+    shop.stand_in.state().faults.push(lost);
     assert_eq!(shop.send(&sarah()).await.status, 200);
     assert_eq!(
-        shop.standin.held().account.consents.len(),
+        shop.stand_in.state().account.consents.len(),
         2,
         "better asked twice than never"
     );
@@ -358,7 +358,7 @@ async fn a_lost_acknowledgement_of_a_subscription_costs_at_most_one_more() {
 async fn a_hanging_klaviyo_is_answered_before_the_budget_ends() {
     for path in [EVENTS, "/api/event-bulk-create-jobs"] {
         let shop = Shop::open(&[("DELIVERY_BUDGET_MS", "1500")]).await;
-        shop.standin.held().faults.push(Fault {
+        shop.stand_in.state().faults.push(Fault {
             delay: Duration::from_secs(60),
             ..Fault::status(path, 200, 99)
         });
@@ -379,7 +379,7 @@ async fn a_hanging_klaviyo_is_answered_before_the_budget_ends() {
 #[tokio::test]
 async fn a_long_retry_after_is_handed_back_at_once_and_not_slept() {
     let shop = Shop::open(&[("DELIVERY_BUDGET_MS", "30000")]).await;
-    shop.standin.held().faults.push(busy(EVENTS, 1));
+    shop.stand_in.state().faults.push(busy(EVENTS, 1));
     let started = Instant::now();
     let answer = shop.send(&track("m1", &json!({}))).await;
     assert_eq!((answer.status, answer.retry_after), (429, Some(120)));
@@ -395,7 +395,7 @@ async fn connections_that_died_while_the_function_was_frozen_cost_nothing() {
     let shop = Shop::open(&[]).await;
     assert_eq!(shop.send(&track("m1", &json!({}))).await.status, 200);
     for n in 2..5 {
-        shop.standin.held().faults.push(Fault {
+        shop.stand_in.state().faults.push(Fault {
             symptom: Symptom::Drop,
             ..Fault::status(EVENTS, 0, 1)
         });
@@ -421,8 +421,8 @@ async fn a_panic_answers_500_and_the_next_delivery_works() {
 
     shop.panic_on_log("message rejected");
     let letters = shop.dead_letters().iter().map(Value::to_string).collect();
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .queues
         .insert(RETRY_QUEUE.to_owned(), letters);
     assert_eq!(
@@ -440,7 +440,7 @@ async fn a_klaviyo_that_takes_its_time_is_waited_for() {
         applied: true,
         ..Fault::status(EVENTS, 202, 9)
     };
-    shop.standin.held().faults.push(slow);
+    shop.stand_in.state().faults.push(slow);
     let answer = shop.send(&track("m1", &json!({}))).await;
     assert_eq!(
         (answer.status, shop.events()),
@@ -471,11 +471,15 @@ async fn a_dead_letter_larger_than_sqs_takes_is_rejected_and_does_not_come_back(
 #[tokio::test]
 async fn nobody_is_subscribed_while_a_dead_letter_could_make_segment_resend() {
     let shop = Shop::open_with_queues(&[LIST]).await;
-    shop.standin.held().queues_down = true;
+    shop.stand_in.state().queues_down = true;
     assert_eq!(shop.send(&json!([nameless(), sarah()])).await.status, 503);
-    assert_eq!(shop.standin.held().account.consents.len(), 0);
-    shop.standin.held().queues_down = false;
+    assert_eq!(shop.stand_in.state().account.consents.len(), 0);
+    shop.stand_in.state().queues_down = false;
     assert_eq!(shop.send(&json!([nameless(), sarah()])).await.status, 200);
-    assert_eq!(shop.standin.held().account.consents.len(), 1, "asked once");
+    assert_eq!(
+        shop.stand_in.state().account.consents.len(),
+        1,
+        "asked once"
+    );
     assert_eq!(shop.dead_letters().len(), 1);
 }

@@ -108,7 +108,7 @@ async fn messages_are_counted_by_how_they_ended() {
 #[tokio::test]
 async fn what_waits_is_received_once_and_delivered_once() {
     let shop = shop(&[]).await;
-    shop.standin.held().accept_then_throttle = Some(0);
+    shop.stand_in.state().accept_then_throttle = Some(0);
     shop.send(&track("m-2", &json!({}))).await;
     use Metric::*;
     let queued = [
@@ -118,7 +118,7 @@ async fn what_waits_is_received_once_and_delivered_once() {
         (KlaviyoThrottled, 1),
     ];
     assert_eq!(counts(&shop), expected(queued));
-    shop.standin.held().accept_then_throttle = None;
+    shop.stand_in.state().accept_then_throttle = None;
     assert_eq!(shop.redeliver(crate::support::RETRY_QUEUE).await, 0);
     assert_eq!(counts(&shop), expected([(Delivered, 1), (KlaviyoCalls, 1)]));
 }
@@ -150,10 +150,10 @@ async fn orders_are_counted_in_the_log_line_once_received_and_once_delivered() {
     ]))
     .await;
     assert_eq!(orders(&shop), (json!(2), json!(2)));
-    shop.standin.held().accept_then_throttle = Some(0);
+    shop.stand_in.state().accept_then_throttle = Some(0);
     shop.send(&order("993", 0)).await;
     assert_eq!(orders(&shop), (json!(1), json!(0)));
-    shop.standin.held().accept_then_throttle = None;
+    shop.stand_in.state().accept_then_throttle = None;
     shop.redeliver(crate::support::RETRY_QUEUE).await;
     assert_eq!(orders(&shop), (json!(0), json!(1)));
 }
@@ -161,8 +161,8 @@ async fn orders_are_counted_in_the_log_line_once_received_and_once_delivered() {
 #[tokio::test]
 async fn a_rejected_message_that_is_redriven_counts_as_delivered() {
     let shop = shop(&[]).await;
-    shop.standin
-        .held()
+    shop.stand_in
+        .state()
         .faults
         .push(Fault::status("/api/events", 400, 1));
     shop.send(&track("m-2", &json!({}))).await;

@@ -264,7 +264,7 @@ fn bodies(operations: &[Operation]) -> Vec<Vec<u8>> {
 
 /// What Klaviyo holds, by what tells one thing from another.
 fn held(shop: &Shop) -> [BTreeSet<String>; 3] {
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let email = |profile: usize| {
         held.account.profiles[profile]
             .get("email")

@@ -101,7 +101,7 @@ async fn samples_do_what_only_their_bodies_show() {
     let consent = async |name: &str| {
         let shop = Shop::open(&[]).await;
         shop.handle(&sample(name)).await;
-        let consents = shop.standin.held().account.consents.clone();
+        let consents = shop.stand_in.state().account.consents.clone();
         assert_eq!(
             (consents.len(), consents[0].list_id.as_str()),
             (1, "Y6nRLr"),
@@ -118,7 +118,7 @@ async fn samples_do_what_only_their_bodies_show() {
     let shop = Shop::open(&[]).await;
     shop.handle(&sample("track-without-email")).await;
     shop.handle(&sample("order-completed")).await;
-    let held = shop.standin.held();
+    let held = shop.stand_in.state();
     let mut ids: Vec<_> = held
         .account
         .events

@@ -18,18 +18,18 @@ pub(crate) const DEAD_LETTERS: &str = "https://sqs.us-east-1.amazonaws.com/12345
 const PANIC: &str = "panic at ";
 
 pub(crate) struct Shop {
-    pub(crate) standin: StandIn,
+    pub(crate) stand_in: StandIn,
     destination: Destination,
     log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Shop {
     pub(crate) async fn open(settings: &[(&str, &str)]) -> Self {
-        let standin = StandIn::start().await.unwrap();
+        let stand_in = StandIn::start().await.unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
-        let destination = start(&standin, settings, log.clone()).await.unwrap();
+        let destination = start(&stand_in, settings, log.clone()).await.unwrap();
         Shop {
-            standin,
+            stand_in,
             destination,
             log,
         }
@@ -46,7 +46,7 @@ impl Shop {
 
     /// The same shop with a function that has just started.
     pub(crate) async fn reopen(self, settings: &[(&str, &str)]) -> Self {
-        let destination = start(&self.standin, settings, self.log.clone())
+        let destination = start(&self.stand_in, settings, self.log.clone())
             .await
             .unwrap();
         Shop {
@@ -91,12 +91,12 @@ impl Shop {
 
     /// How many events Klaviyo holds.
     pub(crate) fn events(&self) -> usize {
-        self.standin.held().account.events.len()
+        self.stand_in.state().account.events.len()
     }
 
     /// How many profiles Klaviyo holds.
     pub(crate) fn profiles(&self) -> usize {
-        self.standin.held().account.profiles.len()
+        self.stand_in.state().account.profiles.len()
     }
 
     /// What waits in the retry queue.
@@ -110,7 +110,7 @@ impl Shop {
     }
 
     fn queue(&self, url: &str) -> Vec<Value> {
-        let held = self.standin.held();
+        let held = self.stand_in.state();
         let bodies = held.queues.get(url).cloned().unwrap_or_default();
         bodies
             .iter()
@@ -121,7 +121,7 @@ impl Shop {
     /// Hands a queue's bodies to the function as Lambda would, at most ten at once, and puts those that fail
     /// back. How many failed.
     pub(crate) async fn redeliver(&self, url: &str) -> usize {
-        let bodies = self.standin.held().queues.remove(url).unwrap_or_default();
+        let bodies = self.stand_in.state().queues.remove(url).unwrap_or_default();
         let mut failures = 0;
         for bodies in bodies.chunks(10) {
             let record = |(id, body): (usize, &String)| json!({"messageId": id.to_string(), "eventSource": "aws:sqs", "body": body});
@@ -136,8 +136,8 @@ impl Shop {
             failures += failed.batch_item_failures.len();
             for failed in failed.batch_item_failures {
                 let body = bodies[failed.item_identifier.parse::<usize>().unwrap()].clone();
-                self.standin
-                    .held()
+                self.stand_in
+                    .state()
                     .queues
                     .entry(url.to_owned())
                     .or_default()
@@ -149,9 +149,9 @@ impl Shop {
 
     /// The paths that were called, in order.
     pub(crate) fn paths(&self) -> Vec<String> {
-        self.standin
-            .held()
-            .calls
+        self.stand_in
+            .state()
+            .requests
             .iter()
             .map(|call| call.path.clone())
             .collect()
@@ -167,13 +167,13 @@ impl Shop {
     }
 }
 
-/// Starts a function that delivers to `standin`.
+/// Starts a function that delivers to `stand_in`.
 pub(crate) async fn start(
-    standin: &StandIn,
+    stand_in: &StandIn,
     settings: &[(&str, &str)],
     log: Arc<Mutex<Vec<String>>>,
 ) -> Result<Destination, StartError> {
-    let environment = standin.environment();
+    let environment = stand_in.environment();
     let get = |name: &str| {
         let chosen = settings
             .iter()

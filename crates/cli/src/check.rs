@@ -5,8 +5,8 @@ use std::path::Path;
 use segment_klaviyo::check::Severity;
 use segment_klaviyo::handler::Reply;
 
-use crate::desk::{self, Desk};
-use crate::show;
+use crate::harness::{self, Harness};
+use crate::output;
 
 /// Asks Klaviyo what deliveries need: the key's scopes, the list. Nothing is changed. Exit code 1: a finding
 /// failed.
@@ -18,16 +18,16 @@ use crate::show;
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    desk: desk::Options,
+    harness: harness::Options,
 }
 
 /// Whether deliveries would arrive.
 pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
     let event = serde_json::from_str(r#"{"check": true}"#).map_err(|error| error.to_string())?;
-    let desk = Desk::open(arguments.desk).await?;
-    match desk.invoke(&event).await?.0 {
+    let harness = Harness::start(arguments.harness).await?;
+    match harness.invoke(&event).await?.0 {
         Reply::Check(report) => {
-            show::report(Path::new("check"), &report);
+            output::report(Path::new("check"), &report);
             Ok(report.check != Severity::Failed)
         }
         Reply::Http(_) | Reply::Records(_) => {

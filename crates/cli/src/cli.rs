@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{check, compare, completions, explain, replay, send, serve, sign, stand_in};
 
-/// The Segment → Klaviyo function on a desk.
+/// The Segment → Klaviyo function on a harness.
 ///
 /// Nothing leaves this machine unless you name another Klaviyo: Secrets Manager and Klaviyo are played by a
 /// stand-in.

@@ -8,12 +8,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-use crate::explain::diff::{self, Difference, Way};
+use crate::explain::diff::{self, ChangeKind, Difference};
 use crate::explain::seen::{Verdict, see};
 use crate::explain::{self, moment};
 use crate::input;
-use crate::setup::Setup;
-use crate::show::{BOLD, DIM, FAIR, harmless, wrapped};
+use crate::output::{BOLD, DIM, WARN, escape_control, wrapped};
+use crate::overrides::SettingOverrides;
 use crate::sign::SharedSecret;
 
 /// Messages that are named for each difference.
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
 /// Whether nothing changes.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
     let read = |path: &PathBuf| {
-        let rules = Setup::read(path)?.rules();
+        let rules = SettingOverrides::read(path)?.rules();
         rules.map_err(|problem| format!("{}: {problem}", input::name(path)))
     };
     let (old, new) = (read(&arguments.old)?, read(&arguments.new)?);
@@ -76,7 +76,7 @@ struct Titles {
 
 fn titles(at: usize, message: &RawValue) -> Titles {
     let fields: Value = serde_json::from_str(message.get()).unwrap_or_default();
-    let text = |key: &str| fields.get(key).and_then(Value::as_str).map(harmless);
+    let text = |key: &str| fields.get(key).and_then(Value::as_str).map(escape_control);
     let kind = [text("type"), text("event")]
         .into_iter()
         .flatten()
@@ -106,9 +106,9 @@ struct Summary {
 struct Contents {
     ids: Vec<String>,
     /// In how many messages something comes, goes or is other.
-    counts: BTreeMap<(Way, String), usize>,
+    counts: BTreeMap<(ChangeKind, String), usize>,
     /// The same of custom properties.
-    properties: BTreeMap<(Way, String), usize>,
+    properties: BTreeMap<(ChangeKind, String), usize>,
 }
 
 impl Summary {
@@ -127,10 +127,10 @@ impl Summary {
         }
         let contents = self.contents.entry(kind.clone()).or_default();
         contents.ids.push(id.clone());
-        let mut names: BTreeSet<(Way, bool, String)> = BTreeSet::new();
+        let mut names: BTreeSet<(ChangeKind, bool, String)> = BTreeSet::new();
         for (way, requests) in [
-            (Way::Removed, difference.removed),
-            (Way::Added, difference.added),
+            (ChangeKind::Removed, difference.removed),
+            (ChangeKind::Added, difference.added),
         ] {
             names.extend(requests.into_iter().map(|request| (way, false, request)));
         }
@@ -138,7 +138,7 @@ impl Summary {
             names.extend(
                 warnings
                     .into_iter()
-                    .map(|note| (Way::Changed, false, format!("note {note}"))),
+                    .map(|note| (ChangeKind::Changed, false, format!("note {note}"))),
             );
         }
         for change in difference.changes {
@@ -177,7 +177,7 @@ impl Summary {
             println!("\n{BOLD}another outcome{BOLD:#}");
         }
         for ((kind, before, after), ids) in &self.outcomes {
-            println!("  {} × {kind}: {FAIR}{before} → {after}{FAIR:#}", ids.len());
+            println!("  {} × {kind}: {WARN}{before} → {after}{WARN:#}", ids.len());
             println!("{DIM}{}{DIM:#}", wrapped(&examples(ids), 4));
         }
         if contents > 0 {
@@ -202,9 +202,9 @@ impl Contents {
             }
         };
         for ((way, name), count) in &self.counts {
-            println!("    {FAIR}{} {name}{FAIR:#}{}", way.sign(), of(*count));
+            println!("    {WARN}{} {name}{WARN:#}{}", way.sign(), of(*count));
         }
-        let mut alike: BTreeMap<(Way, usize), Vec<&str>> = BTreeMap::new();
+        let mut alike: BTreeMap<(ChangeKind, usize), Vec<&str>> = BTreeMap::new();
         for ((way, name), count) in &self.properties {
             alike.entry((*way, *count)).or_default().push(name);
         }
@@ -215,7 +215,7 @@ impl Contents {
                 names.join(", "),
                 of(count)
             );
-            println!("{FAIR}{}{FAIR:#}", wrapped(&text, 4));
+            println!("{WARN}{}{WARN:#}", wrapped(&text, 4));
         }
     }
 }

@@ -1,17 +1,17 @@
-//! Binary `local`: the Lambda function on a desk, without AWS.
+//! Binary `local`: the Lambda function on a harness, without AWS.
 
 mod check;
 mod cli;
 mod compare;
 mod completions;
-mod desk;
+mod harness;
 mod explain;
 mod input;
 mod replay;
 mod send;
 mod serve;
-mod setup;
-mod show;
+mod overrides;
+mod output;
 mod sign;
 mod stand_in;
 
@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
-            show::problem(&problem);
+            output::problem(&problem);
             ExitCode::from(2)
         }
     }

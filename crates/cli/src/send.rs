@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use segment_klaviyo::handler::Reply;
 
-use crate::desk::{self, Desk};
-use crate::{input, show};
+use crate::harness::{self, Harness};
+use crate::{input, output};
 
 /// Sends messages through the function and shows what Segment is told and what Klaviyo gets.
 ///
@@ -21,22 +21,22 @@ pub(crate) struct Arguments {
     files: Vec<PathBuf>,
 
     #[command(flatten)]
-    desk: desk::Options,
+    harness: harness::Options,
 }
 
 /// Sends each file in turn.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
-    let desk = Desk::open(arguments.desk).await?;
+    let harness = Harness::start(arguments.harness).await?;
     for path in &arguments.files {
         let (event, name) = (input::event(path)?, input::name(path));
-        let (reply, calls) = desk
+        let (reply, calls) = harness
             .invoke(&event)
             .await
             .map_err(|error| format!("{name}: {error}"))?;
         let name = Path::new(&name);
         match reply {
-            Reply::Http(answer) => show::delivery(name, &answer, &calls),
-            Reply::Check(report) => show::report(name, &report),
+            Reply::Http(answer) => output::delivery(name, &answer, &calls),
+            Reply::Check(report) => output::report(name, &report),
             Reply::Records(_) => {
                 return Err(format!(
                     "{}: records of a queue; expected an HTTP request",

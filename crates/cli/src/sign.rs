@@ -9,7 +9,7 @@ use segment_klaviyo_stand_in::{API_KEY, SHARED_SECRET};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::{input, show};
+use crate::{input, output};
 
 /// Prints the X-Signature that Segment would send with a file as the body.
 ///
@@ -58,7 +58,7 @@ impl Default for SharedSecret {
 
 impl SharedSecret {
     /// The secret as the function holds it.
-    pub(crate) fn held(&self) -> Result<Secret, String> {
+    pub(crate) fn state(&self) -> Result<Secret, String> {
         Secret::parse(
             &json!({"klaviyo_api_key": API_KEY, "segment_shared_secret": self.secret}).to_string(),
         )
@@ -68,12 +68,12 @@ impl SharedSecret {
 /// Prints the signature.
 pub(crate) fn sign(arguments: &SignArguments) -> Result<(), String> {
     let SignArguments { file, secret } = arguments;
-    secret.held()?;
+    secret.state()?;
     let body = input::bytes(file)?;
     note(&input::name(file), &body);
     let signature =
         signature::sign(&body, &secret.secret).ok_or("the secret cannot be used as a key")?;
-    show::line(&signature);
+    output::line(&signature);
     Ok(())
 }
 
@@ -89,9 +89,9 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool, String> {
         signature: Some(signature),
         authorization: None,
     };
-    match signature::verify(&body, claimed, &secret.held()?) {
+    match signature::verify(&body, claimed, &secret.state()?) {
         Ok(_) => {
-            show::line(&format!(
+            output::line(&format!(
                 "fits: Segment signed {}",
                 signed_part(&body, signature, &secret.secret)
             ));
@@ -99,7 +99,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool, String> {
         }
         Err(_) => {
             note(&input::name(file), &body);
-            show::line(
+            output::line(
                 "does not fit: the body is not what was signed, byte for byte, or the secret is another",
             );
             Ok(false)
@@ -124,7 +124,7 @@ fn signed_part(body: &[u8], signature: &str, secret: &str) -> &'static str {
 fn note(name: &str, body: &[u8]) {
     let is_array = body.trim_ascii_start().starts_with(b"[");
     if body.ends_with(b"\n") && !is_array {
-        show::note(&format!(
+        output::note(&format!(
             "{name} ends with a line break, which is signed too; Segment's bodies have none"
         ));
     }
@@ -133,7 +133,7 @@ fn note(name: &str, body: &[u8]) {
         .and_then(Fields::parse)
         .is_some_and(|object| input::is_event(&object))
     {
-        show::note(&format!(
+        output::note(&format!(
             "{name} is a Lambda event: what Segment signs is its body"
         ));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use segment_klaviyo_stand_in::StandIn;
 use serde_json::json;
 
-use crate::show;
+use crate::output;
 
 /// How often new calls are looked for.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -41,10 +41,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         reached_as,
         env_file,
     } = arguments;
-    let standin = StandIn::listen(listen)
+    let stand_in = StandIn::listen(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    let url = reached_as.map_or_else(|| standin.url().to_owned(), |host| format!("http://{host}"));
+    let url = reached_as.map_or_else(
+        || stand_in.url().to_owned(),
+        |host| format!("http://{host}"),
+    );
     if let Some(path) = env_file {
         // What the template leaves to AWS; SAM sets only variables that the template has.
         let variables = json!({
@@ -57,14 +60,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         let text = format!("{:#}\n", json!({"Parameters": variables}));
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    show::line(&format!(
+    output::line(&format!(
         "Secrets Manager, SQS and Klaviyo at {url}; Ctrl-C ends it"
     ));
     let mut number = 1;
     loop {
-        let calls = std::mem::take(&mut standin.held().calls);
+        let calls = std::mem::take(&mut stand_in.state().requests);
         for call in &calls {
-            show::call(number, call);
+            output::call(number, call);
             number += 1;
         }
         tokio::time::sleep(PAUSE).await;

@@ -51,7 +51,7 @@ pub struct RecordedRequest {
 
 /// What the stand-in holds. Everything can be read and set while it runs.
 #[derive(Debug)]
-pub struct Held {
+pub struct StandInState {
     /// `SecretString` of every secret, `None` for one that does not exist.
     pub secret: Option<String>,
     /// The bodies in each SQS queue, by its URL.
@@ -63,7 +63,7 @@ pub struct Held {
     /// How often the secret was fetched.
     pub fetches: usize,
     /// Every request to Klaviyo, in the order of arrival.
-    pub calls: Vec<RecordedRequest>,
+    pub requests: Vec<RecordedRequest>,
     /// What Klaviyo knows.
     pub account: Account,
     /// What goes wrong.
@@ -87,11 +87,11 @@ pub struct Held {
 /// A running stand-in. It stops when it is dropped.
 pub struct StandIn {
     url: String,
-    held: Arc<Mutex<Held>>,
+    held: Arc<Mutex<StandInState>>,
     server: JoinHandle<()>,
 }
 
-impl Held {
+impl StandInState {
     /// The client that requests go on with: connections are kept for the next one.
     fn client(&mut self) -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
         match &self.client {
@@ -126,13 +126,13 @@ impl StandIn {
     pub async fn listen(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let held = Arc::new(Mutex::new(Held {
+        let held = Arc::new(Mutex::new(StandInState {
             secret: Some(secret(API_KEY)),
             queues: BTreeMap::new(),
             queues_down: false,
             secret_delay: Duration::ZERO,
             fetches: 0,
-            calls: Vec::new(),
+            requests: Vec::new(),
             account: Account::default(),
             faults: Vec::new(),
             chaos: None,
@@ -160,7 +160,7 @@ impl StandIn {
     }
 
     /// What it holds, to be read or changed.
-    pub fn held(&self) -> MutexGuard<'_, Held> {
+    pub fn state(&self) -> MutexGuard<'_, StandInState> {
         lock(&self.held)
     }
 
@@ -195,7 +195,7 @@ pub fn secret_of(klaviyo_api_key: &str, shared_secret: &str) -> String {
 }
 
 /// What one party saw of the state is never half done, so a poisoned lock is as good as any.
-fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+fn lock(held: &Mutex<StandInState>) -> MutexGuard<'_, StandInState> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -218,7 +218,7 @@ impl Reply {
 }
 
 async fn serve(
-    State(held): State<Arc<Mutex<Held>>>,
+    State(held): State<Arc<Mutex<StandInState>>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -281,7 +281,7 @@ async fn serve(
         status: reply.status,
         answer: reply.body.clone(),
     };
-    lock(&held).calls.push(recorded);
+    lock(&held).requests.push(recorded);
     if reply.status == 0 {
         faults::broken_connection()
     } else {
@@ -289,7 +289,7 @@ async fn serve(
     }
 }
 
-/// Passes a request on and its answer back, so that calls to another Klaviyo can be shown too.
+/// Passes a request on and its answer back, so that requests to another Klaviyo can be shown too.
 async fn forward(
     client: Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>>,
     base: &str,

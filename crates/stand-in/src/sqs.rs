@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Held, Reply};
+use super::{Reply, StandInState};
 
 /// SQS takes so much in one request.
 const BYTES: usize = 1024 * 1024;
 
-pub(super) fn send_message_batch(held: &mut Held, body: &[u8]) -> Reply {
+pub(super) fn send_message_batch(held: &mut StandInState, body: &[u8]) -> Reply {
     if held.queues_down {
         return Reply::new(500, json!({"__type": "InternalError", "message": "down"}));
     }

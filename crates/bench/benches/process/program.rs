@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(crate) struct Program {
     child: Child,
     lambda: RuntimeApi,
-    standin: StandIn,
+    stand_in: StandIn,
 }
 
 /// What an invocation takes.
@@ -32,13 +32,13 @@ impl Program {
 
     /// Starts the program as `command` does.
     pub(crate) async fn start_as(mut command: Command) -> (Self, f64) {
-        let standin = StandIn::start().await.unwrap();
+        let stand_in = StandIn::start().await.unwrap();
         let mut lambda = RuntimeApi::start().await.unwrap();
         let path = std::env::var_os("PATH").map(|path| ("PATH", path));
         command
             .env_clear()
             .envs(path)
-            .envs(standin.environment())
+            .envs(stand_in.environment())
             .envs(lambda.environment())
             .envs(memory());
         command.stdout(Stdio::null());
@@ -49,7 +49,7 @@ impl Program {
             Program {
                 child,
                 lambda,
-                standin,
+                stand_in,
             },
             init.as_secs_f64() * 1e3,
         )
@@ -96,9 +96,9 @@ impl Program {
             "{kind} {answer}"
         );
         self.lambda.ready().await.unwrap();
-        let mut held = self.standin.held();
-        let calls = std::mem::take(&mut held.calls).len();
-        held.account = Default::default();
+        let mut state = self.stand_in.state();
+        let calls = std::mem::take(&mut state.requests).len();
+        state.account = Default::default();
         (took.as_secs_f64() * 1e3, calls)
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::fields::Path;
 use super::seen::{Request, Seen, Verdict};
-use crate::show::harmless;
+use crate::output::escape_control;
 
 /// What is other.
 #[derive(Debug, Default, PartialEq)]
@@ -42,7 +42,7 @@ pub(crate) struct Change {
 /// Which way an attribute is other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Way {
+pub(crate) enum ChangeKind {
     /// It is there only after.
     Added,
     /// It is there only before.
@@ -51,13 +51,13 @@ pub(crate) enum Way {
     Changed,
 }
 
-impl Way {
+impl ChangeKind {
     /// How a person writes it.
     pub(crate) fn sign(self) -> char {
         match self {
-            Way::Added => '+',
-            Way::Removed => '−',
-            Way::Changed => '~',
+            ChangeKind::Added => '+',
+            ChangeKind::Removed => '−',
+            ChangeKind::Changed => '~',
         }
     }
 }
@@ -71,11 +71,11 @@ impl Change {
     }
 
     /// Which way the attribute is other.
-    pub(crate) fn way(&self) -> Way {
+    pub(crate) fn way(&self) -> ChangeKind {
         match (&self.before, &self.after) {
-            (None, _) => Way::Added,
-            (_, None) => Way::Removed,
-            (Some(_), Some(_)) => Way::Changed,
+            (None, _) => ChangeKind::Added,
+            (_, None) => ChangeKind::Removed,
+            (Some(_), Some(_)) => ChangeKind::Changed,
         }
     }
 }
@@ -120,8 +120,8 @@ impl Difference {
     }
 
     fn changes_in_short(&self) -> Vec<String> {
-        let (mut short, mut names) = (Vec::new(), BTreeMap::<Way, BTreeSet<String>>::new());
-        let mut changes = BTreeMap::<(Way, &Path), Vec<&Change>>::new();
+        let (mut short, mut names) = (Vec::new(), BTreeMap::<ChangeKind, BTreeSet<String>>::new());
+        let mut changes = BTreeMap::<(ChangeKind, &Path), Vec<&Change>>::new();
         for change in &self.changes {
             match change.property() {
                 Some(name) => drop(names.entry(change.way()).or_default().insert(name)),
@@ -134,7 +134,7 @@ impl Difference {
         short.extend(changes.into_iter().map(|((way, path), changes)| {
             match (way, changes.as_slice()) {
                 (
-                    Way::Changed,
+                    ChangeKind::Changed,
                     [
                         Change {
                             after: Some(after), ..
@@ -163,8 +163,8 @@ fn times(count: usize) -> String {
 /// A value as a person writes it, on one line.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => harmless(text),
-        other => harmless(&other.to_string()),
+        Value::String(text) => escape_control(text),
+        other => escape_control(&other.to_string()),
     }
 }
 
@@ -225,12 +225,12 @@ mod tests {
 
     use super::super::seen::see;
     use super::*;
-    use crate::setup::Setup;
+    use crate::overrides::SettingOverrides;
 
     fn difference(name: &str, value: &str, message: &Value) -> Difference {
-        let other = Setup::default().with(name, value);
+        let other = SettingOverrides::default().with(name, value);
         let raw = to_raw_value(message).unwrap();
-        let seen = |setup: &Setup| {
+        let seen = |setup: &SettingOverrides| {
             see(
                 &raw,
                 &setup.rules().unwrap(),
@@ -238,7 +238,7 @@ mod tests {
                 &[],
             )
         };
-        between(&seen(&Setup::default()), &seen(&other))
+        between(&seen(&SettingOverrides::default()), &seen(&other))
     }
 
     #[test]

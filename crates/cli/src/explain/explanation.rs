@@ -12,7 +12,7 @@ use super::seen::Seen;
 use super::switches::{self, Switch};
 use super::trace::{self, Origin, Probe, Source};
 use super::trial::{Spot, Trial};
-use crate::setup::Setup;
+use crate::overrides::SettingOverrides;
 
 /// Everything that was found of one message.
 pub(super) struct Explanation {
@@ -52,7 +52,7 @@ pub(super) struct Remedies {
 pub(super) fn of(
     message: &Value,
     seen: Seen,
-    setup: &Setup,
+    setup: &SettingOverrides,
     now: OffsetDateTime,
 ) -> Result<Explanation, String> {
     let trial = Trial::of(message, setup, now)?;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::show::harmless;
+use crate::output::escape_control;
 
 /// Elements of an array that are looked at one by one; the others are looked at together.
 const ELEMENTS: usize = 5;
@@ -82,8 +82,8 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for (place, step) in self.0.iter().enumerate() {
             match step {
-                Step::Key(key) if place == 0 => f.write_str(&harmless(key))?,
-                Step::Key(key) => write!(f, ".{}", harmless(key))?,
+                Step::Key(key) if place == 0 => f.write_str(&escape_control(key))?,
+                Step::Key(key) => write!(f, ".{}", escape_control(key))?,
                 Step::Index(index) => write!(f, "[{index}]")?,
                 Step::Rest => write!(f, "[{ELEMENTS}…]")?,
             }

@@ -1,4 +1,4 @@
-//! What `explain` found as JSON. The shape is described in `docs/desk.md`; names are only ever added.
+//! What `explain` found as JSON. The shape is described in `docs/harness.md`; names are only ever added.
 
 use serde_json::{Value, json};
 

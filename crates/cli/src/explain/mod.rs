@@ -7,7 +7,7 @@ mod json;
 mod left_out;
 mod rows;
 pub(crate) mod seen;
-mod show;
+mod rendering;
 mod switches;
 mod trace;
 mod trial;
@@ -24,9 +24,9 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::setup::Setup;
+use crate::overrides::SettingOverrides;
 use crate::sign::SharedSecret;
-use crate::{desk, input};
+use crate::{harness, input};
 use diff::Difference;
 use explanation::Explanation;
 use seen::Seen;
@@ -46,11 +46,11 @@ pub(crate) struct Arguments {
     files: Vec<PathBuf>,
 
     /// Sets one of the function's settings; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = desk::setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = harness::setting)]
     settings: Vec<(String, String)>,
 
     /// Shows only what would change with this setting; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = desk::setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = harness::setting)]
     diff: Vec<(String, String)>,
 
     /// Prints JSON for scripts.
@@ -100,10 +100,10 @@ enum Said {
 
 /// Explains each file in turn.
 pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
-    let setup = Setup::new(arguments.settings);
+    let setup = SettingOverrides::new(arguments.settings);
     setup.rules()?;
     let other = (!arguments.diff.is_empty()).then(|| setup.with_all(arguments.diff));
-    other.as_ref().map(Setup::rules).transpose()?;
+    other.as_ref().map(SettingOverrides::rules).transpose()?;
     let now = arguments.now.unwrap_or_else(OffsetDateTime::now_utc);
     let mut files = Vec::new();
     for path in &arguments.files {
@@ -123,11 +123,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
         if arguments.json {
             files.push(file);
         } else {
-            show::file(&file);
+            rendering::file(&file);
         }
     }
     if arguments.json {
-        crate::show::line(&crate::show::json(&json::of(&files)));
+        crate::output::line(&crate::output::json(&json::of(&files)));
     }
     Ok(())
 }
@@ -143,8 +143,8 @@ pub(crate) fn messages(
     };
     let (body, theirs, ours) = (
         request.body.as_ref(),
-        secret.held()?,
-        SharedSecret::default().held()?,
+        secret.state()?,
+        SharedSecret::default().state()?,
     );
     let credentials = request.credentials();
     let refused = verify(body, credentials, &theirs)
@@ -169,8 +169,8 @@ pub(crate) fn messages(
 
 fn about(
     raw: &RawValue,
-    setup: &Setup,
-    other: Option<&Setup>,
+    setup: &SettingOverrides,
+    other: Option<&SettingOverrides>,
     now: OffsetDateTime,
 ) -> Result<About, String> {
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::explanation::Explanation;
 use super::fields::{Path, Step};
 use super::seen::{LOOKED_UP, Request};
 use super::trace::{Origin, Source};
-use crate::show::harmless;
+use crate::output::escape_control;
 
 /// Names that are written out where a value is made of many.
 const NAMES: usize = 4;
@@ -101,7 +101,7 @@ fn amount(value: &Value) -> String {
                 "{{ {} }}",
                 object
                     .keys()
-                    .map(|key| harmless(key))
+                    .map(|key| escape_control(key))
                     .collect::<Vec<_>>()
                     .join(", ")
             )
@@ -189,10 +189,10 @@ fn without_places(path: &Path) -> String {
     let mut text = String::new();
     for step in &path.0 {
         match step {
-            Step::Key(key) if text.is_empty() => text.push_str(&harmless(key)),
+            Step::Key(key) if text.is_empty() => text.push_str(&escape_control(key)),
             Step::Key(key) => {
                 text.push('.');
-                text.push_str(&harmless(key));
+                text.push_str(&escape_control(key));
             }
             Step::Index(_) | Step::Rest => text.push_str("[]"),
         }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::fields::{Path, leaves};
-use crate::show::harmless;
+use crate::output::escape_control;
 
 /// Begins what stands where Klaviyo's own id of a profile would, which only Klaviyo knows.
 pub(super) const LOOKED_UP: &str = "(looked up in Klaviyo) of ";
@@ -76,7 +76,7 @@ impl Request {
         let named = ["metric", "list", "lists"]
             .iter()
             .find_map(|name| self.rows.get(&Path::of(&[name])));
-        named.and_then(Value::as_str).map(harmless)
+        named.and_then(Value::as_str).map(escape_control)
     }
 
     /// The call and what tells it from others of its kind.
@@ -239,7 +239,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::setup::Setup;
+    use crate::overrides::SettingOverrides;
 
     fn seen(rules: &RuleSettings, message: &Value) -> Seen {
         let raw: Box<RawValue> = serde_json::from_str(&message.to_string()).unwrap();
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn requests_are_shown_without_what_stands_around_their_attributes() {
-        let rules = Setup::default()
+        let rules = SettingOverrides::default()
             .with("CONFIRM_OPTIN", "false")
             .rules()
             .unwrap();
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn what_is_not_sent_says_why() {
         let seen = seen(
-            &Setup::default().rules().unwrap(),
+            &SettingOverrides::default().rules().unwrap(),
             &json!({"type": "alias"}),
         );
         assert_eq!(

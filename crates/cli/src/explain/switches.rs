@@ -7,7 +7,7 @@ use super::diff::plain;
 use super::fields::others;
 use super::seen::Seen;
 use super::trial::{Effect, Spot, Trial};
-use crate::setup::Setup;
+use crate::overrides::SettingOverrides;
 
 /// A setting with another value, and what that changes.
 pub(crate) struct Switch {
@@ -87,7 +87,7 @@ pub(crate) fn remedies(trial: &Trial) -> Vec<Vec<(&'static str, String)>> {
 
 /// Other values that settings can have, as far as there are few: the other truth, the other name, no value, and
 /// another list.
-fn alternatives(setup: &Setup) -> Vec<(&'static str, String)> {
+fn alternatives(setup: &SettingOverrides) -> Vec<(&'static str, String)> {
     let of = |name: &'static str, default: Option<&str>| {
         let value = setup.value(name);
         let others = match (name, default) {

@@ -272,13 +272,13 @@ mod tests {
 
     use super::super::switches;
     use super::*;
-    use crate::setup::Setup;
+    use crate::overrides::SettingOverrides;
 
     /// The origins of a message's attributes, as `attribute < sources (stand-ins)`.
     fn origins_of(settings: &[(&str, &str)], message: &Value) -> Vec<String> {
         let setup = settings
             .iter()
-            .fold(Setup::default(), |setup, (name, value)| {
+            .fold(SettingOverrides::default(), |setup, (name, value)| {
                 setup.with(name, value)
             });
         let trial = Trial::of(message, &setup, datetime!(2026-11-20 12:00 UTC)).unwrap();

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::fields::{Field, Path};
 use super::seen::{Request, Seen, see};
-use crate::setup::Setup;
+use crate::overrides::SettingOverrides;
 
 /// An attribute: the request's place and its own.
 pub(crate) type Spot = (usize, Path);
@@ -20,7 +20,7 @@ pub(crate) struct Trial<'t> {
     /// The message as it came.
     pub(crate) message: &'t Value,
     /// The settings.
-    pub(crate) setup: &'t Setup,
+    pub(crate) setup: &'t SettingOverrides,
     rules: RuleSettings,
     now: OffsetDateTime,
     /// What becomes of the message as it came.
@@ -33,7 +33,7 @@ impl<'t> Trial<'t> {
     /// Tries the message as it came, and with a field that no rule can know.
     pub(crate) fn of(
         message: &'t Value,
-        setup: &'t Setup,
+        setup: &'t SettingOverrides,
         now: OffsetDateTime,
     ) -> Result<Self, String> {
         let rules = setup.rules()?;
@@ -56,12 +56,12 @@ impl<'t> Trial<'t> {
     }
 
     /// What becomes of the message under other settings, if they can be read.
-    pub(crate) fn under(&self, setup: &Setup) -> Option<Seen> {
+    pub(crate) fn under(&self, setup: &SettingOverrides) -> Option<Seen> {
         self.see_under(setup, self.message)
     }
 
     /// What becomes of another message under other settings, if they can be read.
-    pub(crate) fn see_under(&self, setup: &Setup, message: &Value) -> Option<Seen> {
+    pub(crate) fn see_under(&self, setup: &SettingOverrides, message: &Value) -> Option<Seen> {
         Some(run(
             message,
             &setup.rules().ok()?,

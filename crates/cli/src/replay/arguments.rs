@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::filter::Filter;
-use crate::desk;
+use crate::harness;
 
 /// Sends recorded Segment messages to Klaviyo, by the same rules and with the same care as the Lambda function.
 ///
@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     pub(super) json: bool,
 
     #[command(flatten)]
-    pub(super) desk: desk::Options,
+    pub(super) harness: harness::Options,
 }
 
 /// A whole number of seconds, minutes or hours.

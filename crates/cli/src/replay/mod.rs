@@ -25,8 +25,8 @@ use checkpoint::Checkpoint;
 use report::Report;
 use run::Run;
 
-use crate::desk::{Desk, Way};
-use crate::show;
+use crate::harness::{Harness, StartOptions};
+use crate::output;
 
 /// One try of a delivery takes no longer. A minute is what Klaviyo's steady rate limits count by, and Ctrl-C
 /// should not wait so long.
@@ -41,13 +41,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
     } else {
         report.text()
     };
-    show::line(&text);
+    output::line(&text);
     Ok(report.finished && report.tally.is_clean())
 }
 
 async fn replay(arguments: Arguments) -> Result<Report, String> {
     for queue in ["RETRY_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"] {
-        if arguments.desk.chosen(queue).is_some() {
+        if arguments.harness.chosen(queue).is_some() {
             return Err(format!(
                 "{queue}: a replay needs no queue, it keeps what is not finished itself"
             ));
@@ -80,23 +80,23 @@ async fn replay(arguments: Arguments) -> Result<Report, String> {
         _ => now,
     };
     if checkpoint.finished {
-        show::note("all of it was replayed before; --restart sends it again");
+        output::note("all of it was replayed before; --restart sends it again");
         return Ok(Run::new(&arguments, checkpoint, path).report());
     }
     let run = Run::new(&arguments, checkpoint, path);
     if arguments.dry_run {
-        let mut rules = arguments.desk.rules()?;
+        let mut rules = arguments.harness.rules()?;
         fire_no_flows(&arguments, &mut rules);
         return run.decide(&rules).await;
     }
-    let way = Way {
+    let way = StartOptions {
         defaults: &[("DELIVERY_BUDGET_MS", BUDGET_MS)],
         unseen: true,
-        ..Way::default()
+        ..StartOptions::default()
     };
-    let mut desk = Desk::open_as(&arguments.desk, way).await?;
-    fire_no_flows(&arguments, desk.rules_mut());
-    run.send(&desk).await
+    let mut harness = Harness::start_with(&arguments.harness, way).await?;
+    fire_no_flows(&arguments, harness.rules_mut());
+    run.send(&harness).await
 }
 
 fn fire_no_flows(arguments: &Arguments, rules: &mut RuleSettings) {
@@ -112,7 +112,7 @@ fn checkpoint_path(arguments: &Arguments) -> Option<PathBuf> {
     match (
         arguments.dry_run,
         &arguments.checkpoint,
-        arguments.desk.klaviyo_url(),
+        arguments.harness.klaviyo_url(),
     ) {
         (true, ..) => None,
         (_, Some(path), _) => Some(path.clone()),
@@ -126,12 +126,12 @@ fn given(arguments: &Arguments) -> BTreeMap<String, String> {
     let settings = VARIABLES.iter().map(|(name, _)| (*name).to_owned());
     let settings = settings.filter(|name| name != "DELIVERY_BUDGET_MS");
     let settings =
-        settings.filter_map(|name| arguments.desk.chosen(&name).map(|value| (name, value)));
+        settings.filter_map(|name| arguments.harness.chosen(&name).map(|value| (name, value)));
     let backfill = arguments
         .backfill
         .then(|| ("--backfill".to_owned(), "given".to_owned()));
     let url = arguments
-        .desk
+        .harness
         .klaviyo_url()
         .map(|url| ("--klaviyo-url".to_owned(), url.to_owned()));
     settings

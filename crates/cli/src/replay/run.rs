@@ -17,7 +17,7 @@ use super::progress::Progress;
 use super::report::{Report, StandInHolds, seconds};
 use super::stop::Stop;
 use super::tally::place;
-use crate::desk::Desk;
+use crate::harness::Harness;
 
 /// A replay, from where its checkpoint is.
 pub(super) struct Run<'a> {
@@ -34,7 +34,7 @@ enum Through<'d> {
     /// The rules alone.
     RuleSettings(&'d RuleSettings),
     /// The function.
-    Function(Courier<'d>, &'d Desk),
+    Function(Courier<'d>, &'d Harness),
 }
 
 impl<'a> Run<'a> {
@@ -59,14 +59,14 @@ impl<'a> Run<'a> {
     }
 
     /// Sends to Klaviyo what the rules decide.
-    pub(super) async fn send(self, desk: &Desk) -> Result<Report, String> {
+    pub(super) async fn send(self, harness: &Harness) -> Result<Report, String> {
         let courier = Courier {
-            destination: desk.destination(),
+            destination: harness.destination(),
             decided_at: self.decided_at(),
             patience: self.arguments.give_up_after,
             calls: self.checkpoint.tally.calls,
         };
-        self.all(Through::Function(courier, desk)).await
+        self.all(Through::Function(courier, harness)).await
     }
 
     async fn all(mut self, mut through: Through<'_>) -> Result<Report, String> {
@@ -138,8 +138,8 @@ impl<'a> Run<'a> {
         }
         progress.clear();
         let holds = match through {
-            Through::Function(_, desk) if self.arguments.desk.klaviyo_url().is_none() => {
-                Some(holds(desk))
+            Through::Function(_, harness) if self.arguments.harness.klaviyo_url().is_none() => {
+                Some(holds(harness))
             }
             _ => None,
         };
@@ -160,8 +160,8 @@ impl<'a> Run<'a> {
         stop: &mut Stop,
         progress: &Progress,
     ) -> Result<End, String> {
-        let (courier, desk) = match through {
-            Through::Function(courier, desk) => (courier, desk),
+        let (courier, harness) = match through {
+            Through::Function(courier, harness) => (courier, harness),
             Through::RuleSettings(rules) => {
                 decide(&mut batch.messages, rules, self.decided_at());
                 return Ok(End::Finished);
@@ -180,7 +180,7 @@ impl<'a> Run<'a> {
             })
             .await?;
         self.checkpoint.tally.calls = courier.calls;
-        desk.standin().held().calls.clear();
+        harness.stand_in().state().requests.clear();
         Ok(end)
     }
 
@@ -244,8 +244,8 @@ fn done(messages: &[ReplayMessage], known: &BTreeMap<Position, Vec<String>>) -> 
     .collect()
 }
 
-fn holds(desk: &Desk) -> StandInHolds {
-    let held = desk.standin().held();
+fn holds(harness: &Harness) -> StandInHolds {
+    let held = harness.stand_in().state();
     let account = &held.account;
     StandInHolds {
         events: account.events.len(),

@@ -14,8 +14,8 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::desk::{self, Desk, Way};
-use crate::show;
+use crate::harness::{self, Harness, StartOptions};
+use crate::output;
 use routes::{Job, Service};
 
 /// Where the page is if all addresses are listened on.
@@ -42,14 +42,14 @@ pub(crate) struct Arguments {
     shared_secret: Option<String>,
 
     #[command(flatten)]
-    desk: desk::Options,
+    harness: harness::Options,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let Arguments {
         listen,
         shared_secret,
-        desk: options,
+        harness: options,
     } = arguments;
     let shared_secret = shared_secret.or_else(|| std::env::var("SEGMENT_SHARED_SECRET").ok());
     let open = [
@@ -66,11 +66,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
             "{option} needs a secret of your own in SEGMENT_SHARED_SECRET: with the samples' secret anybody can sign"
         ));
     }
-    let desk = Desk::open_as(
+    let harness = Harness::start_with(
         &options,
-        Way {
+        StartOptions {
             shared_secret,
-            ..Way::default()
+            ..StartOptions::default()
         },
     )
     .await?;
@@ -96,17 +96,21 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         .clone()
         .router(token)
         .into_make_service_with_connect_info::<SocketAddr>();
-    show::line(&format!(
+    output::line(&format!(
         "http://{address}/segment takes deliveries, {page} shows them; Ctrl-C ends it"
     ));
     tokio::select! {
         ended = axum::serve(listener, router) => ended.map_err(failed),
-        ended = work(&desk, jobs, &service) => ended,
+        ended = work(&harness, jobs, &service) => ended,
     }
 }
 
 /// Runs the function for one request after another: what it calls meanwhile is that one's.
-async fn work(desk: &Desk, mut jobs: mpsc::Receiver<Job>, service: &Service) -> Result<(), String> {
+async fn work(
+    harness: &Harness,
+    mut jobs: mpsc::Receiver<Job>,
+    service: &Service,
+) -> Result<(), String> {
     while let Some(job) = jobs.recv().await {
         // Who does not wait any more sends it again.
         if job.answer.is_closed() {
@@ -120,7 +124,7 @@ async fn work(desk: &Desk, mut jobs: mpsc::Receiver<Job>, service: &Service) -> 
             ..
         } = job;
         let (at, began) = (OffsetDateTime::now_utc(), Instant::now());
-        let (reply, calls) = desk.invoke(&event).await?;
+        let (reply, calls) = harness.invoke(&event).await?;
         let answered = match reply {
             Reply::Http(answered) => answered,
             Reply::Check(_) | Reply::Records(_) => WebhookResponse::internal_error(),
@@ -128,7 +132,7 @@ async fn work(desk: &Desk, mut jobs: mpsc::Receiver<Job>, service: &Service) -> 
         service
             .history()
             .add(at, began.elapsed(), &body, &answered, &calls);
-        show::served(at, &answered, calls.len());
+        output::served(at, &answered, calls.len());
         let _ = answer.send(answered.into_response());
     }
     Ok(())
@@ -148,12 +152,12 @@ mod tests {
     #[derive(Parser)]
     struct Command {
         #[command(flatten)]
-        desk: desk::Options,
+        harness: harness::Options,
     }
 
     #[tokio::test]
     async fn what_nobody_waits_for_is_not_worked_on_and_gives_its_place_back() {
-        let desk = Desk::open(Command::parse_from(["local"]).desk)
+        let harness = Harness::start(Command::parse_from(["local"]).harness)
             .await
             .unwrap();
         let (sender, jobs) = mpsc::channel(routes::PLACES);
@@ -182,7 +186,7 @@ mod tests {
             );
             waiting.extend(waits.then_some(answered));
         }
-        let work = work(&desk, jobs, &service);
+        let work = work(&harness, jobs, &service);
         let answers = async {
             for answered in waiting {
                 assert_eq!(answered.await.unwrap().status_code, 401);

@@ -22,7 +22,7 @@ const SUBSCRIPTION_JOBS: &str = "/api/profile-subscription-bulk-create-jobs";
 
 /// A stand-in for Klaviyo and a directory of its own.
 struct Place {
-    standin: StandIn,
+    stand_in: StandIn,
     directory: PathBuf,
 }
 
@@ -40,7 +40,7 @@ impl Place {
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).unwrap();
         Place {
-            standin: StandIn::start().await.unwrap(),
+            stand_in: StandIn::start().await.unwrap(),
             directory,
         }
     }
@@ -72,7 +72,7 @@ impl Place {
     fn command(&self, path: &Path, options: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
         command
-            .args(["replay", "--json", "--klaviyo-url", self.standin.url()])
+            .args(["replay", "--json", "--klaviyo-url", self.stand_in.url()])
             .args(options)
             .arg(path)
             .env("KLAVIYO_API_KEY", API_KEY)
@@ -88,8 +88,8 @@ impl Place {
     }
 
     fn events(&self) -> Vec<String> {
-        self.standin
-            .held()
+        self.stand_in
+            .state()
             .account
             .events
             .iter()
@@ -151,8 +151,8 @@ fn seen(n: usize, timestamp: &str) -> Value {
 }
 
 /// Counts how often each event arrived, and forgets the calls.
-fn count_arrivals(standin: &StandIn, arrived: &mut HashMap<String, usize>) -> usize {
-    let calls = std::mem::take(&mut standin.held().calls);
+fn count_arrivals(stand_in: &StandIn, arrived: &mut HashMap<String, usize>) -> usize {
+    let calls = std::mem::take(&mut stand_in.state().requests);
     let jobs = calls.iter().filter(|call| call.path == EVENT_JOBS);
     let people = jobs.flat_map(|call| {
         call.body["data"]["attributes"]["events-bulk-create"]["data"]
@@ -184,11 +184,11 @@ async fn killed_in_the_middle_it_goes_on_after_the_last_finished_batch() {
 
     let mut child = place.command(&path, &options).spawn().unwrap();
     place
-        .until(|place| place.standin.held().account.events.len() > count / 3)
+        .until(|place| place.stand_in.state().account.events.len() > count / 3)
         .await;
     child.kill().await.unwrap();
-    calls += count_arrivals(&place.standin, &mut arrived);
-    let asked = place.standin.held().account.consents.len();
+    calls += count_arrivals(&place.stand_in, &mut arrived);
+    let asked = place.stand_in.state().account.consents.len();
     let saved: Value = serde_json::from_slice(&fs::read(checkpoint(&path)).unwrap()).unwrap();
     assert_eq!(saved["finished"], false);
     let read = saved["tally"]["read"].as_u64().unwrap() as usize;
@@ -200,10 +200,10 @@ async fn killed_in_the_middle_it_goes_on_after_the_last_finished_batch() {
         memory = memory.max(peak_memory(&child));
         tokio::select! {
             status = child.wait() => break status.unwrap(),
-            () = tokio::time::sleep(Duration::from_millis(20)) => calls += count_arrivals(&place.standin, &mut arrived),
+            () = tokio::time::sleep(Duration::from_millis(20)) => calls += count_arrivals(&place.stand_in, &mut arrived),
         }
     };
-    calls += count_arrivals(&place.standin, &mut arrived);
+    calls += count_arrivals(&place.stand_in, &mut arrived);
     let (_, report, _) = ended(Output {
         status,
         ..child.wait_with_output().await.unwrap()
@@ -231,7 +231,7 @@ async fn killed_in_the_middle_it_goes_on_after_the_last_finished_batch() {
         "{again} events arrived twice: more than the batch that was under way"
     );
 
-    let held = place.standin.held();
+    let held = place.stand_in.state();
     let people = (0..count).filter(|n| n % 10 < 2).count();
     let mut consents: HashMap<&str, usize> = HashMap::new();
     for consent in &held.account.consents {
@@ -267,7 +267,7 @@ async fn killed_again_and_again_in_chaos_nothing_is_lost_and_nothing_doubled() {
         "--settings",
         "DELIVERY_BUDGET_MS=1000",
     ];
-    place.standin.held().chaos = Some(Chaos::new(1, 25));
+    place.stand_in.state().chaos = Some(Chaos::new(1, 25));
 
     let mut random = fastrand::Rng::with_seed(1);
     let mut kills = 0;
@@ -291,7 +291,7 @@ async fn killed_again_and_again_in_chaos_nothing_is_lost_and_nothing_doubled() {
     let mut expected: Vec<_> = (0..COUNT).flat_map(events_of).collect();
     expected.sort();
     assert_eq!(found, expected, "every event is there, once");
-    let held = place.standin.held();
+    let held = place.stand_in.state();
     let asked: HashSet<_> = held
         .account
         .consents
@@ -329,8 +329,8 @@ async fn killed_while_it_waits_nobody_is_asked_twice() {
     let place = Place::new("killed-waiting").await;
     let path = place.file("people.ndjson", (0..1_500).map(|n| message(n * 10)));
     let options = ["--batch", "1500", "--settings", "LIST_ID=Y6nRLr"];
-    place.standin.held().throttle_only = Some(SUBSCRIPTION_JOBS.to_owned());
-    place.standin.held().accept_then_throttle = Some(1);
+    place.stand_in.state().throttle_only = Some(SUBSCRIPTION_JOBS.to_owned());
+    place.stand_in.state().accept_then_throttle = Some(1);
 
     let mut child = place.command(&path, &options).spawn().unwrap();
     let waits = || {
@@ -341,16 +341,16 @@ async fn killed_while_it_waits_nobody_is_asked_twice() {
     place.until(|_| waits()).await;
     child.kill().await.unwrap();
     assert_eq!(
-        place.standin.held().account.consents.len(),
+        place.stand_in.state().account.consents.len(),
         1_000,
         "the first of two jobs is acknowledged"
     );
 
-    place.standin.held().accept_then_throttle = None;
+    place.stand_in.state().accept_then_throttle = None;
     let (code, report, _) = place.replay(&path, &options).await;
     assert_eq!((code, &report["delivered"]), (0, &json!(1_500)));
     assert_eq!(
-        place.standin.held().account.consents.len(),
+        place.stand_in.state().account.consents.len(),
         1_500,
         "and the other one is sent now"
     );
@@ -369,12 +369,12 @@ async fn what_is_finished_is_not_sent_again_unless_that_is_asked_for() {
         "the same report"
     );
     assert!(again.2.contains("--restart"), "{}", again.2);
-    assert_eq!(place.standin.held().account.consents.len(), 20);
+    assert_eq!(place.stand_in.state().account.consents.len(), 20);
 
     place
         .replay(&path, &[options.as_slice(), &["--restart"]].concat())
         .await;
-    assert_eq!(place.standin.held().account.consents.len(), 40);
+    assert_eq!(place.stand_in.state().account.consents.len(), 40);
 }
 
 #[tokio::test]
@@ -386,19 +386,19 @@ async fn a_checkpoint_that_cannot_be_written_shows_before_anything_is_sent() {
         .replay(&path, &["--checkpoint", nowhere.to_str().unwrap()])
         .await;
     assert!(code == 2 && said.contains("nowhere"), "{said}");
-    assert!(place.standin.held().calls.is_empty());
+    assert!(place.stand_in.state().requests.is_empty());
 }
 
 #[tokio::test]
 async fn two_at_once_do_not_send_the_same() {
     let place = Place::new("twice").await;
     let path = place.file("archive/a.ndjson", (0..30).map(|n| message(n * 10 + 3)));
-    place.standin.held().accept_then_throttle = Some(0);
+    place.stand_in.state().accept_then_throttle = Some(0);
     let checkpoint = checkpoint(&path);
     let options = ["--checkpoint", checkpoint.to_str().unwrap()];
     let mut child = place.command(&path, &options).spawn().unwrap();
     place
-        .until(|place| !place.standin.held().calls.is_empty())
+        .until(|place| !place.stand_in.state().requests.is_empty())
         .await;
     for options in [&options[..], &[&options[..], &["--restart"]].concat()] {
         let (code, _, said) = place
@@ -410,7 +410,7 @@ async fn two_at_once_do_not_send_the_same() {
         );
     }
     child.kill().await.unwrap();
-    place.standin.held().accept_then_throttle = None;
+    place.stand_in.state().accept_then_throttle = None;
     let archive = place.directory.join("archive");
     let (code, report, said) = place.replay(&archive, &options).await;
     assert_eq!(
@@ -469,14 +469,14 @@ async fn begun_anew_and_killed_in_the_first_batch_it_is_not_finished() {
     let place = Place::new("anew").await;
     let path = place.file("a.ndjson", (0..30).map(|n| message(n * 10 + 3)));
     place.replay(&path, &[]).await;
-    place.standin.held().account = Account::default();
+    place.stand_in.state().account = Account::default();
     let symptom = Symptom::Answer {
         status: 503,
         retry_after: None,
         body: Value::Null,
     };
     let delay = Duration::from_secs(600);
-    place.standin.held().faults = vec![Fault {
+    place.stand_in.state().faults = vec![Fault {
         path: EVENT_JOBS,
         times: 1,
         delay,
@@ -485,7 +485,7 @@ async fn begun_anew_and_killed_in_the_first_batch_it_is_not_finished() {
     }];
     let mut child = place.command(&path, &["--restart"]).spawn().unwrap();
     place
-        .until(|place| place.standin.held().faults[0].times == 0)
+        .until(|place| place.stand_in.state().faults[0].times == 0)
         .await;
     child.kill().await.unwrap();
 
@@ -616,14 +616,14 @@ async fn a_broken_archive_ends_it_there_and_once_it_is_whole_it_goes_on() {
     found.sort();
     expected.sort();
     assert_eq!(found, expected, "every event is there, once");
-    let calls = place.standin.held().calls.len();
+    let calls = place.stand_in.state().requests.len();
     fs::write(&last, fs::read(&last).unwrap().repeat(2)).unwrap();
     let (code, _, said) = place.replay(&archive, &[]).await;
     assert!(
         code == 2 && said.contains("3.gz has changed since"),
         "finished, nothing may be added: {said}"
     );
-    assert_eq!(place.standin.held().calls.len(), calls);
+    assert_eq!(place.stand_in.state().requests.len(), calls);
 }
 
 #[tokio::test]
@@ -689,7 +689,7 @@ async fn filters_choose_by_time_event_and_type() {
         ),
         (&["--type", "identify"], vec![]),
     ] {
-        place.standin.held().account = Account::default();
+        place.stand_in.state().account = Account::default();
         let (code, report, _) = place
             .replay(&path, &[options, &["--restart"]].concat())
             .await;
@@ -721,18 +721,18 @@ async fn a_backfill_fires_no_flows_whatever_the_time_of_an_event() {
     place.replay(&path, &[]).await;
     assert!(
         place
-            .standin
-            .held()
+            .stand_in
+            .state()
             .account
             .events
             .iter()
             .all(|event| !event.backfill)
     );
-    place.standin.held().account = Account::default();
+    place.stand_in.state().account = Account::default();
     place.replay(&path, &["--restart", "--backfill"]).await;
     let flags: Vec<_> = place
-        .standin
-        .held()
+        .stand_in
+        .state()
         .account
         .events
         .iter()
@@ -752,7 +752,7 @@ async fn a_dry_run_decides_and_calls_nobody() {
         (0, &json!(2), &json!(true))
     );
     assert_eq!(report["reasons"], json!({"ignored": {"no_email": 1}}));
-    assert!(place.standin.held().calls.is_empty());
+    assert!(place.stand_in.state().requests.is_empty());
     assert!(!checkpoint(&path).exists());
 }
 
@@ -761,7 +761,7 @@ async fn a_replay_that_would_do_something_else_than_it_began_is_refused() {
     let place = Place::new("changed").await;
     let path = place.file("a.ndjson", (0..20).map(message));
     place.replay(&path, &[]).await;
-    let calls = place.standin.held().calls.len();
+    let calls = place.stand_in.state().requests.len();
 
     let (code, _, said) = place.replay(&path, &["--settings", "LIST_ID=Y6nRLr"]).await;
     assert!(
@@ -785,7 +785,11 @@ async fn a_replay_that_would_do_something_else_than_it_began_is_refused() {
         code == 2 && said.contains("not the checkpoint of a replay"),
         "{said}"
     );
-    assert_eq!(place.standin.held().calls.len(), calls, "nothing was sent");
+    assert_eq!(
+        place.stand_in.state().requests.len(),
+        calls,
+        "nothing was sent"
+    );
     let (code, ..) = place
         .replay(
             &path,
@@ -815,7 +819,7 @@ async fn throttled_it_waits_as_long_as_klaviyo_says_and_ends_with_everything_del
         applied: false,
         symptom,
     };
-    place.standin.held().faults = vec![fault];
+    place.stand_in.state().faults = vec![fault];
     // A try of half a second cannot wait for a whole one: the replay does.
     let (code, report, said) = place
         .replay(
@@ -829,7 +833,7 @@ async fn throttled_it_waits_as_long_as_klaviyo_says_and_ends_with_everything_del
     );
     assert_eq!(place.events().len(), 300);
     assert!(said.contains("Klaviyo throttles; 100 wait 1.0 s"), "{said}");
-    let calls = &place.standin.held().calls;
+    let calls = &place.stand_in.state().requests;
     assert_eq!(
         calls.iter().filter(|call| call.path == EVENT_JOBS).count(),
         5,
@@ -841,7 +845,7 @@ async fn throttled_it_waits_as_long_as_klaviyo_says_and_ends_with_everything_del
 async fn given_up_it_keeps_what_is_not_delivered_for_the_next_time() {
     let place = Place::new("given-up").await;
     let path = place.file("a.ndjson", (0..90).map(|n| message(n * 10 + 3)));
-    place.standin.held().accept_then_throttle = Some(1);
+    place.stand_in.state().accept_then_throttle = Some(1);
     let options = ["--batch", "30", "--give-up-after", "1m"];
     let (code, report, said) = place.replay(&path, &options).await;
     let counts = ["read", "delivered", "given_up"].map(|name| report[name].as_u64().unwrap());
@@ -853,7 +857,7 @@ async fn given_up_it_keeps_what_is_not_delivered_for_the_next_time() {
     assert_eq!(report["reasons"], json!({"given_up": {"throttled": 30}}));
     assert_eq!(report["goes_on_at"], format!("{}:31", path.display()));
 
-    place.standin.held().accept_then_throttle = None;
+    place.stand_in.state().accept_then_throttle = None;
     let (code, report, _) = place.replay(&path, &options).await;
     let counts = ["read", "delivered", "given_up"].map(|name| report[name].as_u64().unwrap());
     assert_eq!((code, counts), (0, [90, 90, 0]));
@@ -896,7 +900,7 @@ async fn ctrl_c_ends_it_after_what_is_under_way_and_says_how_to_go_on() {
 async fn stopped_by(signal: &str) {
     let place = Place::new(signal).await;
     let path = place.file("a.ndjson", (0..90).map(|n| message(n * 10 + 3)));
-    place.standin.held().accept_then_throttle = Some(1);
+    place.stand_in.state().accept_then_throttle = Some(1);
     let child = place.command(&path, &["--batch", "30"]).spawn().unwrap();
     let waits = || {
         fs::read_to_string(checkpoint(&path))
@@ -919,7 +923,7 @@ async fn stopped_by(signal: &str) {
         "{said}"
     );
     assert_eq!(report["goes_on_at"], format!("{}:31", path.display()));
-    place.standin.held().accept_then_throttle = None;
+    place.stand_in.state().accept_then_throttle = None;
     let (code, report, _) = place.replay(&path, &["--batch", "30"]).await;
     assert_eq!((code, &report["delivered"]), (0, &json!(90)));
     assert_eq!(place.events().len(), 90);

@@ -1,4 +1,4 @@
-//! The function on a desk: started with these settings, between a stand-in and whoever asks.
+//! The function on a harness: started with these settings, between a stand-in and whoever asks.
 
 use segment_klaviyo::handler::{Destination, InvocationContext, Reply};
 use segment_klaviyo::ingress::EventPayload;
@@ -6,7 +6,7 @@ use segment_klaviyo::settings::{RuleSettings, VARIABLES};
 use segment_klaviyo::telemetry::{Log, error_chain};
 use segment_klaviyo_stand_in::{RecordedRequest, StandIn};
 
-use crate::setup::Setup;
+use crate::overrides::SettingOverrides;
 
 /// What every command that runs the function takes.
 #[derive(clap::Args)]
@@ -37,13 +37,13 @@ impl Options {
 
     /// The rules that the settings make, for a command that starts no function.
     pub(crate) fn rules(&self) -> Result<RuleSettings, String> {
-        Setup::new(self.settings.clone()).rules()
+        SettingOverrides::new(self.settings.clone()).rules()
     }
 }
 
 /// What a command wants otherwise than the others.
 #[derive(Default)]
-pub(crate) struct Way<'w> {
+pub(crate) struct StartOptions<'w> {
     /// Defaults of the function's settings.
     pub(crate) defaults: &'w [(&'w str, &'w str)],
     /// The shared secret, if not the samples' one.
@@ -53,21 +53,24 @@ pub(crate) struct Way<'w> {
 }
 
 /// The function and what it talks to.
-pub(crate) struct Desk {
-    standin: StandIn,
+pub(crate) struct Harness {
+    stand_in: StandIn,
     destination: Destination,
 }
 
-impl Desk {
+impl Harness {
     /// Starts the function as Lambda would. Calls to a real Klaviyo go through the stand-in, so that they can
     /// be shown.
-    pub(crate) async fn open(options: Options) -> Result<Self, String> {
-        Desk::open_as(&options, Way::default()).await
+    pub(crate) async fn start(options: Options) -> Result<Self, String> {
+        Harness::start_with(&options, StartOptions::default()).await
     }
 
     /// Starts the function in this way.
-    pub(crate) async fn open_as(options: &Options, way: Way<'_>) -> Result<Self, String> {
-        let standin = StandIn::start()
+    pub(crate) async fn start_with(
+        options: &Options,
+        way: StartOptions<'_>,
+    ) -> Result<Self, String> {
+        let stand_in = StandIn::start()
             .await
             .map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
         let mut key = segment_klaviyo_stand_in::API_KEY.to_owned();
@@ -78,15 +81,15 @@ impl Desk {
             if way.unseen {
                 base = Some(("KLAVIYO_BASE_URL", url.to_owned()));
             } else {
-                standin.held().forward_to = Some(url.to_owned());
+                stand_in.state().forward_to = Some(url.to_owned());
             }
         }
         let shared_secret = way
             .shared_secret
             .as_deref()
             .unwrap_or(segment_klaviyo_stand_in::SHARED_SECRET);
-        standin.held().secret = Some(segment_klaviyo_stand_in::secret_of(&key, shared_secret));
-        let environment = standin.environment();
+        stand_in.state().secret = Some(segment_klaviyo_stand_in::secret_of(&key, shared_secret));
+        let environment = stand_in.environment();
         let defaults = way
             .defaults
             .iter()
@@ -108,8 +111,8 @@ impl Desk {
         let destination = Destination::start(get, Log::new(|_| {}))
             .await
             .map_err(|error| error_chain(&error))?;
-        Ok(Desk {
-            standin,
+        Ok(Harness {
+            stand_in,
             destination,
         })
     }
@@ -125,8 +128,8 @@ impl Desk {
     }
 
     /// What stands in for AWS, and for Klaviyo if there is no real one.
-    pub(crate) fn standin(&self) -> &StandIn {
-        &self.standin
+    pub(crate) fn stand_in(&self) -> &StandIn {
+        &self.stand_in
     }
 
     /// The function's answer to one event, and the calls to Klaviyo that it made for it.
@@ -134,13 +137,13 @@ impl Desk {
         &self,
         event: &EventPayload,
     ) -> Result<(Reply, Vec<RecordedRequest>), String> {
-        self.standin.held().calls.clear();
+        self.stand_in.state().requests.clear();
         let reply = self
             .destination
             .handle(event, InvocationContext::default())
             .await
             .map_err(|error| error.to_string())?;
-        Ok((reply, std::mem::take(&mut self.standin.held().calls)))
+        Ok((reply, std::mem::take(&mut self.stand_in.state().requests)))
     }
 }
 

@@ -3,14 +3,14 @@
 use anstream::println;
 use anstyle::{AnsiColor, Style};
 
-use super::diff::{Difference, Way, plain};
+use super::diff::{ChangeKind, Difference, plain};
 use super::explanation::{Explanation, Remedies, Switched};
 use super::fields::Path;
 use super::left_out::Why;
 use super::rows::{Row, rows};
 use super::seen::{Request, Seen, Verdict};
 use super::{About, Explained, Said};
-use crate::show::{BAD, BOLD, DIM, FAIR, GOOD, harmless, wrapped};
+use crate::output::{BOLD, DIM, ERROR, OK, WARN, escape_control, wrapped};
 
 const GREEN: Style = AnsiColor::Green.on_default();
 
@@ -21,9 +21,9 @@ const ALIKE: usize = 5;
 
 /// One file with its messages.
 pub(super) fn file(file: &Explained) {
-    println!("\n{BOLD}{}{BOLD:#}", harmless(&file.name));
+    println!("\n{BOLD}{}{BOLD:#}", escape_control(&file.name));
     if let Some(refused) = &file.refused {
-        println!("  {FAIR}Segment is told {refused}{FAIR:#}");
+        println!("  {WARN}Segment is told {refused}{WARN:#}");
         if !file.messages.is_empty() {
             println!("  {DIM}Below: what would become of it with a signature that fits.{DIM:#}");
         }
@@ -44,16 +44,16 @@ fn message(at: usize, about: &About) {
     let id = if id.is_empty() {
         String::new()
     } else {
-        format!("  {}", harmless(id))
+        format!("  {}", escape_control(id))
     };
-    let title = harmless(&format!("message {at}  {kind} {event}"));
+    let title = escape_control(&format!("message {at}  {kind} {event}"));
     println!("\n  {BOLD}{}{BOLD:#}{DIM}{id}{DIM:#}", title.trim_end());
     match &about.said {
         Said::Explanation(explanation) => self::explanation(explanation),
         Said::Difference(difference) => self::difference(difference),
         Said::Untried { seen, problem } => {
             verdict_and_notes(seen);
-            println!("  {FAIR}its fields cannot be tried{FAIR:#}: {problem}");
+            println!("  {WARN}its fields cannot be tried{WARN:#}: {problem}");
         }
     }
 }
@@ -85,9 +85,9 @@ fn verdict_and_notes(seen: &Seen) {
     verdict(&seen.verdict, seen.requests.len());
     for note in &seen.warnings {
         println!(
-            "  {FAIR}{}{FAIR:#}: {}",
+            "  {WARN}{}{WARN:#}: {}",
             note.reason(),
-            harmless(&note.to_string())
+            escape_control(&note.to_string())
         );
     }
 }
@@ -99,7 +99,7 @@ fn verdict(verdict: &Verdict, requests: usize) {
         (true, count) => format!(": {count} requests"),
         (false, _) => format!(
             ": {}",
-            harmless(verdict.detail.as_deref().unwrap_or_default())
+            escape_control(verdict.detail.as_deref().unwrap_or_default())
         ),
     };
     println!("  {style}{verdict}{style:#}{what}");
@@ -107,9 +107,9 @@ fn verdict(verdict: &Verdict, requests: usize) {
 
 fn style_of(verdict: &Verdict) -> Style {
     match verdict.outcome {
-        "sent" => GOOD,
-        "ignored" => FAIR,
-        _ => BAD,
+        "sent" => OK,
+        "ignored" => WARN,
+        _ => ERROR,
     }
 }
 
@@ -335,10 +335,10 @@ fn difference(it: &Difference) {
         let (was, is) = (style_of(before), style_of(after));
         println!(
             "  {was}{before}{was:#} → {is}{after}{is:#}  {}",
-            harmless(after.detail.as_deref().unwrap_or_default())
+            escape_control(after.detail.as_deref().unwrap_or_default())
         );
     }
-    for (style, sign, requests) in [(BAD, '−', &it.removed), (GOOD, '+', &it.added)] {
+    for (style, sign, requests) in [(ERROR, '−', &it.removed), (OK, '+', &it.added)] {
         requests
             .iter()
             .for_each(|request| println!("  {style}{sign} {request}{style:#}"));
@@ -355,9 +355,9 @@ fn difference(it: &Difference) {
             println!("  {BOLD}{}{BOLD:#}", change.request);
         }
         let style = match change.way() {
-            Way::Added => GOOD,
-            Way::Removed => BAD,
-            Way::Changed => FAIR,
+            ChangeKind::Added => OK,
+            ChangeKind::Removed => ERROR,
+            ChangeKind::Changed => WARN,
         };
         let value =
             |value: &Option<serde_json::Value>| value.as_ref().map(|value| cut(&plain(value)));

@@ -13,9 +13,9 @@ use time::OffsetDateTime;
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
-pub(crate) const FAIR: Style = AnsiColor::Yellow.on_default().bold();
-pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const OK: Style = AnsiColor::Green.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 /// One delivery: the answer, the calls, and why something was not delivered.
 pub(crate) fn delivery(path: &Path, answer: &WebhookResponse, calls: &[RecordedRequest]) {
@@ -34,13 +34,13 @@ pub(crate) fn delivery(path: &Path, answer: &WebhookResponse, calls: &[RecordedR
     }
 
     for item in &answer.body.results {
-        let id = harmless(item.message_id.as_deref().unwrap_or("no messageId"));
+        let id = escape_control(item.message_id.as_deref().unwrap_or("no messageId"));
         println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
         println!(
-            "    {FAIR}{} ({}){FAIR:#}: {}",
+            "    {WARN}{} ({}){WARN:#}: {}",
             item.outcome,
             item.reason,
-            harmless(&item.detail)
+            escape_control(&item.detail)
         );
     }
 }
@@ -68,7 +68,7 @@ pub(crate) fn served(at: OffsetDateTime, answer: &WebhookResponse, calls: usize)
     println!(
         "{DIM}{hour:02}:{minute:02}:{second:02}Z{DIM:#}  {style}{}{style:#}  {calls:>3} {noun}  {}{DIM}{reasons}{DIM:#}",
         answer.status,
-        harmless(&report.message),
+        escape_control(&report.message),
     );
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn call(number: usize, call: &RecordedRequest) {
     println!(
         "\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}",
         call.method,
-        harmless(&call.path),
+        escape_control(&call.path),
         call.status
     );
     println!("{}", indented(&call.body));
@@ -97,9 +97,9 @@ pub(crate) fn report(path: &Path, report: &CheckReport) {
     println!("\n{BOLD}{}{BOLD:#}\n", path.display());
     for finding in &report.findings {
         let (style, word) = match finding.state {
-            Severity::Ok => (GOOD, "ok"),
-            Severity::Warning => (FAIR, "warning"),
-            Severity::Failed => (BAD, "failed"),
+            Severity::Ok => (OK, "ok"),
+            Severity::Warning => (WARN, "warning"),
+            Severity::Failed => (ERROR, "failed"),
         };
         println!(
             "  {style}{word:8}{style:#}{BOLD}{}{BOLD:#}: {}",
@@ -110,16 +110,16 @@ pub(crate) fn report(path: &Path, report: &CheckReport) {
 
 /// Something to know beside what was asked for.
 pub(crate) fn note(text: &str) {
-    eprintln!("{FAIR}note{FAIR:#}: {text}");
+    eprintln!("{WARN}note{WARN:#}: {text}");
 }
 
 /// Something that keeps the tool from working.
 pub(crate) fn problem(text: &str) {
-    eprintln!("{BAD}error{BAD:#}: {text}");
+    eprintln!("{ERROR}error{ERROR:#}: {text}");
 }
 
 /// Somebody else's text, without what a terminal would obey.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn escape_control(text: &str) -> String {
     text.replace(is_obeyed, " ")
 }
 
@@ -165,9 +165,9 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> String {
 
 fn style_of(status: u16) -> Style {
     match status {
-        200..=299 => GOOD,
-        300..=499 => FAIR,
-        _ => BAD,
+        200..=299 => OK,
+        300..=499 => WARN,
+        _ => ERROR,
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_does_not_reach_it() {
         let bad = "\u{1b}[2J\u{9b}1m\u{7f}\r\u{202e}\u{2066}\u{200f}";
-        assert_eq!(harmless(&format!("a{bad}ü购")), "a [2J 1m     ü购");
+        assert_eq!(escape_control(&format!("a{bad}ü购")), "a [2J 1m     ü购");
         let value = json!({bad: [bad, "ü购"]});
         let shown = self::json(&value);
         assert!(!shown.chars().any(|c| c != '\n' && is_obeyed(c)), "{shown}");

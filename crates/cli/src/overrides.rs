@@ -1,19 +1,19 @@
-//! Settings on a desk: those that somebody chose, the defaults for the others, and the rules they make.
+//! Settings on a harness: those that somebody chose, the defaults for the others, and the rules they make.
 
 use std::path::Path;
 
 use segment_klaviyo::settings::{RuleSettings, Settings, VARIABLES};
 
-use crate::{desk, input};
+use crate::{harness, input};
 
 /// Chosen values of the function's settings. A later one wins.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Setup(Vec<(String, String)>);
+pub(crate) struct SettingOverrides(Vec<(String, String)>);
 
-impl Setup {
+impl SettingOverrides {
     /// The defaults, but for these.
     pub(crate) fn new(chosen: Vec<(String, String)>) -> Self {
-        Setup(chosen)
+        SettingOverrides(chosen)
     }
 
     /// What a file says in `KEY=VALUE` lines; empty lines and those that begin with `#` say nothing. The SDK's
@@ -27,23 +27,23 @@ impl Setup {
             if line.is_empty() || line.starts_with('#') || line.starts_with("AWS_") {
                 continue;
             }
-            let (key, value) =
-                desk::known(line).map_err(|problem| format!("{name}, line {number}: {problem}"))?;
+            let (key, value) = harness::known(line)
+                .map_err(|problem| format!("{name}, line {number}: {problem}"))?;
             chosen.push((key, unquoted(&value).to_owned()));
         }
-        Ok(Setup(chosen))
+        Ok(SettingOverrides(chosen))
     }
 
     /// The same with one more setting. Nothing stands for not set.
     pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let mut chosen = self.0.clone();
         chosen.push((name.to_owned(), value.to_owned()));
-        Setup(chosen)
+        SettingOverrides(chosen)
     }
 
     /// The same with all of these too.
     pub(crate) fn with_all(&self, others: Vec<(String, String)>) -> Self {
-        Setup(self.0.iter().cloned().chain(others).collect())
+        SettingOverrides(self.0.iter().cloned().chain(others).collect())
     }
 
     /// The value that a setting has, chosen or by default; nothing for one that is not set.
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_is_not_chosen_has_its_default() {
-        let setup = Setup::new(vec![("LIST_ID".to_owned(), "Y6nRLr".to_owned())])
+        let setup = SettingOverrides::new(vec![("LIST_ID".to_owned(), "Y6nRLr".to_owned())])
             .with("ENFORCE_EMAIL", "false");
         assert_eq!(
             (setup.value("LIST_ID"), setup.value("ENFORCE_EMAIL")),
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_setting_that_cannot_be_read_is_named() {
-        let problem = Setup::default()
+        let problem = SettingOverrides::default()
             .with("SEND_PAGES", "yes")
             .rules()
             .unwrap_err();
