@@ -1,4 +1,4 @@
-//! Settings, README and template speak of the same things.
+//! The settings, their documentation and the template agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ fn names() -> BTreeSet<&'static str> {
     VARIABLES.iter().map(|(name, _)| *name).collect()
 }
 
-/// The cells of each row of the README's table of settings: name and default.
-fn readme_table() -> BTreeMap<String, Option<String>> {
-    let readme = read("README.md");
-    let settings = readme
+/// Returns the name and the default of each row in the table of settings.
+fn documented_settings() -> BTreeMap<String, Option<String>> {
+    let page = read("docs/configuration.md");
+    let settings = page
         .split("\n## Settings")
         .nth(1)
         .expect("a section")
@@ -107,8 +107,8 @@ fn template() -> String {
 }
 
 #[test]
-fn the_readme_lists_every_setting_with_its_default() {
-    let table = readme_table();
+fn the_documentation_lists_every_setting_with_its_default() {
+    let table = documented_settings();
     let expected = VARIABLES
         .iter()
         .map(|(name, default)| ((*name).to_owned(), default.map(str::to_owned)))

@@ -182,11 +182,11 @@ async fn a_forged_request_is_counted_and_nothing_of_it() {
 }
 
 #[test]
-fn the_readme_names_every_metric() {
-    let readme = std::fs::read_to_string(root("README.md")).unwrap();
+fn the_documentation_names_every_metric() {
+    let page = std::fs::read_to_string(root("docs/responses.md")).unwrap();
     let missing: Vec<_> = Metric::ALL
         .iter()
-        .filter(|metric| !readme.contains(&format!("`{metric:?}`")))
+        .filter(|metric| !page.contains(&format!("`{metric:?}`")))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
