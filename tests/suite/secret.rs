@@ -27,11 +27,11 @@ async fn a_setting_or_secret_that_cannot_be_read_stops_the_start() {
     for (settings, expected) in [
         (
             ("CONFIRM_OPTIN", "maybe"),
-            "settings: CONFIRM_OPTIN cannot be read: expected true or false",
+            "settings: CONFIRM_OPTIN is invalid: expected true or false",
         ),
         (
             ("SECRET_ID", " "),
-            "settings: SECRET_ID is not set: it is required",
+            "settings: SECRET_ID is required but not set",
         ),
         (
             ("AWS_ACCESS_KEY_ID", ""),
