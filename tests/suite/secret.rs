@@ -189,7 +189,7 @@ async fn the_copy_in_hand_serves_when_the_refresh_fails() {
     assert!(
         shop.log()
             .iter()
-            .any(|line| line["message"] == "secret not refreshed, the copy in hand serves")
+            .any(|line| line["message"] == "secret refresh failed, the cached secret stays in use")
     );
 }
 
