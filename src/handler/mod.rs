@@ -74,7 +74,7 @@ impl Destination {
     pub async fn start(get: impl Fn(&str) -> Option<String>, log: Log) -> Result<Self, StartError> {
         let settings = Settings::from_env(&get)?;
         let http = crate::http::client().map_err(StartError::Http)?;
-        let aws = Aws::read(&get, SdkHttp { http: http.clone() })?;
+        let aws = Aws::from_env(&get, SdkHttp { http: http.clone() })?;
         let secrets = Secrets::load(
             aws.secrets_manager(),
             &settings.secret_id,

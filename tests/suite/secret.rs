@@ -35,7 +35,7 @@ async fn a_setting_or_secret_that_cannot_be_read_stops_the_start() {
         ),
         (
             ("AWS_ACCESS_KEY_ID", ""),
-            "environment: AWS_ACCESS_KEY_ID is not set: AWS Lambda sets it, elsewhere set it yourself",
+            "environment: AWS_ACCESS_KEY_ID is not set: AWS Lambda sets it, and outside of Lambda you must set it yourself",
         ),
     ] {
         assert_eq!(start_error(&stand_in, &[settings]).await, expected);
