@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::aws::{self, Aws};
 use crate::batch::{InboundMessage, MessageResult};
-use crate::check::{self, CheckReport, Severity, finding};
+use crate::check::{self, CheckReport, Finding};
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger, UnsupportedEvent, WebhookRequest};
 use crate::klaviyo::{Klaviyo, revision};
@@ -91,9 +91,9 @@ impl Destination {
             queue(&settings.dead_letter_queue_url),
         );
         let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
-        if let Some(ageing) = revision::ageing(OffsetDateTime::now_utc().date()) {
+        if let Some(aging) = revision::aging(OffsetDateTime::now_utc().date()) {
             let counted = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
-            log.warn_counted("Klaviyo's API revision", &ageing, counted);
+            log.warn_counted("Klaviyo's API revision", &aging, counted);
         }
         let cold = AtomicBool::new(true);
         Ok(Destination {
@@ -165,20 +165,16 @@ impl Destination {
         let mut findings = check::settings(&self.settings);
         match self.secrets.check(deadline).await {
             Ok(secret) => {
-                findings.push(finding(
-                    "secret",
-                    Severity::Ok,
-                    "fetched, and of the form that is expected",
-                ));
+                findings.push(Finding::ok("secret", "fetched and valid"));
                 let key = secret.klaviyo_api_key();
                 findings.extend(
                     check::klaviyo(&self.klaviyo, key, &self.settings.rules, deadline).await,
                 );
             }
-            Err(error) => findings.push(finding("secret", Severity::Failed, error.to_string())),
+            Err(error) => findings.push(Finding::failed("secret", error.to_string())),
         }
-        let report = CheckReport::of(findings);
-        self.log.check(&report, report.check != Severity::Failed);
+        let report = CheckReport::new(findings);
+        self.log.check(&report, report.is_passed());
         report
     }
 
