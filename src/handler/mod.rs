@@ -25,7 +25,7 @@ use crate::secrets::{RefreshReason, SecretError, Secrets};
 use crate::segment;
 use crate::settings::{RuleSettings, Settings, SettingsError};
 use crate::signature::{self, VerifiedBody, VerifyError};
-use crate::telemetry::{self, Log, Metric, Metrics, UNVERIFIED, elapsed_ms};
+use crate::telemetry::{self, Log, Metric, Metrics, elapsed_ms};
 use process::Sender;
 pub use reply::{FailedRecord, FailedRecords, Reply, Response};
 
@@ -132,7 +132,6 @@ impl Destination {
         let reply = match event {
             // A fault here costs this invocation and no other; what was sent is sent again.
             Trigger::Webhook(request) => {
-                line.is_from_segment = true;
                 let answer = AssertUnwindSafe(self.receive(&request, deadline, &mut line))
                     .catch_unwind()
                     .await;
@@ -141,6 +140,7 @@ impl Destination {
                 Reply::Http(answer)
             }
             Trigger::Records(records) => {
+                line.origin = telemetry::Origin::RetryQueue;
                 let failed = AssertUnwindSafe(self.resume(records, deadline, &mut line))
                     .catch_unwind()
                     .await;
@@ -290,35 +290,31 @@ impl Destination {
         line: &mut telemetry::DeliverySummary,
     ) {
         for (index, message) in ended.iter().enumerate() {
-            if let Outcome::Rejected(why) = &message.outcome {
+            if let Outcome::Rejected(reason) = &message.outcome {
                 let message_id = message
                     .message_id
                     .as_deref()
                     .and_then(response::loggable_id);
-                let (reason, detail) = (why.reason(), why.to_string());
                 self.log.rejection(&telemetry::Rejection {
                     index,
                     message_id,
                     reason,
-                    detail,
                 });
             }
         }
-        line.count(ended.iter().map(|ended| &ended.outcome));
-        let orders = parcels
-            .iter()
-            .zip(ended)
-            .filter(|(parcel, _)| parcel.is_order());
-        line.count_orders(orders.map(|(_, ended)| &ended.outcome));
-        line.reasons = WebhookResponse::reasons(ended);
+        for (parcel, message) in parcels.iter().zip(ended) {
+            line.count_message(&message.outcome, &message.warnings);
+            if parcel.is_order() {
+                line.count_order(&message.outcome);
+            }
+        }
     }
 }
 
 fn refuse(refused: RequestRejection, line: &mut telemetry::DeliverySummary) -> WebhookResponse {
-    let reason = match refused {
-        RequestRejection::Signature(_) => UNVERIFIED,
-        RequestRejection::Body(_) => "unreadable_body",
-    };
-    line.reasons.insert(reason, 1);
+    match refused {
+        RequestRejection::Signature(_) => line.count_rejected_signature(),
+        RequestRejection::Body(_) => line.count_unreadable_body(),
+    }
     WebhookResponse::refused(&refused)
 }

@@ -508,7 +508,7 @@ async fn the_log_has_counts_and_nobody_s_data() {
         "ignored",
         "rejected",
         "retry",
-        "klaviyo_calls",
+        "klaviyo_requests",
         "klaviyo_throttled",
     ];
     assert_eq!(
