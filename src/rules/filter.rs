@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Stop;
 use super::order::Order;
 use crate::outcome::{IgnoreReason, RejectReason};
-use crate::segment::{Kind, Message};
+use crate::segment::{Message, MessageType};
 use crate::settings::{MetricNames, RuleSettings};
 
 /// Klaviyo takes metric names of fewer characters than this.
@@ -26,9 +26,9 @@ pub(super) fn metric<'a>(
     message: &Message<'a>,
     rules: &RuleSettings,
 ) -> Result<Cow<'a, str>, Stop> {
-    let name = match message.kind {
-        Kind::Page => viewed(message, "Page"),
-        Kind::Screen => viewed(message, "Screen"),
+    let name = match message.message_type {
+        MessageType::Page => viewed(message, "Page"),
+        MessageType::Screen => viewed(message, "Screen"),
         _ => message
             .event
             .clone()
