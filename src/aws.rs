@@ -1,99 +1,144 @@
-//! AWS as Lambda's environment describes it. The SDK's full provider chain (profiles, SSO, instance
-//! metadata) has nothing to find in a function and would double the binary.
+//! The clients of Secrets Manager and SQS, configured by the variables that Lambda sets.
+//!
+//! The SDK's own provider chain (`aws-config`) also looks for profiles, SSO and instance metadata.
+//! None of these exist in a function, and the chain would double the size of the binary.
 
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use thiserror::Error;
 
 use crate::http::SdkHttp;
 
-/// One call, all of its attempts included: a delivery has to go on after it.
+/// The time for one call to AWS, with all of its attempts.
+///
+/// A call must never use up a delivery, which has 4.5 seconds by default. A stale secret is fetched
+/// before the first request to Klaviyo, so a hanging Secrets Manager costs less than half of that
+/// time. SQS comes last, in the time that is kept for the queues.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
-const ATTEMPTS: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What the environment does not say.
+/// The number of attempts of one call, the SDK's default. Two repeats are enough for throttling or
+/// for a connection that died while Lambda had frozen the function. A call that still fails is made
+/// up for later: the cached secret stays in use, and Segment resends a message that no queue
+/// accepted.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// The longest pause before the second attempt, doubled before the third; the SDK picks a random
+/// part of it. Its default of one second would leave no time for three attempts within
+/// [`OPERATION_TIMEOUT`].
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
+
+/// A variable that AWS Lambda always sets and that is not set.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("{0} is not set: AWS Lambda sets it, elsewhere set it yourself")]
+#[error("{0} is not set: AWS Lambda sets it, and outside of Lambda you must set it yourself")]
 pub struct MissingVariable(&'static str);
 
-/// What the environment says of AWS, for every service alike.
-pub struct Aws<G> {
-    get: G,
+/// The configuration of the AWS clients.
+pub struct Aws {
     http: SdkHttp,
     credentials: Credentials,
     region: String,
+    secrets_manager_endpoint: Option<String>,
+    sqs_endpoint: Option<String>,
 }
 
-impl<G: Fn(&str) -> Option<String>> Aws<G> {
-    /// Reads the function's own role and region through `get`.
-    pub fn read(get: G, http: SdkHttp) -> Result<Self, MissingVariable> {
-        let set = |name: &str| get(name).filter(|value| !value.is_empty());
-        let required = |name: &'static str| set(name).ok_or(MissingVariable(name));
+// The two clients are configured alike, each by the builder of its own crate. One shared
+// `aws_types::SdkConfig` would read better, but converting it adds 40 KB to the binary.
+impl Aws {
+    /// Reads the credentials of the function's role, its region and other endpoints through `get`,
+    /// which returns the value of an environment variable. An empty variable counts as not set.
+    ///
+    /// The endpoint of a service is `AWS_ENDPOINT_URL_<SERVICE>`, else `AWS_ENDPOINT_URL`, as in
+    /// the SDKs: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+    pub fn from_env(
+        get: impl Fn(&str) -> Option<String>,
+        http: SdkHttp,
+    ) -> Result<Self, MissingVariable> {
+        let env = Environment { get };
         let credentials = Credentials::new(
-            required("AWS_ACCESS_KEY_ID")?,
-            required("AWS_SECRET_ACCESS_KEY")?,
-            set("AWS_SESSION_TOKEN"),
+            env.required("AWS_ACCESS_KEY_ID")?,
+            env.required("AWS_SECRET_ACCESS_KEY")?,
+            env.optional("AWS_SESSION_TOKEN"),
             None,
             "environment",
         );
-        let region = set("AWS_REGION")
-            .or_else(|| set("AWS_DEFAULT_REGION"))
-            .ok_or(MissingVariable("AWS_REGION"))?;
+        let region = match env.optional("AWS_REGION") {
+            Some(region) => region,
+            None => env
+                .optional("AWS_DEFAULT_REGION")
+                .ok_or(MissingVariable("AWS_REGION"))?,
+        };
         Ok(Aws {
-            get,
             http,
             credentials,
             region,
+            secrets_manager_endpoint: env.endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            sqs_endpoint: env.endpoint("AWS_ENDPOINT_URL_SQS"),
         })
     }
 
-    /// A Secrets Manager client.
+    /// Returns a client of Secrets Manager.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        let mut config = aws_sdk_secretsmanager::Config::builder()
+        use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Region};
+
+        let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.http.clone())
             .credentials_provider(self.credentials.clone())
             .region(Region::new(self.region.clone()))
-            .retry_config(retries())
-            .timeout_config(timeouts());
-        config.set_endpoint_url(self.endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"));
+            .retry_config(retry_config())
+            .timeout_config(timeout_config());
+        config.set_endpoint_url(self.secrets_manager_endpoint.clone());
         aws_sdk_secretsmanager::Client::from_conf(config.build())
     }
 
-    /// An SQS client.
+    /// Returns a client of SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        let mut config = aws_sdk_sqs::Config::builder()
-            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+        use aws_sdk_sqs::config::{BehaviorVersion, Config, Region};
+
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
             .http_client(self.http.clone())
             .credentials_provider(self.credentials.clone())
-            .region(aws_sdk_sqs::config::Region::new(self.region.clone()))
-            .retry_config(retries())
-            .timeout_config(timeouts());
-        config.set_endpoint_url(self.endpoint("AWS_ENDPOINT_URL_SQS"));
+            .region(Region::new(self.region.clone()))
+            .retry_config(retry_config())
+            .timeout_config(timeout_config());
+        config.set_endpoint_url(self.sqs_endpoint.clone());
         aws_sdk_sqs::Client::from_conf(config.build())
     }
-
-    /// Another endpoint for a service, or for all of them:
-    /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
-    fn endpoint(&self, of_service: &str) -> Option<String> {
-        let set = |name: &str| (self.get)(name).filter(|value| !value.is_empty());
-        set(of_service).or_else(|| set("AWS_ENDPOINT_URL"))
-    }
 }
 
-fn retries() -> RetryConfig {
+fn retry_config() -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(INITIAL_BACKOFF)
 }
 
-fn timeouts() -> TimeoutConfig {
+fn timeout_config() -> TimeoutConfig {
     TimeoutConfig::builder()
         .operation_timeout(OPERATION_TIMEOUT)
         .build()
+}
+
+/// The environment variables, through a getter.
+struct Environment<G> {
+    get: G,
+}
+
+impl<G: Fn(&str) -> Option<String>> Environment<G> {
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.get)(name).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, name: &'static str) -> Result<String, MissingVariable> {
+        self.optional(name).ok_or(MissingVariable(name))
+    }
+
+    /// Returns the endpoint that replaces a service's own, if any.
+    fn endpoint(&self, service_variable: &str) -> Option<String> {
+        self.optional(service_variable)
+            .or_else(|| self.optional("AWS_ENDPOINT_URL"))
+    }
 }

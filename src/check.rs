@@ -1,222 +1,183 @@
-//! `{"check": true}`: whether everything is there that deliveries need, without delivering anything.
+//! The answer to `{"check": true}`: whether deliveries can succeed. A check delivers nothing.
 
-use std::borrow::Cow;
+mod report;
+
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::klaviyo::{Klaviyo, ListId, Probe, RequestError, revision::REVISION};
+use crate::klaviyo::{Klaviyo, ListId, Probe, ProbeResponse, RequestError};
 use crate::settings::{Channel, RuleSettings, Settings};
 
-/// The time for one question to Klaviyo.
-const LONGEST_PROBE: Duration = Duration::from_secs(3);
+pub use report::{CheckReport, Finding, Severity};
 
-/// How something is, from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// As it should be.
-    Ok,
-    /// It works, but perhaps not as meant.
-    Warning,
-    /// Deliveries fail.
-    Failed,
-}
+/// The longest time for one probe. They run side by side, and a Klaviyo that takes longer would fail
+/// deliveries as well.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One thing that was looked at.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Finding {
-    /// What: `settings`, `secret`, a scope of the key, `list`, `queues`.
-    pub about: &'static str,
-    /// How it is.
-    pub state: Severity,
-    /// What was seen, and what to do.
-    pub detail: Cow<'static, str>,
-}
-
-/// What a check found.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct CheckReport {
-    /// The worst of the findings.
-    pub check: Severity,
-    /// Version of this function.
-    pub version: &'static str,
-    /// Revision of Klaviyo's API.
-    pub revision: &'static str,
-    /// Everything that was looked at.
-    pub findings: Vec<Finding>,
-}
-
-impl CheckReport {
-    /// The report of these findings.
-    pub fn of(findings: Vec<Finding>) -> Self {
-        let check = findings
-            .iter()
-            .map(|finding| finding.state)
-            .max()
-            .unwrap_or(Severity::Failed);
-        CheckReport {
-            check,
-            version: env!("CARGO_PKG_VERSION"),
-            revision: REVISION,
-            findings,
-        }
-    }
-}
-
-pub(crate) fn finding(
-    about: &'static str,
-    state: Severity,
-    detail: impl Into<Cow<'static, str>>,
-) -> Finding {
-    Finding {
-        about,
-        state,
-        detail: detail.into(),
-    }
-}
-
-/// Settings that are read but do not go together. (One that cannot be read keeps the function from starting.)
+/// Checks for valid settings that contradict each other or are probably incomplete. With an invalid
+/// one the function does not start.
 pub fn settings(settings: &Settings) -> Vec<Finding> {
     let rules = &settings.rules;
-    let mut found = Vec::new();
-    let mut warn = |is: bool, about, detail: &'static str| {
-        if is {
-            found.push(finding(about, Severity::Warning, detail));
-        }
-    };
-    let useless = "FALLBACK_ON_ANONYMOUS_ID does nothing while ENFORCE_EMAIL is true";
-    warn(
-        rules.enforce_email && rules.fallback_on_anonymous_id,
-        "settings",
-        useless,
-    );
-    let national = "CONSENT_CHANNELS has sms and DEFAULT_COUNTRY is not set: only numbers that begin with + are subscribed";
-    warn(
-        rules.consent_channels.contains(&Channel::Sms) && rules.default_country.is_none(),
-        "settings",
-        national,
-    );
-    let no_retry =
-        "RETRY_QUEUE_URL is not set: what Klaviyo cannot take now is left to Segment to resend";
-    warn(settings.retry_queue_url.is_none(), "queues", no_retry);
-    let no_dead = "DEAD_LETTER_QUEUE_URL is not set: what can never succeed is logged only";
-    warn(settings.dead_letter_queue_url.is_none(), "queues", no_dead);
-    if found.iter().all(|finding| finding.about != "settings") {
-        found.insert(
-            0,
-            finding("settings", Severity::Ok, "all of them can be read"),
-        );
+    let mut findings = Vec::new();
+    if rules.enforce_email && rules.fallback_on_anonymous_id {
+        findings.push(Finding::warning(
+            "settings",
+            "FALLBACK_ON_ANONYMOUS_ID has no effect while ENFORCE_EMAIL is true",
+        ));
     }
-    found
+    if rules.consent_channels.contains(&Channel::Sms) && rules.default_country.is_none() {
+        findings.push(Finding::warning(
+            "settings",
+            "CONSENT_CHANNELS includes sms but DEFAULT_COUNTRY is not set: only phone numbers that begin with + are subscribed",
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("settings", "all settings are valid"));
+    }
+    if settings.retry_queue_url.is_none() {
+        findings.push(Finding::warning(
+            "queues",
+            "RETRY_QUEUE_URL is not set: Segment must resend messages that Klaviyo cannot accept now",
+        ));
+    }
+    if settings.dead_letter_queue_url.is_none() {
+        findings.push(Finding::warning(
+            "queues",
+            "DEAD_LETTER_QUEUE_URL is not set: messages that can never succeed are only logged",
+        ));
+    }
+    findings
 }
 
-/// What this key may do at Klaviyo, as far as these rules need it.
+/// Checks the scopes of the API key that the rules need, and the list.
 pub async fn klaviyo(
     klaviyo: &Klaviyo,
     key: &str,
     rules: &RuleSettings,
     deadline: Instant,
 ) -> Vec<Finding> {
-    let mut probes = vec![Probe::WRITE_PROFILES, Probe::WRITE_EVENTS, Probe::SUBSCRIBE];
+    let mut probes = vec![
+        Probe::write_profiles(),
+        Probe::write_events(),
+        Probe::subscribe(),
+    ];
     if rules.honor_deletions {
-        probes.push(Probe::DELETE);
+        probes.push(Probe::delete_profiles());
     }
     if rules.honor_deletions || rules.audience_lists {
         probes.push(Probe::read_profiles());
     }
-    let timeout = || {
-        deadline
-            .saturating_duration_since(Instant::now())
-            .min(LONGEST_PROBE)
-    };
-    let asked = probes.iter().map(async |probe| {
-        let (state, detail) = scope(&klaviyo.probe(key, probe, timeout()).await);
-        finding(probe.scopes, state, detail)
+    let timeout = deadline
+        .saturating_duration_since(Instant::now())
+        .min(PROBE_TIMEOUT);
+
+    let scope_checks = probes.iter().map(async |probe| {
+        let response = probe.send(klaviyo, key, timeout).await;
+        scope_finding(probe.scopes, &response)
     });
-    let (mut found, list) = tokio::join!(join_all(asked), async {
-        let id = rules.list_id.as_ref()?;
-        Some(list(
-            id,
-            &klaviyo.probe(key, &Probe::list(id), timeout()).await,
-            rules.confirm_optin,
-        ))
-    });
-    let no_list = "LIST_ID is not set: only messages that name a list subscribe";
-    found.push(list.unwrap_or_else(|| finding("list", Severity::Ok, no_list)));
-    found
+    let list_check = check_list(klaviyo, key, rules, timeout);
+    let (mut findings, list_finding) = tokio::join!(join_all(scope_checks), list_check);
+    findings.push(list_finding);
+    findings
 }
 
-type Probed = Result<(u16, Bytes), RequestError>;
-
-/// A scope is there when Klaviyo gets as far as finding fault with a body that asks for nothing.
-fn scope(answer: &Probed) -> (Severity, Cow<'static, str>) {
-    match answer {
-        Ok((200..=299 | 400 | 404 | 409 | 422, _)) => (Severity::Ok, "the key may do this".into()),
-        Ok((401, _)) => (
-            Severity::Failed,
-            "Klaviyo does not know klaviyo_api_key".into(),
+/// Checks the list of `LIST_ID`.
+async fn check_list(
+    klaviyo: &Klaviyo,
+    key: &str,
+    rules: &RuleSettings,
+    timeout: Duration,
+) -> Finding {
+    match &rules.list_id {
+        Some(id) => {
+            let response = Probe::read_list(id).send(klaviyo, key, timeout).await;
+            list_finding(id, &response, rules.confirm_optin)
+        }
+        None => Finding::ok(
+            "list",
+            "LIST_ID is not set: only messages that name a list subscribe people",
         ),
-        Ok((403, _)) => (
-            Severity::Failed,
-            "klaviyo_api_key lacks a scope: make a key that has all of them".into(),
-        ),
-        Ok((429, _)) => (
-            Severity::Warning,
-            "cannot be told now: Klaviyo throttles; check again in a minute".into(),
-        ),
-        Ok((status, _)) => (
-            Severity::Failed,
-            format!("cannot be told: Klaviyo answers {status}").into(),
-        ),
-        Err(error) => (Severity::Failed, format!("cannot be told: {error}").into()),
     }
 }
 
-/// Whether the list is there and asks for confirmation as `CONFIRM_OPTIN` says.
-fn list(id: &ListId, answer: &Probed, confirms: bool) -> Finding {
-    let id = id.as_str();
-    let (state, detail) = match answer {
-        Ok((200, body)) => match (opt_in_process(body).as_deref(), confirms) {
-            (Some("double_opt_in"), true) => (
-                Severity::Ok,
-                format!("{id} has double opt-in: everybody is asked to confirm"),
-            ),
-            (Some("single_opt_in"), true) => (
-                Severity::Warning,
-                format!(
-                    "{id} has single opt-in, so nobody is asked to confirm, although CONFIRM_OPTIN is true"
-                ),
-            ),
-            (Some(_), false) => (
-                Severity::Ok,
-                format!("{id} is there; CONFIRM_OPTIN is false: subscribed at once"),
-            ),
-            _ => (
-                Severity::Warning,
-                format!("{id} is there, but Klaviyo does not say how it opts in"),
-            ),
-        },
-        Ok((403, _)) => (
-            Severity::Warning,
-            format!("{id} cannot be looked at: klaviyo_api_key lacks lists:read"),
-        ),
-        Ok((404, _)) => (
-            Severity::Failed,
-            format!("{id} does not exist in this Klaviyo account"),
-        ),
-        other => {
-            let (state, detail) = scope(other);
-            (state, format!("{id}: {detail}"))
-        }
+/// Interprets the response to a probe. The key has the scopes if Klaviyo got to validating the body,
+/// which holds no attributes and so is always refused.
+fn scope_finding(scopes: &'static str, response: &Result<ProbeResponse, RequestError>) -> Finding {
+    let status = match response {
+        Ok(response) => response.status,
+        Err(error) => return Finding::failed(scopes, format!("unknown: {error}")),
     };
-    finding("list", state, detail)
+    match status {
+        200..=299 | 400 | 404 | 409 | 422 => Finding::ok(scopes, "klaviyo_api_key may do this"),
+        401 => Finding::failed(scopes, "Klaviyo does not know klaviyo_api_key"),
+        403 => Finding::failed(
+            scopes,
+            "klaviyo_api_key lacks a scope: create a key that has all of them",
+        ),
+        429 => Finding::warning(
+            scopes,
+            "unknown: Klaviyo is throttling; check again in a minute",
+        ),
+        _ => Finding::failed(scopes, format!("unknown: Klaviyo answered {status}")),
+    }
 }
 
-/// <https://developers.klaviyo.com/en/reference/get_list>
+/// Interprets the response to the list's probe: whether the list exists, and whether its opt-in
+/// process agrees with `CONFIRM_OPTIN`.
+fn list_finding(
+    id: &ListId,
+    response: &Result<ProbeResponse, RequestError>,
+    confirm_optin: bool,
+) -> Finding {
+    let id = id.as_str();
+    let body = match response {
+        Ok(ProbeResponse { status: 200, body }) => body,
+        Ok(ProbeResponse { status: 403, .. }) => {
+            return Finding::warning(
+                "list",
+                format!("{id} cannot be checked: klaviyo_api_key lacks lists:read"),
+            );
+        }
+        Ok(ProbeResponse { status: 404, .. }) => {
+            return Finding::failed(
+                "list",
+                format!("{id} does not exist in this Klaviyo account"),
+            );
+        }
+        _ => {
+            let finding = scope_finding("list", response);
+            return Finding {
+                detail: format!("{id}: {}", finding.detail).into(),
+                ..finding
+            };
+        }
+    };
+    match (opt_in_process(body).as_deref(), confirm_optin) {
+        (Some("double_opt_in"), true) => Finding::ok(
+            "list",
+            format!("{id} has double opt-in: everyone is asked to confirm"),
+        ),
+        (Some("single_opt_in"), true) => Finding::warning(
+            "list",
+            format!(
+                "{id} has single opt-in, so nobody is asked to confirm although CONFIRM_OPTIN is true"
+            ),
+        ),
+        (Some(_), false) => Finding::ok(
+            "list",
+            format!("{id} exists; CONFIRM_OPTIN is false, so people are subscribed immediately"),
+        ),
+        _ => Finding::warning(
+            "list",
+            format!("{id} exists, but Klaviyo does not say how it opts in"),
+        ),
+    }
+}
+
+/// Returns the list's opt-in process: <https://developers.klaviyo.com/en/reference/get_list>
 fn opt_in_process(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Document {
@@ -230,9 +191,6 @@ fn opt_in_process(body: &[u8]) -> Option<String> {
     struct Attributes {
         opt_in_process: Option<String>,
     }
-    serde_json::from_slice::<Document>(body)
-        .ok()?
-        .data
-        .attributes
-        .opt_in_process
+    let document: Document = serde_json::from_slice(body).ok()?;
+    document.data.attributes.opt_in_process
 }

@@ -1,5 +1,4 @@
-//! The one HTTP client, for Klaviyo and for AWS: certificates are the dearest part of a cold start,
-//! so they are loaded once, from the roots that are compiled in.
+//! The one HTTP client, for Klaviyo and AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +11,43 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 
-/// Sent with every request, so that Klaviyo can tell who calls and in which version.
+/// The user agent of every request, so that Klaviyo can tell the client and its version.
 const USER_AGENT: &str = concat!("segment-klaviyo/", env!("CARGO_PKG_VERSION"));
 
-/// The longest a connection may take to open; a delivery has a few seconds in all.
+/// The longest time in which a connection may open.
+///
+/// It usually takes a few tens of milliseconds, and the kernel repeats a lost SYN packet after one
+/// second. Two seconds allow for one such loss and leave more than half of a delivery's 4.5 seconds
+/// for another attempt. The timeouts of the requests end later and cannot tell a host that is down
+/// from one that is slow.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The client, or why TLS cannot be set up.
+/// The longest time for which an idle connection is kept for the next delivery.
+///
+/// Servers close idle connections without notice, many of them after 60 seconds, and a request on a
+/// closed connection fails. Half of that is a safe margin, and saves the TLS handshake of most
+/// deliveries where there are several a minute.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Builds the client. Returns the error of rustls or reqwest if TLS cannot be set up.
+///
+/// Loading certificates is the most expensive part of a cold start, so Klaviyo and AWS share one
+/// client. The Mozilla roots of `webpki-roots` are compiled in, already parsed: nothing is read from
+/// the runtime's file system. The cryptography is ring's. reqwest's default, aws-lc-rs, makes a
+/// larger binary and a slower build, and `deny.toml` forbids it, since a second TLS stack would load the
+/// certificates a second time.
+///
+/// Redirects are not followed. No endpoint answers with one, and following it would hand the API
+/// key and a customer's data to another host.
 pub fn client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
     let roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()?
-    .with_root_certificates(roots)
-    .with_no_client_auth();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
@@ -39,10 +58,7 @@ pub fn client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sy
     Ok(client)
 }
 
-/// How long a connection is kept for the next delivery; most servers close idle ones soon after.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Lets the AWS SDK send its requests through the one client.
+/// The adapter through which the AWS SDK sends its requests with the one client.
 #[derive(Debug, Clone)]
 pub struct SdkHttp {
     /// The one client.
@@ -61,27 +77,41 @@ impl HttpClient for SdkHttp {
 
 impl HttpConnector for SdkHttp {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let http = self.http.clone();
-        HttpConnectorFuture::new(async move {
-            let request = request
-                .try_into_http1x()
-                .map_err(|error| ConnectorError::user(error.into()))?;
-            let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
-            let request = request
-                .try_into()
-                .map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;
-            let response = http.execute(request).await.map_err(connector_error)?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            let body = response.bytes().await.map_err(connector_error)?;
-            let mut response = http::Response::new(SdkBody::from(body));
-            *response.status_mut() = status;
-            *response.headers_mut() = headers;
-            HttpResponse::try_from(response)
-                .map_err(|error| ConnectorError::other(error.into(), None))
-        })
+        HttpConnectorFuture::new(send(self.http.clone(), request))
     }
 }
 
+/// Sends one request of the SDK and reads the whole response.
+async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+    let request = to_reqwest(request)?;
+    let response = http.execute(request).await.map_err(connector_error)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.bytes().await.map_err(connector_error)?;
+
+    let mut response = http::Response::new(SdkBody::from(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+}
+
+fn to_reqwest(request: HttpRequest) -> Result<reqwest::Request, ConnectorError> {
+    let request = request
+        .try_into_http1x()
+        .map_err(|error| ConnectorError::user(error.into()))?;
+    let (parts, body) = request.into_parts();
+    // Neither Secrets Manager nor SQS has a request with a streaming body. If one ever has, the
+    // call must fail: sent as an empty one, it would lose a message.
+    let Some(bytes) = body.bytes() else {
+        return Err(ConnectorError::user(
+            "a streaming body is not supported".into(),
+        ));
+    };
+    http::Request::from_parts(parts, bytes.to_vec())
+        .try_into()
+        .map_err(|error: reqwest::Error| ConnectorError::user(error.into()))
+}
+
+/// Classifies an error, so that the SDK can decide whether to repeat the request.
 fn connector_error(error: reqwest::Error) -> ConnectorError {
     if error.is_timeout() {
         ConnectorError::timeout(error.into())

@@ -1,4 +1,5 @@
-//! Lambda's events → one request type: API Gateway 1.0 (REST) and 2.0 (HTTP), Function URLs, SQS.
+//! The events that invoke the function: requests of API Gateway 1.0 (REST API) and 2.0 (HTTP API)
+//! and of Function URLs, records of the function's SQS queue, and checks.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,26 +11,36 @@ use thiserror::Error;
 
 use crate::signature::{Credentials, SIGNATURE_HEADER, TOKEN_HEADER};
 
-/// The parts of an event that say anything here, read in one pass: bodies go up to 6 MB, and the
-/// crate's full event types would decode every header, cookie and authorizer besides.
+/// The payload of an invocation: the fields of all supported events that the function uses.
+///
+/// It is parsed in one pass. Bodies have up to 6 MB, and the event types of `aws_lambda_events`
+/// would also decode every header, cookie and authorizer.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct EventPayload {
-    /// Payload 1.0.
+    /// Present in payload 1.0.
     http_method: Option<IgnoredAny>,
     request_context: Option<RequestContext>,
     headers: Option<Headers>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
-    /// SQS.
+    /// Present in events of SQS.
     #[serde(rename = "Records")]
     records: Option<Vec<QueueRecord>>,
-    /// Ours, to be invoked by hand: who may do that may also read the function's settings.
+    /// `{"check": true}`, for an operator who invokes the function by hand. IAM decides who may do
+    /// that, so a check needs no signature.
     check: Option<bool>,
 }
 
-/// A message of an SQS queue:
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct RequestContext {
+    /// Present in payload 2.0.
+    http: Option<IgnoredAny>,
+}
+
+/// A record of an SQS queue:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
 #[derive(Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,91 +51,99 @@ pub struct QueueRecord {
 }
 
 impl QueueRecord {
-    /// SQS's id of it.
+    /// Returns the id that SQS gave the record.
     pub fn id(&self) -> &str {
         &self.message_id
     }
 
-    /// What was put into the queue.
+    /// Returns the queue entry, as JSON.
     pub fn body(&self) -> &str {
         &self.body
     }
+
+    /// Whether the record comes from SQS. SNS and other services send `Records` too.
+    fn is_from_sqs(&self) -> bool {
+        self.event_source == "aws:sqs"
+    }
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct RequestContext {
-    /// Payload 2.0.
-    http: Option<IgnoredAny>,
-}
-
-/// An event that is none of those this function is for.
+/// An event that the function does not support.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
-    "not an event this function is for: expected an API Gateway (REST or HTTP API) or Function URL request, \
-     records of its own SQS queue, or {{\"check\": true}}"
+    "unsupported event: expected an API Gateway (REST or HTTP API) or Function URL request, \
+     records of the function's own SQS queue, or {{\"check\": true}}"
 )]
 pub struct UnsupportedEvent;
 
-/// What an event asks for.
+/// The supported events.
 #[derive(Debug)]
 pub enum Trigger<'e> {
-    /// A delivery of Segment's.
+    /// A delivery from Segment.
     Webhook(WebhookRequest<'e>),
-    /// Messages that were put aside. Only this function writes into its queue, so they need no signature.
+    /// Records of the retry queue. They need no signature, since only this function writes there.
     Records(&'e [QueueRecord]),
-    /// Whether everything is there that deliveries need.
+    /// A check of settings, secret, API key and list.
     Check,
 }
 
-/// An HTTP request, whichever way it came.
+/// An HTTP request in one form, whichever service received it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WebhookRequest<'e> {
-    /// The raw bytes that were sent.
+    /// The raw bytes that the client sent. The signature is that of these bytes.
     pub body: Cow<'e, [u8]>,
     headers: &'e Headers,
 }
 
 impl EventPayload {
-    /// What the event asks for. A body that is not the base64 it is said to be counts as empty: no
-    /// signature fits it.
+    /// Recognizes the event. An HTTP request is never a check, whatever it holds, since anybody can
+    /// send one.
     pub fn trigger(&self) -> Result<Trigger<'_>, UnsupportedEvent> {
         if let Some(records) = &self.records {
-            let all_ours = records
-                .iter()
-                .all(|record| record.event_source == "aws:sqs");
-            return if all_ours {
-                Ok(Trigger::Records(records))
-            } else {
-                Err(UnsupportedEvent)
-            };
+            if records.iter().all(QueueRecord::is_from_sqs) {
+                return Ok(Trigger::Records(records));
+            }
+            return Err(UnsupportedEvent);
         }
-        let is_http = self.http_method.is_some()
-            || self
-                .request_context
-                .as_ref()
-                .is_some_and(|it| it.http.is_some());
-        if !is_http {
-            return if self.check == Some(true) {
-                Ok(Trigger::Check)
-            } else {
-                Err(UnsupportedEvent)
-            };
+        if self.is_http() {
+            return Ok(Trigger::Webhook(WebhookRequest {
+                body: self.raw_body(),
+                headers: self.headers.as_ref().unwrap_or(&NO_HEADERS),
+            }));
         }
-        let body = self.body.as_deref().unwrap_or_default();
-        let body = match self.is_base64_encoded {
-            Some(true) => Cow::Owned(STANDARD.decode(body).unwrap_or_default()),
-            _ => Cow::Borrowed(body.as_bytes()),
+        if self.check == Some(true) {
+            return Ok(Trigger::Check);
+        }
+        Err(UnsupportedEvent)
+    }
+
+    /// Whether the event is an HTTP request, by the marks of payload 1.0 and 2.0.
+    fn is_http(&self) -> bool {
+        let is_payload_1 = self.http_method.is_some();
+        let is_payload_2 = match &self.request_context {
+            Some(context) => context.http.is_some(),
+            None => false,
         };
-        Ok(Trigger::Webhook(WebhookRequest {
-            body,
-            headers: self.headers.as_ref().unwrap_or(&NO_HEADERS),
-        }))
+        is_payload_1 || is_payload_2
+    }
+
+    /// Returns the bytes that the client sent.
+    ///
+    /// A body that is not the base64 it claims to be counts as empty. API Gateway and Function URLs
+    /// never send one. If some other client does, an empty body has no valid signature, so the
+    /// answer is the 401 of any unsigned request and not an error of the invocation, which API
+    /// Gateway would turn into a 5xx that Segment resends for hours.
+    fn raw_body(&self) -> Cow<'_, [u8]> {
+        let body = self.body.as_deref().unwrap_or_default();
+        if self.is_base64_encoded == Some(true) {
+            Cow::Owned(STANDARD.decode(body).unwrap_or_default())
+        } else {
+            Cow::Borrowed(body.as_bytes())
+        }
     }
 }
 
 impl WebhookRequest<'_> {
-    /// What the request says for itself.
+    /// Returns the credentials that the request carries.
     pub fn credentials(&self) -> Credentials<'_> {
         Credentials {
             signature: self.headers.signature.as_deref(),
@@ -133,7 +152,8 @@ impl WebhookRequest<'_> {
     }
 }
 
-/// The two headers that matter, whatever the case of their names.
+/// The two headers that the function uses. Their names are matched in any case: REST APIs keep the
+/// client's spelling, HTTP APIs send lower case. `Debug` shows no values.
 #[derive(Default, PartialEq, Eq)]
 struct Headers {
     signature: Option<String>,
@@ -153,27 +173,33 @@ impl fmt::Debug for Headers {
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = Headers;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object of headers")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-                let mut headers = Headers::default();
-                while let Some(name) = map.next_key::<String>()? {
-                    if name.eq_ignore_ascii_case(SIGNATURE_HEADER) {
-                        headers.signature = map.next_value()?;
-                    } else if name.eq_ignore_ascii_case(TOKEN_HEADER) {
-                        headers.authorization = map.next_value()?;
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(headers)
+        deserializer.deserialize_map(HeadersVisitor)
+    }
+}
+
+/// A visitor that keeps two headers and skips the others without allocating their values. Derived
+/// code cannot match names without regard to case.
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object of headers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+        let mut headers = Headers::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if name.eq_ignore_ascii_case(SIGNATURE_HEADER) {
+                headers.signature = map.next_value()?;
+            } else if name.eq_ignore_ascii_case(TOKEN_HEADER) {
+                headers.authorization = map.next_value()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-        deserializer.deserialize_map(Names)
+        Ok(headers)
     }
 }
 
@@ -193,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_http_event_is_one_request() {
+    fn every_http_event_becomes_the_same_request() {
         for json in [
             r#"{"version": "2.0", "requestContext": {"http": {"method": "POST"}}, "headers": {"x-signature": "ab"}, "body": "hi"}"#,
             r#"{"httpMethod": "POST", "headers": {"X-Signature": "ab"}, "body": "aGk=", "isBase64Encoded": true}"#,
@@ -210,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_empty() {
+    fn absent_fields_default_to_empty() {
         for json in [
             r#"{"httpMethod": "POST"}"#,
             r#"{"httpMethod": "POST", "headers": null, "body": null}"#,
@@ -229,7 +255,7 @@ mod tests {
     const SNS: &str = r#"{"Records": [{"messageId": "1", "eventSource": "aws:sns", "body": ""}]}"#;
 
     #[test]
-    fn records_of_a_queue_are_read() {
+    fn records_of_sqs_are_a_trigger() {
         let event = event(
             r#"{"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": "{}", "attributes": {}}]}"#,
         );
@@ -240,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_is_asked_for_by_whoever_may_invoke_the_function_and_never_over_http() {
+    fn a_check_is_never_triggered_over_http() {
         assert!(matches!(
             event(r#"{"check": true}"#).trigger(),
             Ok(Trigger::Check)
@@ -251,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn other_events_are_none_of_ours() {
+    fn other_events_are_unsupported() {
         for json in [
             "{}",
             r#"{"check": false}"#,

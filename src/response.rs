@@ -1,8 +1,6 @@
 //! What Segment is told. One status covers a whole delivery:
 //! <https://segment.com/docs/connections/destinations/catalog/actions-webhook/>
 
-use std::collections::BTreeMap;
-
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -167,15 +165,6 @@ impl WebhookResponse {
             retry: unfinished.len(),
             body,
         }
-    }
-
-    /// How many messages there are for each reason or note, the unlisted ones too.
-    pub fn reasons(messages: &[MessageResult]) -> BTreeMap<&'static str, usize> {
-        let mut reasons = BTreeMap::new();
-        for item in messages.iter().enumerate().flat_map(entries) {
-            *reasons.entry(item.reason).or_default() += 1;
-        }
-        reasons
     }
 
     /// The answer as API Gateway and Function URLs take it, in either payload version.

@@ -1,6 +1,6 @@
-//! The secret: loaded during init, cached, refreshed when it seems to have been rotated.
+//! The secret: loaded during init, cached, and refreshed when it expires or may have been rotated.
 
-mod parse;
+mod secret;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,165 +11,205 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-pub use parse::Secret;
+pub use secret::{InvalidSecret, Secret};
 
 use crate::telemetry::{self, Log};
 
-/// The least time between two refreshes for one cause, and between a failed refresh and the next:
-/// forged requests must not become load on Secrets Manager.
+/// The shortest time between two refreshes for the same reason, and between a failed refresh and
+/// the next attempt.
+///
+/// Anybody on the internet can send a wrong signature, and each one is a reason to refresh. Without
+/// this limit a flood of them would use up Secrets Manager's quota, which the whole AWS account
+/// shares, and every fetch is billed. The limit holds for each reason by itself, so that forged
+/// signatures cannot keep the function from noticing a rotated Klaviyo key. It must stay short:
+/// Segment does not resend what was answered 401 while the limit kept a rotated secret unnoticed.
 const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Why there is no usable secret. Never holds any part of it.
+/// The reason why there is no usable secret. It never holds any part of the secret.
 #[derive(Debug, Error)]
 pub enum SecretError {
-    /// Secrets Manager did not give it out; AWS's own words.
+    /// Secrets Manager did not return the secret.
     #[error("secret {id}: cannot be fetched from Secrets Manager: {reason}")]
     Fetch {
-        /// `SECRET_ID`.
+        /// The value of `SECRET_ID`.
         id: String,
-        /// What the SDK says.
+        /// The error code and message of AWS, or the error of the SDK.
         reason: String,
     },
-    /// It was given out and cannot be used.
-    #[error("secret {id}: {problem}; expected {}", parse::EXPECTED)]
+    /// Secrets Manager returned a secret that cannot be used.
+    #[error("secret {id}: {problem}; expected {}", secret::EXPECTED)]
     Content {
-        /// `SECRET_ID`.
+        /// The value of `SECRET_ID`.
         id: String,
-        /// What is wrong with it.
-        problem: String,
+        /// The first problem in it.
+        problem: InvalidSecret,
     },
 }
 
-/// What made somebody doubt the copy in hand.
+/// The reason why the cached secret may be stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshReason {
-    /// A signature matched none of the shared secrets.
+    /// A signature matched none of the shared secrets, or the webhook token did not match.
     SignatureMismatch,
     /// Klaviyo answered 401 or 403.
     KeyRejected,
 }
 
-/// The secret in hand and how to get it anew.
+/// The cached secret and the client that refreshes it.
 pub struct Secrets {
     client: Client,
     id: String,
     ttl: Duration,
     log: Log,
-    state: Mutex<State>,
+    /// The lock is held while the secret is fetched, which is why it is Tokio's. Many requests to
+    /// Klaviyo are in flight side by side, and after a rotation of the key all of them fail
+    /// together: the first one fetches the new secret, and the others wait for that one answer
+    /// instead of fetching it once each. Nobody waits past the deadline of the delivery.
+    cache: Mutex<Cache>,
 }
 
-struct State {
+/// The cached secret and the times that decide when it may be fetched again.
+struct Cache {
     secret: Arc<Secret>,
-    /// When the copy in hand stops being taken as fresh.
-    stale_at: Instant,
-    signature_refreshed: Option<Instant>,
-    key_refreshed: Option<Instant>,
+    /// The time from which the secret no longer counts as fresh.
+    expires_at: Instant,
+    last_signature_refresh: Option<Instant>,
+    last_key_refresh: Option<Instant>,
 }
 
 impl Secrets {
-    /// Fetches the secret for the first time; without it the function must not start.
+    /// Fetches the secret for the first time. The function must not start without it.
     pub async fn load(
         client: Client,
         id: &str,
         ttl: Duration,
         log: Log,
     ) -> Result<Self, SecretError> {
-        let secret = Arc::new(fetch(&client, id).await?);
-        let state = State {
-            secret,
-            stale_at: Instant::now() + ttl,
-            signature_refreshed: None,
-            key_refreshed: None,
+        let secret = fetch(&client, id).await?;
+        let cache = Cache {
+            secret: Arc::new(secret),
+            expires_at: Instant::now() + ttl,
+            last_signature_refresh: None,
+            last_key_refresh: None,
         };
         Ok(Secrets {
             client,
             id: id.to_owned(),
             ttl,
             log,
-            state: Mutex::new(state),
+            cache: Mutex::new(cache),
         })
     }
 
-    /// The secret, fetched anew when it is older than its time to live. When that fails, or takes until
-    /// `deadline`, the copy in hand serves on.
+    /// Returns the secret, fetched again if it is older than its time to live. If that fails, or is
+    /// not finished at `deadline`, the cached secret stays in use.
     pub async fn current(&self, deadline: Instant) -> Arc<Secret> {
-        let mut state = self.state.lock().await;
-        if state.stale_at <= Instant::now() {
-            self.renew(&mut state, deadline).await;
+        let mut cache = self.cache.lock().await;
+        if cache.expires_at <= Instant::now() {
+            self.try_refetch(&mut cache, deadline).await;
         }
-        state.secret.clone()
+        cache.secret.clone()
     }
 
-    /// The secret after a doubt about `seen`: what somebody else has fetched meanwhile, or a new copy,
-    /// at most once in ten seconds for each kind of doubt.
+    /// Returns the secret that replaces `stale`.
+    ///
+    /// If somebody else has replaced `stale` already, that is the cached one. Otherwise the secret
+    /// is fetched again, at most every 10 seconds for each reason. The result is `stale` itself if
+    /// it has not changed, cannot be fetched before `deadline`, or was fetched just now: repeating a
+    /// request with it is useless.
     pub async fn refresh(
         &self,
-        doubt: RefreshReason,
-        seen: &Arc<Secret>,
+        reason: RefreshReason,
+        stale: &Arc<Secret>,
         deadline: Instant,
     ) -> Arc<Secret> {
-        let mut state = self.state.lock().await;
-        if Arc::ptr_eq(seen, &state.secret) {
-            let last = match doubt {
-                RefreshReason::SignatureMismatch => &mut state.signature_refreshed,
-                RefreshReason::KeyRejected => &mut state.key_refreshed,
-            };
-            if last.is_none_or(|last| last.elapsed() >= MIN_REFRESH_INTERVAL) {
-                *last = Some(Instant::now());
-                self.renew(&mut state, deadline).await;
-            }
+        let mut cache = self.cache.lock().await;
+        let is_current = Arc::ptr_eq(stale, &cache.secret);
+        if is_current && cache.may_refresh(reason) {
+            self.try_refetch(&mut cache, deadline).await;
         }
-        state.secret.clone()
+        cache.secret.clone()
     }
 
-    /// Whether the secret can be fetched and used as it is now; from then on it is the copy in hand.
+    /// Fetches the secret, whatever its age, and caches it. Returns an error if that fails or is not
+    /// finished at `deadline`; the cached secret then stays in use.
     pub async fn check(&self, deadline: Instant) -> Result<Arc<Secret>, SecretError> {
-        let mut state = self.state.lock().await;
-        self.fetch_until(&mut state, deadline).await?;
-        Ok(state.secret.clone())
+        let mut cache = self.cache.lock().await;
+        self.refetch(&mut cache, deadline).await?;
+        Ok(cache.secret.clone())
     }
 
-    async fn renew(&self, state: &mut State, deadline: Instant) {
-        if let Err(error) = self.fetch_until(state, deadline).await {
-            self.log
-                .warn("secret not refreshed, the copy in hand serves", &error);
-            state.stale_at = state.stale_at.max(Instant::now() + MIN_REFRESH_INTERVAL);
+    /// Fetches the secret. A failure is logged and postpones the next attempt.
+    async fn try_refetch(&self, cache: &mut Cache, deadline: Instant) {
+        if let Err(error) = self.refetch(cache, deadline).await {
+            self.log.warn(
+                "secret refresh failed, the cached secret stays in use",
+                &error,
+            );
+            let next_attempt = Instant::now() + MIN_REFRESH_INTERVAL;
+            cache.expires_at = cache.expires_at.max(next_attempt);
         }
     }
 
-    async fn fetch_until(&self, state: &mut State, deadline: Instant) -> Result<(), SecretError> {
-        let fetched = timeout_at(deadline, fetch(&self.client, &self.id)).await;
-        let late = |_| SecretError::Fetch {
-            id: self.id.clone(),
-            reason: "no time left".to_owned(),
+    async fn refetch(&self, cache: &mut Cache, deadline: Instant) -> Result<(), SecretError> {
+        let Ok(fetched) = timeout_at(deadline, fetch(&self.client, &self.id)).await else {
+            return Err(SecretError::Fetch {
+                id: self.id.clone(),
+                reason: "timed out".to_owned(),
+            });
         };
-        let secret = fetched.map_err(late).flatten()?;
-        state.stale_at = Instant::now() + self.ttl;
-        // The same secret stays the same copy: nobody need try again with it.
-        if secret != *state.secret {
-            state.secret = Arc::new(secret);
+        let secret = fetched?;
+        cache.expires_at = Instant::now() + self.ttl;
+        // An equal secret keeps its `Arc`. Whoever refreshes compares the pointers, and sees from an
+        // unchanged one that a second request with it would fail like the first.
+        if secret != *cache.secret {
+            cache.secret = Arc::new(secret);
         }
         Ok(())
     }
 }
 
+impl Cache {
+    /// Whether the last refresh for this reason is long enough ago. If so, this moment counts as
+    /// the last one.
+    fn may_refresh(&mut self, reason: RefreshReason) -> bool {
+        let last_refresh = match reason {
+            RefreshReason::SignatureMismatch => &mut self.last_signature_refresh,
+            RefreshReason::KeyRejected => &mut self.last_key_refresh,
+        };
+        if let Some(last) = last_refresh
+            && last.elapsed() < MIN_REFRESH_INTERVAL
+        {
+            return false;
+        }
+        *last_refresh = Some(Instant::now());
+        true
+    }
+}
+
 async fn fetch(client: &Client, id: &str) -> Result<Secret, SecretError> {
-    let content = |problem: String| SecretError::Content {
+    let output = match client.get_secret_value().secret_id(id).send().await {
+        Ok(output) => output,
+        Err(error) => {
+            // The SDK's `Debug` could show the body of a response, so only codes, messages and
+            // causes are taken.
+            let reason = match (error.code(), error.message()) {
+                (Some(code), Some(message)) => format!("{code}: {message}"),
+                (Some(code), None) => code.to_owned(),
+                _ => telemetry::error_chain(&error),
+            };
+            return Err(SecretError::Fetch {
+                id: id.to_owned(),
+                reason,
+            });
+        }
+    };
+    let parsed = match output.secret_string() {
+        Some(json) => Secret::parse(json),
+        None => Err(InvalidSecret::Binary),
+    };
+    parsed.map_err(|problem| SecretError::Content {
         id: id.to_owned(),
         problem,
-    };
-    let answer = client.get_secret_value().secret_id(id).send().await;
-    // The SDK's Debug could show an answer's body, so only codes, messages and causes are taken.
-    let answer = answer.map_err(|error| SecretError::Fetch {
-        id: id.to_owned(),
-        reason: match (error.code(), error.message()) {
-            (Some(code), Some(message)) => format!("{code}: {message}"),
-            (Some(code), None) => code.to_owned(),
-            _ => telemetry::error_chain(&error),
-        },
-    })?;
-    let text = answer
-        .secret_string()
-        .ok_or_else(|| content("it is binary".to_owned()))?;
-    Secret::parse(text).map_err(content)
+    })
 }

@@ -1,8 +1,13 @@
-//! Proof that a body comes from Segment: raw bytes in, [`VerifiedBody`] bytes out.
+//! Proof that a body comes from Segment.
 //!
-//! Segment signs with the hex HMAC-SHA1 of the body under the shared secret, in `X-Signature`. Of an
-//! array it signs the first element only, so a `webhook_token` can be asked for besides:
+//! Segment sends the hex HMAC-SHA1 of the body, under the shared secret, in `X-Signature`:
 //! <https://segment.com/docs/connections/destinations/catalog/actions-webhook/>
+//!
+//! For a batch, Segment signs only the raw bytes of the first element of the array. So the
+//! signature of a batch proves nothing about its other elements, and somebody who has seen one
+//! signed message could put others behind it. A `webhook_token` in the secret closes that gap: it
+//! authenticates the sender of the whole request. The signature of the whole array is accepted as
+//! well, since it proves more.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::value::RawValue;
@@ -12,43 +17,44 @@ use thiserror::Error;
 
 use crate::secrets::Secret;
 
-/// The header that carries the signature.
+/// The header of the signature, in lower case.
 pub const SIGNATURE_HEADER: &str = "x-signature";
-/// The header that carries the webhook token, as `Bearer <token>`.
+/// The header of the webhook token (`Bearer <token>`), in lower case.
 pub const TOKEN_HEADER: &str = "authorization";
 
-/// A body that Segment signed. [`verify`] alone makes one, and the parser takes nothing else.
+/// A body that Segment signed. Only [`verify`] makes one, and the parser of messages accepts
+/// nothing else.
 #[derive(Debug)]
 pub struct VerifiedBody<'a>(&'a [u8]);
 
 impl<'a> VerifiedBody<'a> {
-    /// The bytes exactly as they were signed.
+    /// Returns the bytes exactly as they were received.
     pub fn bytes(&self) -> &'a [u8] {
         self.0
     }
 }
 
-/// Why a request is not let in; the answer is 401 and nothing of it is parsed.
+/// The reason why a request is not accepted. The answer is 401, and the body is not parsed.
 #[derive(Debug, Error, PartialEq, Eq, Clone, Copy)]
 pub enum VerifyError {
-    /// No `X-Signature`.
+    /// The request has no `X-Signature`, or a blank one.
     #[error(
         "the request has no X-Signature header: set a shared secret in Segment's webhook settings"
     )]
     MissingSignature,
-    /// `X-Signature` is there and fits none of the shared secrets.
+    /// `X-Signature` matches none of the shared secrets.
     #[error(
         "X-Signature does not match: the shared secret in Segment differs from segment_shared_secret"
     )]
     SignatureMismatch,
-    /// The secret asks for a token and the request does not carry it.
+    /// The secret holds a webhook token, and the request does not carry it.
     #[error(
         "the Authorization header does not carry the webhook token: send `Bearer <webhook_token>`"
     )]
     InvalidToken,
 }
 
-/// What a request says for itself.
+/// The credentials that a request carries.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Credentials<'a> {
     /// The value of `X-Signature`.
@@ -57,66 +63,83 @@ pub struct Credentials<'a> {
     pub authorization: Option<&'a str>,
 }
 
-/// Lets `body` in when its signature was made with one of the secret's shared secrets (and the token
-/// is right, when there is one): over the whole body, or over the first element of an array.
+/// Verifies the token, if the secret holds one, and then the signature: it must be that of the
+/// whole body or of the first element of an array, under any of the shared secrets.
 pub fn verify<'a>(
     body: &'a [u8],
-    claimed: Credentials,
+    credentials: Credentials,
     secret: &Secret,
 ) -> Result<VerifiedBody<'a>, VerifyError> {
     if let Some(token) = secret.webhook_token() {
-        let given = claimed
-            .authorization
-            .and_then(bearer)
-            .ok_or(VerifyError::InvalidToken)?;
-        if !bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
-            return Err(VerifyError::InvalidToken);
+        verify_token(token, credentials.authorization)?;
+    }
+    let signature = match credentials.signature.map(str::trim) {
+        None | Some("") => return Err(VerifyError::MissingSignature),
+        Some(hex) => hex::decode(hex).map_err(|_| VerifyError::SignatureMismatch)?,
+    };
+    let first_element = first_element(body);
+    for shared_secret in secret.shared_secrets() {
+        if let Some(first_element) = first_element
+            && is_signed(first_element, &signature, shared_secret)
+        {
+            return Ok(VerifiedBody(body));
+        }
+        if is_signed(body, &signature, shared_secret) {
+            return Ok(VerifiedBody(body));
         }
     }
-    let signature = claimed
-        .signature
-        .map(str::trim)
-        .filter(|s| !s.is_empty())
-        .ok_or(VerifyError::MissingSignature)?;
-    let signature = hex::decode(signature).map_err(|_| VerifyError::SignatureMismatch)?;
-    let first = first_element(body);
-    let signed = |text: &[u8], key: &[u8]| {
-        mac(key, text).is_some_and(|mac| mac.verify_slice(&signature).is_ok())
+    Err(VerifyError::SignatureMismatch)
+}
+
+/// Returns the signature that Segment would send for `body`, as lower-case hex. `None` only if HMAC
+/// refuses the key, which it does for no length.
+pub fn sign(body: &[u8], shared_secret: &str) -> Option<String> {
+    let signed_bytes = first_element(body).unwrap_or(body);
+    let hmac = hmac_sha1(shared_secret.as_bytes(), signed_bytes)?;
+    Some(hex::encode(hmac.finalize().into_bytes()))
+}
+
+fn verify_token(token: &str, authorization: Option<&str>) -> Result<(), VerifyError> {
+    let Some(received) = authorization.and_then(bearer_token) else {
+        return Err(VerifyError::InvalidToken);
     };
-    let genuine = secret
-        .shared_secrets()
-        .any(|key| first.is_some_and(|first| signed(first, key)) || signed(body, key));
-    if genuine {
-        Ok(VerifiedBody(body))
+    // In constant time: a comparison that stops at the first different byte tells a patient
+    // attacker how many bytes are right.
+    if bool::from(received.as_bytes().ct_eq(token.as_bytes())) {
+        Ok(())
     } else {
-        Err(VerifyError::SignatureMismatch)
+        Err(VerifyError::InvalidToken)
     }
 }
 
-/// The signature Segment would send for `body`, as lower-case hex.
-pub fn sign(body: &[u8], shared_secret: &str) -> Option<String> {
-    let text = first_element(body).unwrap_or(body);
-    let digest = mac(shared_secret.as_bytes(), text)?.finalize().into_bytes();
-    Some(hex::encode(digest))
+/// Whether `signature` is the HMAC of `bytes`. `verify_slice` compares in constant time.
+fn is_signed(bytes: &[u8], signature: &[u8], shared_secret: &[u8]) -> bool {
+    match hmac_sha1(shared_secret, bytes) {
+        Some(hmac) => hmac.verify_slice(signature).is_ok(),
+        None => false,
+    }
 }
 
-fn mac(key: &[u8], text: &[u8]) -> Option<Hmac<Sha1>> {
-    Hmac::<Sha1>::new_from_slice(key)
-        .ok()
-        .map(|mac| mac.chain_update(text))
+fn hmac_sha1(key: &[u8], bytes: &[u8]) -> Option<Hmac<Sha1>> {
+    let hmac = Hmac::<Sha1>::new_from_slice(key).ok()?;
+    Some(hmac.chain_update(bytes))
 }
 
-/// The bytes of an array's first element. They are only cut out here, never read.
+/// Returns the bytes of the first element of an array. They are only cut out here: nothing in the
+/// body is interpreted before the signature has been verified.
 fn first_element(body: &[u8]) -> Option<&[u8]> {
     let inside = body.trim_ascii_start().strip_prefix(b"[")?;
     let mut elements = serde_json::Deserializer::from_slice(inside).into_iter::<&RawValue>();
-    elements
-        .next()?
-        .ok()
-        .map(|element| element.get().as_bytes())
+    let first = elements.next()?.ok()?;
+    Some(first.get().as_bytes())
 }
 
-fn bearer(header: &str) -> Option<&str> {
+/// Returns the token of a `Bearer <token>` header.
+fn bearer_token(header: &str) -> Option<&str> {
     let (scheme, token) = header.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Some(token.trim())
+    } else {
+        None
+    }
 }

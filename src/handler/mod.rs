@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::aws::{self, Aws};
 use crate::batch::{InboundMessage, MessageResult};
-use crate::check::{self, CheckReport, Severity, finding};
+use crate::check::{self, CheckReport, Finding};
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger, UnsupportedEvent, WebhookRequest};
 use crate::klaviyo::{Klaviyo, revision};
@@ -25,7 +25,7 @@ use crate::secrets::{RefreshReason, SecretError, Secrets};
 use crate::segment;
 use crate::settings::{RuleSettings, Settings, SettingsError};
 use crate::signature::{self, VerifiedBody, VerifyError};
-use crate::telemetry::{self, Log, Metric, Metrics, UNVERIFIED, elapsed_ms};
+use crate::telemetry::{self, Log, Metric, Metrics, elapsed_ms};
 use process::Sender;
 pub use reply::{FailedRecord, FailedRecords, Reply, Response};
 
@@ -74,7 +74,7 @@ impl Destination {
     pub async fn start(get: impl Fn(&str) -> Option<String>, log: Log) -> Result<Self, StartError> {
         let settings = Settings::from_env(&get)?;
         let http = crate::http::client().map_err(StartError::Http)?;
-        let aws = Aws::read(&get, SdkHttp { http: http.clone() })?;
+        let aws = Aws::from_env(&get, SdkHttp { http: http.clone() })?;
         let secrets = Secrets::load(
             aws.secrets_manager(),
             &settings.secret_id,
@@ -91,9 +91,9 @@ impl Destination {
             queue(&settings.dead_letter_queue_url),
         );
         let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
-        if let Some(ageing) = revision::ageing(OffsetDateTime::now_utc().date()) {
+        if let Some(aging) = revision::aging(OffsetDateTime::now_utc().date()) {
             let counted = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
-            log.warn_counted("Klaviyo's API revision", &ageing, counted);
+            log.warn_counted("Klaviyo's API revision", &aging, counted);
         }
         let cold = AtomicBool::new(true);
         Ok(Destination {
@@ -132,7 +132,6 @@ impl Destination {
         let reply = match event {
             // A fault here costs this invocation and no other; what was sent is sent again.
             Trigger::Webhook(request) => {
-                line.is_from_segment = true;
                 let answer = AssertUnwindSafe(self.receive(&request, deadline, &mut line))
                     .catch_unwind()
                     .await;
@@ -141,6 +140,7 @@ impl Destination {
                 Reply::Http(answer)
             }
             Trigger::Records(records) => {
+                line.origin = telemetry::Origin::RetryQueue;
                 let failed = AssertUnwindSafe(self.resume(records, deadline, &mut line))
                     .catch_unwind()
                     .await;
@@ -165,20 +165,16 @@ impl Destination {
         let mut findings = check::settings(&self.settings);
         match self.secrets.check(deadline).await {
             Ok(secret) => {
-                findings.push(finding(
-                    "secret",
-                    Severity::Ok,
-                    "fetched, and of the form that is expected",
-                ));
+                findings.push(Finding::ok("secret", "fetched and valid"));
                 let key = secret.klaviyo_api_key();
                 findings.extend(
                     check::klaviyo(&self.klaviyo, key, &self.settings.rules, deadline).await,
                 );
             }
-            Err(error) => findings.push(finding("secret", Severity::Failed, error.to_string())),
+            Err(error) => findings.push(Finding::failed("secret", error.to_string())),
         }
-        let report = CheckReport::of(findings);
-        self.log.check(&report, report.check != Severity::Failed);
+        let report = CheckReport::new(findings);
+        self.log.check(&report, report.is_passed());
         report
     }
 
@@ -294,35 +290,31 @@ impl Destination {
         line: &mut telemetry::DeliverySummary,
     ) {
         for (index, message) in ended.iter().enumerate() {
-            if let Outcome::Rejected(why) = &message.outcome {
+            if let Outcome::Rejected(reason) = &message.outcome {
                 let message_id = message
                     .message_id
                     .as_deref()
                     .and_then(response::loggable_id);
-                let (reason, detail) = (why.reason(), why.to_string());
                 self.log.rejection(&telemetry::Rejection {
                     index,
                     message_id,
                     reason,
-                    detail,
                 });
             }
         }
-        line.count(ended.iter().map(|ended| &ended.outcome));
-        let orders = parcels
-            .iter()
-            .zip(ended)
-            .filter(|(parcel, _)| parcel.is_order());
-        line.count_orders(orders.map(|(_, ended)| &ended.outcome));
-        line.reasons = WebhookResponse::reasons(ended);
+        for (parcel, message) in parcels.iter().zip(ended) {
+            line.count_message(&message.outcome, &message.warnings);
+            if parcel.is_order() {
+                line.count_order(&message.outcome);
+            }
+        }
     }
 }
 
 fn refuse(refused: RequestRejection, line: &mut telemetry::DeliverySummary) -> WebhookResponse {
-    let reason = match refused {
-        RequestRejection::Signature(_) => UNVERIFIED,
-        RequestRejection::Body(_) => "unreadable_body",
-    };
-    line.reasons.insert(reason, 1);
+    match refused {
+        RequestRejection::Signature(_) => line.count_rejected_signature(),
+        RequestRejection::Body(_) => line.count_unreadable_body(),
+    }
     WebhookResponse::refused(&refused)
 }

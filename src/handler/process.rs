@@ -72,7 +72,7 @@ impl Destination {
             .await;
         line.klaviyo_ms = elapsed_ms(calling);
         (line.klaviyo_latencies, line.klaviyo_throttled) = delivery.counts();
-        line.klaviyo_calls = line.klaviyo_latencies.len();
+        line.klaviyo_requests = line.klaviyo_latencies.len();
         ended
     }
 

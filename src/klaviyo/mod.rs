@@ -17,4 +17,4 @@ pub use operation::{
     Properties, Subscriber, Subscription, Unsubscription,
 };
 pub use pack::{PlannedRequest, SUBSCRIBERS, build_requests, build_requests_by_id};
-pub use probe::Probe;
+pub use probe::{Probe, ProbeResponse};

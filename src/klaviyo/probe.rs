@@ -1,6 +1,5 @@
-//! Questions that show what a key may do, and change nothing.
+//! Requests that show which scopes an API key has, and that change nothing.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,85 +10,100 @@ use super::client::Klaviyo;
 use super::error::RequestError;
 use super::operation::ListId;
 
-/// A question about a key. Klaviyo has no call that names a key's scopes, but it looks at them before it looks
-/// at the body: it refuses a body without any attributes only to who may send a good one.
+/// A request that shows whether an API key has some scopes.
+///
+/// Klaviyo has no endpoint that names the scopes of a key. But it checks them before it validates
+/// the body, so a body without any attributes tells: the answer is 403 if the key lacks the scope,
+/// and a validation error if it has it.
 #[derive(Debug)]
 pub struct Probe {
-    /// The scopes that the call asks for, after Klaviyo's OpenAPI description.
+    /// The scopes that the endpoint requires, as in Klaviyo's OpenAPI description.
     pub scopes: &'static str,
-    method: Method,
-    path: Cow<'static, str>,
-    query: Vec<(&'static str, String)>,
+    request: ApiRequest,
+}
+
+/// The response to a probe, whatever its status.
+#[derive(Debug)]
+pub struct ProbeResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, or nothing if the connection broke after the status: that alone answers a probe.
+    pub body: Bytes,
 }
 
 impl Probe {
-    /// Profiles can be created and updated.
-    pub const WRITE_PROFILES: Probe = Probe::post("profiles:write", "/api/profile-import");
-    /// Events can be recorded.
-    pub const WRITE_EVENTS: Probe = Probe::post("events:write", "/api/event-bulk-create-jobs");
-    /// People can be subscribed and put on lists.
-    pub const SUBSCRIBE: Probe = Probe::post(
-        "lists:write, profiles:write, subscriptions:write",
-        "/api/profile-subscription-bulk-create-jobs",
-    );
-    /// Profiles can be deleted.
-    pub const DELETE: Probe = Probe::post("data-privacy:write", "/api/data-privacy-deletion-jobs");
-    /// Profiles can be looked up.
+    /// Creating and updating profiles.
+    pub fn write_profiles() -> Self {
+        Probe::post("profiles:write", "/api/profile-import")
+    }
+
+    /// Recording events.
+    pub fn write_events() -> Self {
+        Probe::post("events:write", "/api/event-bulk-create-jobs")
+    }
+
+    /// Subscribing people and adding them to lists.
+    pub fn subscribe() -> Self {
+        Probe::post(
+            "lists:write, profiles:write, subscriptions:write",
+            "/api/profile-subscription-bulk-create-jobs",
+        )
+    }
+
+    /// Deleting profiles.
+    pub fn delete_profiles() -> Self {
+        Probe::post("data-privacy:write", "/api/data-privacy-deletion-jobs")
+    }
+
+    /// Finding profiles.
     pub fn read_profiles() -> Self {
-        let query = vec![("page[size]", "1".to_owned())];
         Probe {
             scopes: "profiles:read",
-            method: Method::GET,
-            path: "/api/profiles".into(),
-            query,
+            request: ApiRequest {
+                method: Method::GET,
+                path: "/api/profiles".into(),
+                query: vec![("page[size]", "1".to_owned())],
+                body: Bytes::new(),
+            },
         }
     }
 
-    /// The list can be looked at.
-    pub fn list(id: &ListId) -> Self {
-        let path = format!("/api/lists/{}", id.as_str()).into();
+    /// Reading the list: <https://developers.klaviyo.com/en/reference/get_list>
+    pub fn read_list(id: &ListId) -> Self {
         Probe {
             scopes: "lists:read",
-            method: Method::GET,
-            path,
-            query: Vec::new(),
+            request: ApiRequest {
+                method: Method::GET,
+                path: format!("/api/lists/{}", id.as_str()).into(),
+                query: Vec::new(),
+                body: Bytes::new(),
+            },
         }
     }
 
-    const fn post(scopes: &'static str, path: &'static str) -> Self {
+    fn post(scopes: &'static str, path: &'static str) -> Self {
         Probe {
             scopes,
-            method: Method::POST,
-            path: Cow::Borrowed(path),
-            query: Vec::new(),
+            request: ApiRequest {
+                method: Method::POST,
+                path: path.into(),
+                query: Vec::new(),
+                body: Bytes::from_static(br#"{"data":{}}"#),
+            },
         }
     }
-}
 
-impl Klaviyo {
-    /// Klaviyo's status and answer, whatever they are.
-    pub async fn probe(
+    /// Sends the request once and returns the response, whatever its status. The error is always
+    /// one of the connection or the timeout.
+    pub async fn send(
         &self,
+        klaviyo: &Klaviyo,
         key: &str,
-        probe: &Probe,
         timeout: Duration,
-    ) -> Result<(u16, Bytes), RequestError> {
-        let is_get = probe.method == Method::GET;
-        let body = if is_get {
-            Bytes::new()
-        } else {
-            Bytes::from_static(br#"{"data":{}}"#)
-        };
-        let call = ApiRequest {
-            method: probe.method.clone(),
-            path: probe.path.clone(),
-            query: probe.query.clone(),
-            body,
-        };
-        let response = self.request(key, &call, timeout).await?;
-        Ok((
-            response.status().as_u16(),
-            response.bytes().await.unwrap_or_default(),
-        ))
+    ) -> Result<ProbeResponse, RequestError> {
+        let response = klaviyo.request(key, &self.request, timeout).await?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.unwrap_or_default();
+        Ok(ProbeResponse { status, body })
     }
 }

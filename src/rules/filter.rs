@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::Stop;
 use super::order::Order;
 use crate::outcome::{IgnoreReason, RejectReason};
-use crate::segment::{Kind, Message};
-use crate::settings::{EventFilter, RuleSettings};
+use crate::segment::{Message, MessageType};
+use crate::settings::{MetricNames, RuleSettings};
 
 /// Klaviyo takes metric names of fewer characters than this.
 const METRIC_CHARACTERS: usize = 128;
@@ -26,9 +26,9 @@ pub(super) fn metric<'a>(
     message: &Message<'a>,
     rules: &RuleSettings,
 ) -> Result<Cow<'a, str>, Stop> {
-    let name = match message.kind {
-        Kind::Page => viewed(message, "Page"),
-        Kind::Screen => viewed(message, "Screen"),
+    let name = match message.message_type {
+        MessageType::Page => viewed(message, "Page"),
+        MessageType::Screen => viewed(message, "Screen"),
         _ => message
             .event
             .clone()
@@ -45,7 +45,7 @@ pub(super) fn metric<'a>(
     }
     let renamed = KLAVIYO_NAMES
         .iter()
-        .find(|(segment, _)| rules.klaviyo_metric_names && *segment == name);
+        .find(|(segment, _)| rules.metric_names == MetricNames::Klaviyo && *segment == name);
     Ok(renamed.map_or(name, |(_, klaviyo)| Cow::Borrowed(*klaviyo)))
 }
 
@@ -54,18 +54,5 @@ fn viewed<'a>(message: &Message<'a>, what: &str) -> Cow<'a, str> {
     match &message.name {
         Some(name) => format!("Viewed {name} {what}").into(),
         None => format!("Viewed {what}").into(),
-    }
-}
-
-impl EventFilter {
-    /// Whether events of this name are sent.
-    pub fn lets_through(&self, name: &str) -> bool {
-        let allowed = self.allowed.is_empty() || self.allowed.iter().any(|allowed| allowed == name);
-        allowed && !self.blocks(name)
-    }
-
-    /// Whether events of this name are never sent.
-    pub fn blocks(&self, name: &str) -> bool {
-        self.blocked.iter().any(|blocked| blocked == name)
     }
 }

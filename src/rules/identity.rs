@@ -5,7 +5,7 @@ use super::{Stop, phone};
 use crate::klaviyo::ProfileIdentifiers;
 use crate::outcome::{IgnoreReason, RejectReason};
 use crate::segment::json::Fields;
-use crate::segment::{Kind, Message};
+use crate::segment::{Message, MessageType};
 use crate::settings::RuleSettings;
 
 /// Klaviyo takes external ids up to this many characters.
@@ -22,9 +22,9 @@ pub(super) struct Person<'a> {
 impl<'a> Person<'a> {
     /// The person, or the rule that says the message cannot be told from anybody's.
     pub(super) fn read(message: &Message<'a>, rules: &RuleSettings) -> Result<Self, Stop> {
-        let sources: &[&Fields] = match message.kind {
-            Kind::Identify => &[&message.traits],
-            Kind::Group => &[&message.traits, &message.context_traits],
+        let sources: &[&Fields] = match message.message_type {
+            MessageType::Identify => &[&message.traits],
+            MessageType::Group => &[&message.traits, &message.context_traits],
             _ => &[&message.context_traits, &message.properties],
         };
         let phone = phone::read(sources, rules.default_country);

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 
 use crate::klaviyo::Operation;
 use crate::outcome::{IgnoreReason, RejectReason, Warning};
-use crate::segment::{Kind, Message};
+use crate::segment::{Message, MessageType};
 use crate::settings::RuleSettings;
 use identity::Person;
 use integrations::Integration;
@@ -76,8 +76,8 @@ fn apply<'a>(
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<Operation<'a>>, Stop> {
     let integration = Integration::read(&message.integrations)?;
-    match message.kind {
-        Kind::Identify => {
+    match message.message_type {
+        MessageType::Identify => {
             let person = Person::read(message, rules)?;
             let import = Operation::UpsertProfile(profile::import(message, &person, &integration)?);
             let subscribe =
@@ -86,14 +86,14 @@ fn apply<'a>(
                 .chain(subscribe.map(Operation::Subscribe))
                 .collect())
         }
-        Kind::Track if rules.audience_lists && audience::is_about_one(message) => {
+        MessageType::Track if rules.audience_lists && audience::is_about_one(message) => {
             let person = Person::read(message, rules)?;
             Ok(vec![audience::membership(message, &person)?])
         }
-        Kind::Track => events(message, rules, now, warnings),
-        Kind::Page if rules.send_pages => events(message, rules, now, warnings),
-        Kind::Screen if rules.send_screens => events(message, rules, now, warnings),
-        Kind::Group if rules.group_lists => {
+        MessageType::Track => events(message, rules, now, warnings),
+        MessageType::Page if rules.send_pages => events(message, rules, now, warnings),
+        MessageType::Screen if rules.send_screens => events(message, rules, now, warnings),
+        MessageType::Group if rules.group_lists => {
             let person = Person::read(message, rules)?;
             Ok(vec![consent::of_group(
                 message,
@@ -103,10 +103,12 @@ fn apply<'a>(
                 now,
             )?])
         }
-        Kind::Delete if rules.honor_deletions => Ok(vec![deletion::of(message)?]),
-        Kind::Page | Kind::Screen | Kind::Group | Kind::Delete | Kind::Other => {
-            Err(Stop::Ignore(IgnoreReason::UnsupportedType))
-        }
+        MessageType::Delete if rules.honor_deletions => Ok(vec![deletion::of(message)?]),
+        MessageType::Page
+        | MessageType::Screen
+        | MessageType::Group
+        | MessageType::Delete
+        | MessageType::Other => Err(Stop::Ignore(IgnoreReason::UnsupportedType)),
     }
 }
 

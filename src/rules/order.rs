@@ -10,7 +10,7 @@ use super::product::{Product, lines};
 use super::{klaviyo_names, limits};
 use crate::klaviyo::{Event, Properties};
 use crate::segment::json::Fields;
-use crate::segment::{Kind, Message};
+use crate::segment::{Message, MessageType};
 use crate::settings::RuleSettings;
 
 /// The metric of an order's lines.
@@ -38,7 +38,7 @@ impl Order {
         match message
             .event
             .as_deref()
-            .filter(|_| message.kind == Kind::Track)?
+            .filter(|_| message.message_type == MessageType::Track)?
         {
             "Order Completed" => Some(Order::Completed),
             "Order Cancelled" | "Order Refunded" => Some(Order::Undone),

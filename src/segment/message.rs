@@ -3,67 +3,87 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
+use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::InvalidMessage;
 use super::json::{self, Fields};
 use super::timestamp;
 
-/// The `type` of a message, as Segment's spec names it.
+/// The `type` of a message, as Segment's spec names it:
+/// <https://segment.com/docs/connections/spec/>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Who somebody is: traits.
+pub enum MessageType {
+    /// The traits of a person.
     Identify,
-    /// What somebody did: an event with properties.
+    /// An event with properties.
     Track,
-    /// A web page somebody looked at.
+    /// A view of a web page.
     Page,
-    /// A screen of an app somebody looked at.
+    /// A view of a screen of an app.
     Screen,
-    /// A group somebody belongs to.
+    /// A group that a person belongs to.
     Group,
-    /// Somebody who wants to be forgotten.
+    /// A request to delete a person's data.
     Delete,
-    /// Anything else: alias or unknown.
+    /// Any other type: alias, or one that the spec does not name, or none.
     Other,
 }
 
-/// A message whose parts stay raw JSON until a rule reads them.
+impl MessageType {
+    fn parse(name: Option<&str>) -> Self {
+        match name {
+            Some("identify") => MessageType::Identify,
+            Some("track") => MessageType::Track,
+            Some("page") => MessageType::Page,
+            Some("screen") => MessageType::Screen,
+            Some("group") => MessageType::Group,
+            Some("delete") => MessageType::Delete,
+            _ => MessageType::Other,
+        }
+    }
+}
+
+/// An element of a batch that is not a JSON object.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("not a Segment message: expected a JSON object with a type")]
+pub struct InvalidMessage;
+
+/// A message. The values of its objects stay raw JSON until a rule reads them.
 #[derive(Debug)]
 pub struct Message<'a> {
-    /// The message's own bytes: what identifies one that has no id.
+    /// The message's own bytes. Their hash identifies a message without an id.
     pub raw: &'a RawValue,
-    /// What kind of call it is.
-    pub kind: Kind,
-    /// Segment's id of the message, the same on every resend.
+    /// `type`.
+    pub message_type: MessageType,
+    /// `messageId`: Segment's id of the message, the same on every resend.
     pub message_id: Option<Cow<'a, str>>,
-    /// The merchant's id of the person.
+    /// `userId`: the merchant's id of the person.
     pub user_id: Option<Cow<'a, str>>,
-    /// The id of a visitor who is not known yet.
+    /// `anonymousId`: the id of a visitor who is not known yet.
     pub anonymous_id: Option<Cow<'a, str>>,
-    /// The event's name, of a track.
+    /// `event`: the name of the event, in a track.
     pub event: Option<Cow<'a, str>>,
-    /// The name of a page or screen.
+    /// `name`: the name of the page or screen.
     pub name: Option<Cow<'a, str>>,
-    /// The id of a group.
+    /// `groupId`: the id of the group.
     pub group_id: Option<Cow<'a, str>>,
-    /// When it happened, in whatever way that was written.
+    /// `timestamp`: the time of the event, in any format that [`timestamp::read`] accepts.
     pub timestamp: Option<OffsetDateTime>,
-    /// Traits of an identify or group.
+    /// `traits`, of an identify or group.
     pub traits: Fields<'a>,
-    /// The raw properties of a track, page or screen, if they are an object.
+    /// `properties` of a track, page or screen, as raw JSON, if they are an object.
     pub raw_properties: Option<&'a RawValue>,
-    /// The same properties, one level of them.
+    /// The same `properties`, parsed to a depth of one level.
     pub properties: Fields<'a>,
-    /// `context.traits`: what is known of the person who did it.
+    /// `context.traits`: the known traits of the person, in a track, page, screen or group.
     pub context_traits: Fields<'a>,
     /// `context.personas.external_audience_id`: the list that an Engage audience is connected to.
     pub audience_list: Option<Cow<'a, str>>,
-    /// Which destinations the message is for, and options for each.
+    /// `integrations`: the destinations that the message is for, and options for each.
     pub integrations: Fields<'a>,
 }
 
-/// What is read of a message in one pass, in the order in which [`Message::parse`] takes it apart.
+/// The keys of a message that are read, in the order in which [`Message::parse`] destructures them.
 const KEYS: [&str; 12] = [
     "type",
     "messageId",
@@ -80,11 +100,12 @@ const KEYS: [&str; 12] = [
 ];
 
 impl<'a> Message<'a> {
-    /// Reads one message. Fields of the wrong type count as missing; only what is no object at all
-    /// is refused.
+    /// Parses one message, in one pass over its bytes. A field of the wrong type counts as absent:
+    /// a bad field must not cost the message. Only JSON that is not an object is an error.
     pub fn parse(raw: &'a RawValue) -> Result<Self, InvalidMessage> {
+        let fields = json::pick(raw, KEYS).ok_or(InvalidMessage)?;
         let [
-            kind,
+            message_type,
             message_id,
             user_id,
             anonymous_id,
@@ -92,28 +113,16 @@ impl<'a> Message<'a> {
             name,
             group_id,
             timestamp,
-            rest @ ..,
-        ] = json::pick(raw, KEYS).ok_or(InvalidMessage)?;
-        let [context, properties, traits, integrations] = rest;
-        let [context_traits, personas] = context
-            .and_then(|raw| json::pick(raw, ["traits", "personas"]))
-            .unwrap_or_default();
-        let [audience_list] = personas
-            .and_then(|raw| json::pick(raw, ["external_audience_id"]))
-            .unwrap_or_default();
-        let text = |raw: Option<&'a RawValue>| raw.and_then(json::text);
-        let object = |raw: Option<&'a RawValue>| raw.and_then(Fields::parse).unwrap_or_default();
+            context,
+            properties,
+            traits,
+            integrations,
+        ] = fields;
+        let [context_traits, personas] = pick(context, ["traits", "personas"]);
+        let [audience_list] = pick(personas, ["external_audience_id"]);
         Ok(Message {
             raw,
-            kind: match text(kind).as_deref() {
-                Some("identify") => Kind::Identify,
-                Some("track") => Kind::Track,
-                Some("page") => Kind::Page,
-                Some("screen") => Kind::Screen,
-                Some("group") => Kind::Group,
-                Some("delete") => Kind::Delete,
-                _ => Kind::Other,
-            },
+            message_type: MessageType::parse(text(message_type).as_deref()),
             message_id: text(message_id),
             user_id: text(user_id),
             anonymous_id: text(anonymous_id),
@@ -122,11 +131,32 @@ impl<'a> Message<'a> {
             group_id: text(group_id),
             timestamp: timestamp.and_then(timestamp::read),
             traits: object(traits),
-            properties: object(properties),
             raw_properties: properties.filter(|raw| raw.get().starts_with('{')),
+            properties: object(properties),
             context_traits: object(context_traits),
             audience_list: text(audience_list),
             integrations: object(integrations),
         })
     }
+}
+
+/// Returns members of an object; each is `None` if the object or the member is absent.
+fn pick<'a, const N: usize>(
+    raw: Option<&'a RawValue>,
+    keys: [&str; N],
+) -> [Option<&'a RawValue>; N] {
+    match raw.and_then(|raw| json::pick(raw, keys)) {
+        Some(members) => members,
+        None => [None; N],
+    }
+}
+
+/// Returns a field that is text or a number, as text.
+fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    json::text(raw?)
+}
+
+/// Returns a field that is an object. Absent means empty here: no rule distinguishes the two.
+fn object(raw: Option<&RawValue>) -> Fields<'_> {
+    raw.and_then(Fields::parse).unwrap_or_default()
 }

@@ -1,169 +1,112 @@
-//! One function for each form that a variable can have.
+//! The reader of variables: one method for each form that a value can have.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use reqwest::Url;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
+use thiserror::Error;
 
 use crate::klaviyo::ListId;
 
-use super::{Channel, SettingsError, VARIABLES};
+use super::rules::{Channel, MetricNames};
+use super::variables::default_of;
 
-/// Reads variables through a getter, so that a test needs no process environment.
-pub(super) struct Reader<G>(G);
+/// A setting that is missing or invalid. The function does not start.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SettingsError {
+    /// The variable has no default and is not set.
+    #[error("{0} is required but not set")]
+    Missing(&'static str),
+    /// The value of the variable is not one that it accepts.
+    #[error("{name} is invalid: expected {expected}")]
+    Invalid {
+        /// The name of the variable.
+        name: &'static str,
+        /// The accepted values.
+        expected: Cow<'static, str>,
+    },
+}
+
+impl SettingsError {
+    fn invalid(name: &'static str, expected: impl Into<Cow<'static, str>>) -> Self {
+        SettingsError::Invalid {
+            name,
+            expected: expected.into(),
+        }
+    }
+}
+
+/// A reader of variables through a getter, so that tests and the command-line tool need not change
+/// the environment of their process.
+pub(super) struct Reader<G> {
+    get: G,
+}
 
 impl<G: Fn(&str) -> Option<String>> Reader<G> {
+    /// Returns a reader that looks variables up with `get`.
     pub(super) fn new(get: G) -> Self {
-        Reader(get)
+        Reader { get }
     }
 
-    /// The variable, else its default, else `None`.
+    /// Returns the trimmed value of the variable, or its default, or `None` if it has neither.
     fn text(&self, name: &'static str) -> Option<String> {
-        let default = || {
-            VARIABLES
-                .iter()
-                .find(|(known, _)| *known == name)?
-                .1
-                .map(str::to_owned)
-        };
-        (self.0)(name)
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
-            .or_else(default)
+        if let Some(value) = (self.get)(name) {
+            let value = value.trim();
+            if !value.is_empty() {
+                return Some(value.to_owned());
+            }
+        }
+        default_of(name).map(str::to_owned)
     }
 
+    /// Returns the text of a variable that must be set or have a default.
     pub(super) fn required(&self, name: &'static str) -> Result<String, SettingsError> {
         self.text(name).ok_or(SettingsError::Missing(name))
     }
 
+    /// Parses the name of a deployment.
     pub(super) fn environment(&self, name: &'static str) -> Result<String, SettingsError> {
-        let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let fits = |text: &String| (1..=20).contains(&text.len()) && text.bytes().all(is_part);
-        let expected = "1 to 20 lower-case letters, digits and hyphens, such as staging".into();
-        Some(self.required(name)?)
-            .filter(fits)
-            .ok_or(SettingsError::Invalid { name, expected })
+        let text = self.required(name)?;
+        let is_valid = text.len() <= 20
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        if !is_valid {
+            return Err(SettingsError::invalid(
+                name,
+                "1 to 20 lower-case letters, digits and hyphens, such as staging",
+            ));
+        }
+        Ok(text)
     }
 
+    /// Parses `true` or `false`, in any case.
     pub(super) fn boolean(&self, name: &'static str) -> Result<bool, SettingsError> {
         match self.required(name)?.to_ascii_lowercase().as_str() {
             "true" => Ok(true),
             "false" => Ok(false),
-            _ => Err(SettingsError::Invalid {
-                name,
-                expected: "true or false".into(),
-            }),
+            _ => Err(SettingsError::invalid(name, "true or false")),
         }
     }
 
+    /// Parses a whole number within `range`.
     pub(super) fn number(
         &self,
         name: &'static str,
         range: RangeInclusive<u64>,
     ) -> Result<u64, SettingsError> {
-        let number = self
-            .required(name)?
-            .parse()
-            .ok()
-            .filter(|number| range.contains(number));
-        number.ok_or_else(|| SettingsError::Invalid {
-            name,
-            expected: format!("a whole number from {} to {}", range.start(), range.end()).into(),
-        })
-    }
-
-    pub(super) fn optional_url(&self, name: &'static str) -> Result<Option<String>, SettingsError> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        self.url(name).map(|_| Some(text))
-    }
-
-    pub(super) fn url(&self, name: &'static str) -> Result<Url, SettingsError> {
-        let url = Url::parse(&self.required(name)?)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"));
-        url.ok_or(SettingsError::Invalid {
-            name,
-            expected: "an http or https URL".into(),
-        })
-    }
-
-    pub(super) fn list_id(&self, name: &'static str) -> Result<Option<ListId>, SettingsError> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        let expected = "a Klaviyo list id: letters and digits, such as Y6nRLr".into();
-        ListId::parse(&text)
-            .map(Some)
-            .ok_or(SettingsError::Invalid { name, expected })
-    }
-
-    pub(super) fn channels(&self, name: &'static str) -> Result<Vec<Channel>, SettingsError> {
-        let mut channels = Vec::new();
-        for word in self
-            .required(name)?
-            .split(',')
-            .map(|word| word.trim().to_ascii_lowercase())
-        {
-            let channel = match word.as_str() {
-                "email" => Channel::Email,
-                "sms" => Channel::Sms,
-                _ => {
-                    return Err(SettingsError::Invalid {
-                        name,
-                        expected: "email, sms or email,sms".into(),
-                    });
-                }
-            };
-            if !channels.contains(&channel) {
-                channels.push(channel);
-            }
-        }
-        Ok(channels)
-    }
-
-    pub(super) fn country(&self, name: &'static str) -> Result<Option<Region>, SettingsError> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        let expected = "an ISO 3166-1 alpha-2 country code, such as US or GB".into();
-        // The type takes any two letters; only the metadata knows which are a country. Who sets a country
-        // pays for loading it (about 4 ms) here, in init, and nobody else does.
-        let has_numbers = |country: &Region| {
-            PHONE_NUMBER_UTIL
-                .get_country_code_for_region(*country)
-                .is_some()
-        };
-        let country = text.to_ascii_uppercase().parse().ok().filter(has_numbers);
-        country
-            .map(Some)
-            .ok_or(SettingsError::Invalid { name, expected })
-    }
-
-    /// Whether metrics have Klaviyo's names.
-    pub(super) fn metric_names(&self, name: &'static str) -> Result<bool, SettingsError> {
-        match self.required(name)?.to_ascii_lowercase().as_str() {
-            "segment" => Ok(false),
-            "klaviyo" => Ok(true),
-            _ => Err(SettingsError::Invalid {
+        match self.required(name)?.parse() {
+            Ok(number) if range.contains(&number) => Ok(number),
+            _ => Err(SettingsError::invalid(
                 name,
-                expected: "segment or klaviyo".into(),
-            }),
+                format!("a whole number from {} to {}", range.start(), range.end()),
+            )),
         }
     }
 
-    /// Names between commas; none when the variable is not set.
-    pub(super) fn names(&self, name: &'static str) -> Vec<String> {
-        let text = self.text(name).unwrap_or_default();
-        text.split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect()
-    }
-
+    /// Parses an optional number of hours within `range`.
     pub(super) fn hours(
         &self,
         name: &'static str,
@@ -172,7 +115,103 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         if self.text(name).is_none() {
             return Ok(None);
         }
-        self.number(name, range)
-            .map(|hours| Some(Duration::from_secs(hours * 3600)))
+        let hours = self.number(name, range)?;
+        Ok(Some(Duration::from_secs(hours * 3600)))
+    }
+
+    /// Parses an http or https URL.
+    pub(super) fn url(&self, name: &'static str) -> Result<Url, SettingsError> {
+        match Url::parse(&self.required(name)?) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+            _ => Err(SettingsError::invalid(name, "an http or https URL")),
+        }
+    }
+
+    /// Validates an optional URL and returns it as it was written: the SDK sends the URL of a queue
+    /// as text, and a parsed URL may print differently.
+    pub(super) fn optional_url(&self, name: &'static str) -> Result<Option<String>, SettingsError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        self.url(name)?;
+        Ok(Some(text))
+    }
+
+    /// Parses an optional list id.
+    pub(super) fn list_id(&self, name: &'static str) -> Result<Option<ListId>, SettingsError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        match ListId::parse(&text) {
+            Some(list_id) => Ok(Some(list_id)),
+            None => Err(SettingsError::invalid(
+                name,
+                "a Klaviyo list id: letters and digits, such as Y6nRLr",
+            )),
+        }
+    }
+
+    /// Parses channels that are separated by commas.
+    pub(super) fn channels(&self, name: &'static str) -> Result<Vec<Channel>, SettingsError> {
+        let text = self.required(name)?.to_ascii_lowercase();
+        let mut channels = Vec::new();
+        for word in text.split(',') {
+            let channel = match word.trim() {
+                "email" => Channel::Email,
+                "sms" => Channel::Sms,
+                _ => return Err(SettingsError::invalid(name, "email, sms or email,sms")),
+            };
+            if !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+        Ok(channels)
+    }
+
+    /// Parses an optional country code.
+    ///
+    /// `Region` accepts any two letters, and only the phone number metadata knows which of them are
+    /// a country. Loading it takes about 4 ms. A deployment that sets a country needs it anyway and
+    /// pays for it here, during init; the others never load it.
+    pub(super) fn country(&self, name: &'static str) -> Result<Option<Region>, SettingsError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        match text.to_ascii_uppercase().parse::<Region>() {
+            Ok(country)
+                if PHONE_NUMBER_UTIL
+                    .get_country_code_for_region(country)
+                    .is_some() =>
+            {
+                Ok(Some(country))
+            }
+            _ => Err(SettingsError::invalid(
+                name,
+                "an ISO 3166-1 alpha-2 country code, such as US or GB",
+            )),
+        }
+    }
+
+    /// Parses `segment` or `klaviyo`, in any case.
+    pub(super) fn metric_names(&self, name: &'static str) -> Result<MetricNames, SettingsError> {
+        match self.required(name)?.to_ascii_lowercase().as_str() {
+            "segment" => Ok(MetricNames::Segment),
+            "klaviyo" => Ok(MetricNames::Klaviyo),
+            _ => Err(SettingsError::invalid(name, "segment or klaviyo")),
+        }
+    }
+
+    /// Parses names that are separated by commas. Any text is a name, so there is no error.
+    pub(super) fn names(&self, name: &'static str) -> Vec<String> {
+        let mut names = Vec::new();
+        if let Some(text) = self.text(name) {
+            for part in text.split(',') {
+                let part = part.trim();
+                if !part.is_empty() {
+                    names.push(part.to_owned());
+                }
+            }
+        }
+        names
     }
 }

@@ -1,23 +1,25 @@
-//! Metrics in CloudWatch's embedded metric format: a log line that CloudWatch reads numbers from, which costs
-//! no call and no time.
+//! Metrics in CloudWatch's embedded metric format. CloudWatch reads the numbers from the log line, so
+//! they cost no request and no time:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
-/// Where CloudWatch keeps the metrics.
+/// The CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "SegmentKlaviyo";
 
-/// Values that one line may have for one metric.
-const MOST_VALUES: usize = 100;
+/// The most values of one metric that CloudWatch accepts in one line. The latencies of further
+/// requests are left out: a hundred are enough for a percentile.
+const MAX_VALUES: usize = 100;
 
-/// What is counted or measured. The names are those in CloudWatch.
+/// A metric. The variants are named as in CloudWatch, where alarms and dashboards of merchants use
+/// the names: they are a contract and keep their spelling, such as `KlaviyoCalls` for requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Metric {
     /// Messages that Segment sent.
     MessagesReceived,
-    /// Messages that Klaviyo has acknowledged, those from the retry queue too.
+    /// Messages that Klaviyo has acknowledged, including those from the retry queue.
     Delivered,
     /// Messages that a rule does not send.
     Ignored,
@@ -25,24 +27,24 @@ pub enum Metric {
     Rejected,
     /// Messages put into the retry queue.
     Queued,
-    /// Requests without a right signature or token.
+    /// Requests without a valid signature or token.
     SignatureRejected,
     /// Requests to Klaviyo.
     KlaviyoCalls,
-    /// Of these, the throttled ones.
+    /// Requests that Klaviyo throttled.
     KlaviyoThrottled,
-    /// How long each request to Klaviyo took.
+    /// The time that each request to Klaviyo took, in milliseconds.
     KlaviyoLatency,
-    /// Deletions of somebody Klaviyo does not know.
+    /// Deletions of people whom Klaviyo does not know.
     DeletionUnresolved,
-    /// Starts on a revision of Klaviyo's API that is soon no longer served.
+    /// Starts with a revision of Klaviyo's API that Klaviyo will soon stop serving.
     RevisionAgeing,
-    /// Deliveries that were the first of a process.
+    /// Deliveries that are the first of their process.
     ColdStart,
 }
 
 impl Metric {
-    /// All of them.
+    /// Every metric.
     pub const ALL: [Metric; 12] = [
         Metric::MessagesReceived,
         Metric::Delivered,
@@ -59,15 +61,15 @@ impl Metric {
     ];
 
     fn unit(self) -> &'static str {
-        if self == Metric::KlaviyoLatency {
-            "Milliseconds"
-        } else {
-            "Count"
+        match self {
+            Metric::KlaviyoLatency => "Milliseconds",
+            _ => "Count",
         }
     }
 }
 
-/// Metrics of one log line. Nothing is written for what did not happen: CloudWatch bills what it is told.
+/// The metrics of one log line. Counts of zero are left out, since CloudWatch bills by what it
+/// receives.
 #[derive(Debug)]
 pub struct Metrics<'e> {
     environment: &'e str,
@@ -82,7 +84,7 @@ enum Measured<'e> {
 }
 
 impl<'e> Metrics<'e> {
-    /// None yet, of this deployment.
+    /// Returns an empty set, of which `environment` is the dimension.
     pub fn new(environment: &'e str) -> Self {
         Metrics {
             environment,
@@ -90,7 +92,7 @@ impl<'e> Metrics<'e> {
         }
     }
 
-    /// With a count, unless it is 0.
+    /// Adds a count, unless it is 0.
     #[must_use]
     pub fn count(mut self, metric: Metric, count: usize) -> Self {
         if count > 0 {
@@ -99,28 +101,26 @@ impl<'e> Metrics<'e> {
         self
     }
 
-    /// With measured values, as many as a line may have.
+    /// Adds measured values, as many as a line may have.
     #[must_use]
     pub fn values(mut self, metric: Metric, values: &'e [u64]) -> Self {
-        if let Some(values) = values
-            .get(..values.len().min(MOST_VALUES))
-            .filter(|values| !values.is_empty())
-        {
+        let (values, _) = values.split_at(values.len().min(MAX_VALUES));
+        if !values.is_empty() {
             self.measured.push((metric, Measured::Values(values)));
         }
         self
     }
 
+    /// Returns the `_aws` member of the line.
     fn metadata(&self) -> Metadata {
         let milliseconds = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-        let metrics = self
-            .measured
-            .iter()
-            .map(|(name, _)| Definition {
-                name: *name,
-                unit: name.unit(),
-            })
-            .collect();
+        let mut metrics = Vec::with_capacity(self.measured.len());
+        for (metric, _) in &self.measured {
+            metrics.push(Definition {
+                name: *metric,
+                unit: metric.unit(),
+            });
+        }
         Metadata {
             timestamp: i64::try_from(milliseconds).ok(),
             cloud_watch_metrics: [Directive {
@@ -146,7 +146,7 @@ impl Serialize for Metrics<'_> {
     }
 }
 
-/// What tells CloudWatch which fields of the line are metrics.
+/// The declaration of the fields that are metrics.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata {

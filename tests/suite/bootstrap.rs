@@ -106,12 +106,12 @@ async fn a_start_that_fails_says_why_and_ends() {
         (
             "ENFORCE_EMAIL",
             "perhaps",
-            "settings: ENFORCE_EMAIL cannot be read: expected true or false",
+            "settings: ENFORCE_EMAIL is invalid: expected true or false",
         ),
         (
             "SECRET_ID",
             "",
-            "settings: SECRET_ID is not set: it is required",
+            "settings: SECRET_ID is required but not set",
         ),
     ] {
         let mut child = bootstrap(&stand_in, &lambda)

@@ -152,7 +152,7 @@ async fn a_list_that_cannot_be_looked_at_is_a_warning() {
     assert_eq!(report.check, Severity::Warning);
     assert_eq!(
         about(&report, "list").1,
-        "Y6nRLr cannot be looked at: klaviyo_api_key lacks lists:read"
+        "Y6nRLr cannot be checked: klaviyo_api_key lacks lists:read"
     );
 }
 

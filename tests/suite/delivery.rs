@@ -178,9 +178,7 @@ async fn an_event_that_is_no_request_is_an_error_of_the_invocation() {
         .await
         .unwrap_err();
     assert!(
-        error
-            .to_string()
-            .starts_with("not an event this function is for: expected"),
+        error.to_string().starts_with("unsupported event: expected"),
         "{error}"
     );
 }
@@ -510,7 +508,7 @@ async fn the_log_has_counts_and_nobody_s_data() {
         "ignored",
         "rejected",
         "retry",
-        "klaviyo_calls",
+        "klaviyo_requests",
         "klaviyo_throttled",
     ];
     assert_eq!(

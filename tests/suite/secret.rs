@@ -27,15 +27,15 @@ async fn a_setting_or_secret_that_cannot_be_read_stops_the_start() {
     for (settings, expected) in [
         (
             ("CONFIRM_OPTIN", "maybe"),
-            "settings: CONFIRM_OPTIN cannot be read: expected true or false",
+            "settings: CONFIRM_OPTIN is invalid: expected true or false",
         ),
         (
             ("SECRET_ID", " "),
-            "settings: SECRET_ID is not set: it is required",
+            "settings: SECRET_ID is required but not set",
         ),
         (
             ("AWS_ACCESS_KEY_ID", ""),
-            "environment: AWS_ACCESS_KEY_ID is not set: AWS Lambda sets it, elsewhere set it yourself",
+            "environment: AWS_ACCESS_KEY_ID is not set: AWS Lambda sets it, and outside of Lambda you must set it yourself",
         ),
     ] {
         assert_eq!(start_error(&stand_in, &[settings]).await, expected);
@@ -189,7 +189,7 @@ async fn the_copy_in_hand_serves_when_the_refresh_fails() {
     assert!(
         shop.log()
             .iter()
-            .any(|line| line["message"] == "secret not refreshed, the copy in hand serves")
+            .any(|line| line["message"] == "secret refresh failed, the cached secret stays in use")
     );
 }
 

@@ -122,7 +122,7 @@ mod tests {
             .with("SEND_PAGES", "yes")
             .rules()
             .unwrap_err();
-        assert_eq!(problem, "SEND_PAGES cannot be read: expected true or false");
+        assert_eq!(problem, "SEND_PAGES is invalid: expected true or false");
     }
 
     #[test]

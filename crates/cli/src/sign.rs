@@ -62,6 +62,7 @@ impl SharedSecret {
         Secret::parse(
             &json!({"klaviyo_api_key": API_KEY, "segment_shared_secret": self.secret}).to_string(),
         )
+        .map_err(|error| error.to_string())
     }
 }
 

@@ -120,7 +120,7 @@ impl Courier<'_> {
             .destination
             .deliver(&parcels, deadline, &mut line)
             .await;
-        self.calls += line.klaviyo_calls as u64;
+        self.calls += line.klaviyo_requests as u64;
         for (message, ended) in open.iter_mut().zip(ended) {
             message.done.clone_from(&ended.done);
             message.ended = Some(ended);

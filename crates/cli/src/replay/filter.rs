@@ -1,7 +1,7 @@
 //! Which of the recorded messages are meant.
 
 use clap::ValueEnum;
-use segment_klaviyo::segment::{Kind, Message};
+use segment_klaviyo::segment::{Message, MessageType};
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
@@ -47,10 +47,12 @@ impl Filter {
             .until
             .is_none_or(|until| message.timestamp.is_some_and(|moment| moment < until));
         let is_named = |name: &str| {
-            message.kind == Kind::Track && self.events.iter().any(|event| event == name)
+            message.message_type == MessageType::Track
+                && self.events.iter().any(|event| event == name)
         };
         let event = self.events.is_empty() || message.event.as_deref().is_some_and(is_named);
-        let kind = self.types.is_empty() || self.types.iter().any(|kind| kind.is(message.kind));
+        let kind =
+            self.types.is_empty() || self.types.iter().any(|kind| kind.is(message.message_type));
         since && until && event && kind
     }
 
@@ -74,14 +76,14 @@ impl Filter {
 }
 
 impl Type {
-    fn is(self, kind: Kind) -> bool {
+    fn is(self, kind: MessageType) -> bool {
         kind == match self {
-            Type::Identify => Kind::Identify,
-            Type::Track => Kind::Track,
-            Type::Page => Kind::Page,
-            Type::Screen => Kind::Screen,
-            Type::Group => Kind::Group,
-            Type::Delete => Kind::Delete,
+            Type::Identify => MessageType::Identify,
+            Type::Track => MessageType::Track,
+            Type::Page => MessageType::Page,
+            Type::Screen => MessageType::Screen,
+            Type::Group => MessageType::Group,
+            Type::Delete => MessageType::Delete,
         }
     }
 }

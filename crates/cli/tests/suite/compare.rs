@@ -95,7 +95,7 @@ fn what_cannot_be_compared_is_an_error() {
         (
             "value",
             "ENFORCE_EMAIL=yes",
-            ": ENFORCE_EMAIL cannot be read: expected true or false",
+            ": ENFORCE_EMAIL is invalid: expected true or false",
         ),
     ] {
         let (code, shown) = compare(&good, &Settings::new(name, text), &[order("R1", 1)]);

@@ -450,7 +450,7 @@ fn what_cannot_be_explained_is_an_error() {
         (
             &["explain", "--settings", "LIST_ID=a b", "-"],
             "",
-            "error: LIST_ID cannot be read",
+            "error: LIST_ID is invalid",
         ),
         (
             &["explain", "--settings", "LISTID=a", "-"],

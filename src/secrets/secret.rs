@@ -1,12 +1,36 @@
-//! What the secret holds, checked once.
+//! The content of the secret, parsed and validated once.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
+use thiserror::Error;
 
-/// The form a secret must have; part of every error about one.
+/// The form that a secret must have. It is part of every error about a secret.
 pub(super) const EXPECTED: &str = r#"{"klaviyo_api_key": "pk_…", "segment_shared_secret": "…" or ["new", "old"], "webhook_token": "…" (optional)}"#;
 
-/// Credentials for both sides. `Debug` shows none of them.
+/// The problem that makes a secret unusable. It names a field and never holds a value.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidSecret {
+    /// The secret is stored as bytes instead of text.
+    #[error("it is binary")]
+    Binary,
+    /// The text is not a JSON object.
+    #[error("it is not a JSON object")]
+    NotAnObject,
+    /// A required field is absent.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A field is blank or not a string.
+    #[error("{0} is empty or not text")]
+    NotText(&'static str),
+    /// A field begins or ends with whitespace, which a paste or `echo` leaves there.
+    #[error("{0} has spaces or a line break around it")]
+    SurroundingSpace(&'static str),
+    /// The Klaviyo key is not a private one.
+    #[error("klaviyo_api_key is not a private Klaviyo key (these begin with pk_)")]
+    NotAPrivateKey,
+}
+
+/// The credentials for Segment and Klaviyo. `Debug` shows none of them.
 #[derive(Debug)]
 pub struct Secret {
     klaviyo_api_key: SecretString,
@@ -15,28 +39,32 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Reads the JSON object; the error says what is wrong with which field and holds no value.
-    pub fn parse(json: &str) -> Result<Self, String> {
-        let fields: Map<String, Value> =
-            serde_json::from_str(json).map_err(|_| "it is not a JSON object".to_owned())?;
+    /// Parses the JSON object that Secrets Manager holds.
+    pub fn parse(json: &str) -> Result<Self, InvalidSecret> {
+        let Ok(fields) = serde_json::from_str::<Map<String, Value>>(json) else {
+            return Err(InvalidSecret::NotAnObject);
+        };
+
         let klaviyo_api_key = required(&fields, "klaviyo_api_key")?;
         let key = klaviyo_api_key.expose_secret();
-        if !key.starts_with("pk_") || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(
-                "klaviyo_api_key is not a private Klaviyo key (these begin with pk_)".to_owned(),
-            );
+        if !key.starts_with("pk_") || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidSecret::NotAPrivateKey);
         }
-        let shared_secrets = match fields.get("segment_shared_secret") {
-            Some(Value::Array(several)) if !several.is_empty() => several
-                .iter()
-                .map(|one| filled(one, "segment_shared_secret"))
-                .collect::<Result<_, _>>()?,
-            _ => vec![required(&fields, "segment_shared_secret")?],
+
+        let mut shared_secrets = Vec::new();
+        match fields.get("segment_shared_secret") {
+            Some(Value::Array(values)) if !values.is_empty() => {
+                for value in values {
+                    shared_secrets.push(non_empty(value, "segment_shared_secret")?);
+                }
+            }
+            _ => shared_secrets.push(required(&fields, "segment_shared_secret")?),
+        }
+
+        let webhook_token = match fields.get("webhook_token") {
+            Some(value) => Some(non_empty(value, "webhook_token")?),
+            None => None,
         };
-        let webhook_token = fields
-            .get("webhook_token")
-            .map(|token| filled(token, "webhook_token"))
-            .transpose()?;
         Ok(Secret {
             klaviyo_api_key,
             shared_secrets,
@@ -44,19 +72,20 @@ impl Secret {
         })
     }
 
-    /// Klaviyo's private key.
+    /// Returns Klaviyo's private API key.
     pub fn klaviyo_api_key(&self) -> &str {
         self.klaviyo_api_key.expose_secret()
     }
 
-    /// Every shared secret that Segment may sign with, at least one.
+    /// Returns every shared secret that Segment may sign with. There is at least one; during a
+    /// rotation there are two.
     pub fn shared_secrets(&self) -> impl Iterator<Item = &[u8]> {
         self.shared_secrets
             .iter()
             .map(|secret| secret.expose_secret().as_bytes())
     }
 
-    /// The token that every request must carry, if one is asked for.
+    /// Returns the token that every request must carry, if the secret holds one.
     pub fn webhook_token(&self) -> Option<&str> {
         self.webhook_token.as_ref().map(ExposeSecret::expose_secret)
     }
@@ -70,25 +99,29 @@ impl PartialEq for Secret {
     }
 }
 
-fn required(fields: &Map<String, Value>, name: &str) -> Result<SecretString, String> {
-    filled(
-        fields
-            .get(name)
-            .ok_or_else(|| format!("{name} is missing"))?,
-        name,
-    )
+fn required(
+    fields: &Map<String, Value>,
+    name: &'static str,
+) -> Result<SecretString, InvalidSecret> {
+    match fields.get(name) {
+        Some(value) => non_empty(value, name),
+        None => Err(InvalidSecret::Missing(name)),
+    }
 }
 
-/// An empty credential would let everybody in, so it is none.
-fn filled(value: &Value, name: &str) -> Result<SecretString, String> {
-    match value.as_str() {
-        Some(text) if text.trim().is_empty() => Err(format!("{name} is empty or not text")),
-        Some(text) if text.trim() != text => {
-            Err(format!("{name} has spaces or a line break around it"))
-        }
-        Some(text) => Ok(text.to_owned().into()),
-        None => Err(format!("{name} is empty or not text")),
+/// Parses a credential. An empty one is an error: anybody can sign with an empty shared secret.
+fn non_empty(value: &Value, name: &'static str) -> Result<SecretString, InvalidSecret> {
+    let Some(text) = value.as_str() else {
+        return Err(InvalidSecret::NotText(name));
+    };
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return Err(InvalidSecret::NotText(name));
     }
+    if trimmed != text {
+        return Err(InvalidSecret::SurroundingSpace(name));
+    }
+    Ok(text.to_owned().into())
 }
 
 #[cfg(test)]
@@ -96,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_of_the_shared_secret_are_read() {
+    fn a_shared_secret_is_text_or_a_list() {
         let one =
             Secret::parse(r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "a"}"#).unwrap();
         assert_eq!(one.shared_secrets().collect::<Vec<_>>(), [b"a"]);
@@ -108,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_secret_is_named_and_never_shown() {
+    fn an_error_names_the_field_and_never_shows_a_value() {
         for (json, problem) in [
             ("hush", "it is not a JSON object"),
             (r#"["hush"]"#, "it is not a JSON object"),
@@ -145,7 +178,7 @@ mod tests {
                 "webhook_token is empty or not text",
             ),
         ] {
-            assert_eq!(Secret::parse(json).unwrap_err(), problem);
+            assert_eq!(Secret::parse(json).unwrap_err().to_string(), problem);
         }
     }
 

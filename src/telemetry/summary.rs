@@ -1,0 +1,175 @@
+//! The summary of a delivery: the fields of its log line, and its metrics.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::outcome::{Outcome, RejectReason, Warning};
+
+use super::metrics::{Metric, Metrics};
+
+/// The source of a delivery's messages.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Segment's webhook.
+    #[default]
+    Webhook,
+    /// The retry queue, whose messages have been received and counted before.
+    RetryQueue,
+}
+
+/// The summary of one delivery. The names of the fields are those of the log line.
+#[derive(Debug, Default, Serialize)]
+pub struct DeliverySummary {
+    /// The HTTP status of the answer to Segment; 0 for records of a queue.
+    pub status: u16,
+    /// The id of the Lambda invocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Messages received.
+    pub received: usize,
+    /// Messages that Klaviyo has acknowledged.
+    pub delivered: usize,
+    /// Messages that a rule does not send.
+    pub ignored: usize,
+    /// Messages that can never succeed.
+    pub rejected: usize,
+    /// Messages put into the retry queue.
+    pub queued: usize,
+    /// Messages that Segment or the retry queue must send again.
+    pub retry: usize,
+    /// Completed orders among the messages from Segment, without ignored ones. Those from the retry
+    /// queue have been counted before.
+    pub orders_received: usize,
+    /// Completed orders among the delivered messages.
+    pub orders_delivered: usize,
+    /// The number of messages for each reason and warning.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<&'static str, usize>,
+    /// Requests to Klaviyo.
+    pub klaviyo_requests: usize,
+    /// Requests that Klaviyo throttled.
+    pub klaviyo_throttled: usize,
+    /// The time from the first request to Klaviyo to the last response, in milliseconds.
+    pub klaviyo_ms: u64,
+    /// The time of the whole delivery, in milliseconds.
+    pub duration_ms: u64,
+    /// Whether this is the first delivery of the process.
+    pub cold_start: bool,
+    /// The source of the messages.
+    #[serde(skip)]
+    pub origin: Origin,
+    /// The time that each request to Klaviyo took, in milliseconds.
+    #[serde(skip)]
+    pub klaviyo_latencies: Vec<u64>,
+    /// Requests without a valid signature or token. This and the next two are in `reasons` as well,
+    /// but by strings. Metrics and the log level count the enums, so that renaming a string cannot
+    /// stop an alarm.
+    #[serde(skip)]
+    pub signatures_rejected: usize,
+    /// Deletions of people whom Klaviyo does not know.
+    #[serde(skip)]
+    pub deletions_unresolved: usize,
+    /// Messages with [`Warning::DroppedByKlaviyo`].
+    #[serde(skip)]
+    pub dropped_by_klaviyo: usize,
+}
+
+impl DeliverySummary {
+    /// Counts one message by its outcome and reasons. Warnings count only for a delivered message;
+    /// any other has its reason.
+    pub fn count_message(&mut self, outcome: &Outcome, warnings: &[Warning]) {
+        self.received += 1;
+        match outcome {
+            Outcome::Delivered => {
+                self.delivered += 1;
+                for warning in warnings {
+                    self.count_reason(warning.reason());
+                    if *warning == Warning::DroppedByKlaviyo {
+                        self.dropped_by_klaviyo += 1;
+                    }
+                }
+            }
+            Outcome::Ignored(reason) => {
+                self.ignored += 1;
+                self.count_reason(reason.reason());
+            }
+            Outcome::Rejected(reason) => {
+                self.rejected += 1;
+                self.count_reason(reason.reason());
+                if *reason == RejectReason::DeletionUnresolved {
+                    self.deletions_unresolved += 1;
+                }
+            }
+            Outcome::Queued(reason) => {
+                self.queued += 1;
+                self.count_reason(reason.reason());
+            }
+            Outcome::Retry(reason) => {
+                self.retry += 1;
+                self.count_reason(reason.reason());
+            }
+        }
+    }
+
+    /// Counts one completed order by its outcome. An ignored one is not for Klaviyo, so it counts
+    /// neither as received nor as missing.
+    pub fn count_order(&mut self, outcome: &Outcome) {
+        if matches!(outcome, Outcome::Ignored(_)) {
+            return;
+        }
+        if self.origin == Origin::Webhook {
+            self.orders_received += 1;
+        }
+        if *outcome == Outcome::Delivered {
+            self.orders_delivered += 1;
+        }
+    }
+
+    /// Counts a request without a valid signature or token.
+    pub fn count_rejected_signature(&mut self) {
+        self.signatures_rejected += 1;
+        self.count_reason("unverified");
+    }
+
+    /// Counts a request from Segment whose body holds no messages.
+    pub fn count_unreadable_body(&mut self) {
+        self.count_reason("unreadable_body");
+    }
+
+    fn count_reason(&mut self, reason: &'static str) {
+        *self.reasons.entry(reason).or_default() += 1;
+    }
+
+    /// Whether the log line is a warning: the request failed, or Klaviyo drops events silently,
+    /// which only the log can tell.
+    pub(super) fn needs_attention(&self) -> bool {
+        self.status >= 400 || self.dropped_by_klaviyo > 0
+    }
+
+    /// Returns the metrics, of which `environment` is the dimension.
+    pub(super) fn metrics<'e>(&'e self, environment: &'e str) -> Metrics<'e> {
+        let received = match self.origin {
+            Origin::Webhook => self.received,
+            Origin::RetryQueue => 0,
+        };
+        Metrics::new(environment)
+            .count(Metric::MessagesReceived, received)
+            .count(Metric::Delivered, self.delivered)
+            .count(Metric::Ignored, self.ignored)
+            .count(Metric::Rejected, self.rejected)
+            .count(Metric::Queued, self.queued)
+            .count(Metric::SignatureRejected, self.signatures_rejected)
+            .count(Metric::KlaviyoCalls, self.klaviyo_latencies.len())
+            .count(Metric::KlaviyoThrottled, self.klaviyo_throttled)
+            .values(Metric::KlaviyoLatency, &self.klaviyo_latencies)
+            .count(Metric::DeletionUnresolved, self.deletions_unresolved)
+            .count(Metric::ColdStart, self.cold_start.into())
+    }
+}
+
+/// Returns the whole milliseconds that have passed since `start`.
+pub fn elapsed_ms(start: Instant) -> u64 {
+    start.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
+}
