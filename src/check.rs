@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use crate::klaviyo::{Klaviyo, ListId, Probe, ProbeResponse, RequestError};
+use crate::domain::ListId;
+use crate::klaviyo::{Klaviyo, Probe, ProbeResponse, RequestError};
 use crate::settings::{Channel, RuleSettings, Settings};
 
 pub use report::{CheckReport, Finding, Severity};

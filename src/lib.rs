@@ -1,18 +1,36 @@
 //! Segment → Klaviyo, as one AWS Lambda function.
 //!
-//! The modules in the order in which data passes them. RuleSettings never await, I/O never maps:
-//! what a message means is decided by pure functions, and what was decided is only carried out.
+//! # The path of a message
+//!
+//! 1. **The event arrives.** [`ingress`] turns Lambda's event into a webhook request, records of the
+//!    retry queue, or a check.
+//! 2. **The sender is verified.** [`signature`] compares the HMAC of the raw bytes and returns a
+//!    `VerifiedBody`. Nothing is parsed before.
+//! 3. **The body becomes messages.** [`segment`] cuts it into messages, most of which stay raw
+//!    [`json`].
+//! 4. **The rules decide.** [`rules`] turn each message into operations made of [`domain`] values, or
+//!    into the reason why it is ignored or rejected. They are pure: they never await and never read
+//!    a clock.
+//! 5. **Operations become requests.** [`klaviyo`] packs them to its API's limits, and
+//!    [`delivery`] merges them, sends them in the order that keeps them safe to repeat, and records
+//!    what became of each.
+//! 6. **Messages get their outcome.** [`outcome`] names it. Messages that are not finished go into a
+//!    [`queue`], and Segment gets a [`response`].
+//!
+//! [`handler`] holds the path together, and the rest serves it: [`settings`], [`secrets`], [`aws`],
+//! [`http`], [`telemetry`] and [`check`]. `docs/architecture.md` has the map and the invariants.
 
 pub mod settings;
 pub mod secrets;
 
 pub mod ingress;
 pub mod signature;
+pub mod json;
+pub mod domain;
 pub mod segment;
 pub mod rules;
 pub mod klaviyo;
 pub mod outcome;
-pub mod batch;
 pub mod delivery;
 pub mod queue;
 pub mod response;

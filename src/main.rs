@@ -1,18 +1,21 @@
-//! Binary `bootstrap`: what AWS Lambda runs.
+//! Binary `bootstrap`: the program that AWS Lambda runs.
 
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use segment_klaviyo::handler::{Destination, InvocationContext, Response};
-use segment_klaviyo::{ingress, telemetry::Log};
+use segment_klaviyo::handler::{Destination, InvocationContext, Reply};
+use segment_klaviyo::ingress::EventPayload;
+use segment_klaviyo::telemetry::Log;
 
-/// One invocation at a time is Lambda's rule, so one thread does.
+/// Runs on one thread: Lambda hands out one invocation at a time, and threads would only cost init
+/// time and memory.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let log = Log::stdout();
     log.install_panic_hook();
-    let destination = match Destination::start(|name| std::env::var(name).ok(), log.clone()).await {
+    let environment = |name: &str| std::env::var(name).ok();
+    let destination = match Destination::start(environment, log.clone()).await {
         Ok(destination) => destination,
         Err(error) => {
             log.error("the function cannot start", &error);
@@ -20,17 +23,10 @@ async fn main() -> ExitCode {
         }
     };
     let destination = &destination;
-    let handle = async |event: LambdaEvent<ingress::EventPayload>| {
-        let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(event.context.deadline);
-        let invocation = InvocationContext {
-            request_id: Some(event.context.request_id),
-            time_left: Some(
-                deadline
-                    .duration_since(SystemTime::now())
-                    .unwrap_or_default(),
-            ),
-        };
-        Ok::<Response, Error>(destination.handle(&event.payload, invocation).await?.into())
+    let handle = async |event: LambdaEvent<EventPayload>| {
+        let context = invocation_context(event.context);
+        let reply: Reply = destination.handle(&event.payload, context).await?;
+        Ok::<_, Error>(reply)
     };
     match run(service_fn(handle)).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,5 +34,17 @@ async fn main() -> ExitCode {
             log.error("the runtime stopped", error.as_ref());
             ExitCode::FAILURE
         }
+    }
+}
+
+fn invocation_context(context: lambda_runtime::Context) -> InvocationContext {
+    let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline);
+    // A deadline in the past leaves no time.
+    let time_left = deadline
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
+    InvocationContext {
+        request_id: Some(context.request_id),
+        time_left: Some(time_left),
     }
 }

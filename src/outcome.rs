@@ -1,19 +1,26 @@
-//! How a message ends, and the reasons, in the words Segment and the log are told.
+//! What becomes of a message, and why.
+//!
+//! Every message ends in one [`Outcome`]. A rule gives an [`IgnoreReason`] or [`RejectReason`], a
+//! failed request a [`RejectReason`] or [`RetryReason`], and a [`Warning`] says what a merchant
+//! should know although the message is delivered. Outcomes become an HTTP status in one place,
+//! [`response`](crate::response). `reason()` gives the stable names that answers, logs and queue
+//! entries hold; the text of each error says what is wrong and what is accepted, and never holds a
+//! value of the message.
 
 use thiserror::Error;
 
-/// How one message of a delivery ended.
+/// What becomes of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Klaviyo has acknowledged all of it.
+    /// Klaviyo has acknowledged all of its operations.
     Delivered,
     /// A rule says not to send it.
     Ignored(IgnoreReason),
     /// It can never succeed.
     Rejected(RejectReason),
-    /// Klaviyo cannot take it now, and it is kept in the retry queue.
+    /// Klaviyo cannot take it now, and it waits in the retry queue.
     Queued(RetryReason),
-    /// Klaviyo cannot take it now: Segment should resend.
+    /// Klaviyo cannot take it now, and its sender should send it again.
     Retry(RetryReason),
 }
 
@@ -23,73 +30,75 @@ pub enum IgnoreReason {
     /// `integrations` turns Klaviyo off.
     #[error("integrations says that the message is not for Klaviyo")]
     IntegrationOff,
-    /// `ENFORCE_EMAIL` and no valid address.
+    /// `ENFORCE_EMAIL` is on, and there is no valid address.
     #[error(
-        "no valid email in traits.email, properties.email, context.traits.email or userId (ENFORCE_EMAIL is on)"
+        "no valid email in traits.email, properties.email, context.traits.email or userId \
+         (ENFORCE_EMAIL is on)"
     )]
     NoEmail,
-    /// Nothing to know the person by.
+    /// Nothing identifies the person.
     #[error("no email and no userId (an anonymousId counts with FALLBACK_ON_ANONYMOUS_ID)")]
     NoIdentifier,
-    /// `EVENTS_ALLOWED` or `EVENTS_BLOCKED`.
-    #[error("EVENTS_ALLOWED or EVENTS_BLOCKED does not let the event through")]
+    /// `EVENTS_ALLOWED` or `EVENTS_BLOCKED` filters the event out.
+    #[error("EVENTS_ALLOWED or EVENTS_BLOCKED filters this event out")]
     EventFiltered,
-    /// A group that asks for nothing.
+    /// A group neither subscribes nor unsubscribes.
     #[error("a group needs traits.subscribe, true or false")]
     NoSubscribeTrait,
-    /// A group of somebody who cannot be written to.
+    /// A group is about a person who has no address for any channel.
     #[error("no identifier for any channel of CONSENT_CHANNELS")]
     NoConsentChannel,
-    /// An audience that is connected to no list.
+    /// An audience is not connected to a list.
     #[error("context.personas.external_audience_id names no Klaviyo list (AUDIENCE_LISTS is on)")]
     NoAudienceList,
-    /// A type without a rule, or whose rule is off.
+    /// No rule is on for messages of this type.
     #[error(
         "this type of message is not sent (SEND_PAGES, SEND_SCREENS, GROUP_LISTS, HONOR_DELETIONS)"
     )]
     UnsupportedType,
 }
 
-/// Why a message can never succeed.
+/// The reason why a message can never succeed.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum RejectReason {
-    /// An element of a batch that is no message.
+    /// An element of a batch is no message.
     #[error("not a Segment message: expected a JSON object with a type")]
     NotAMessage,
-    /// A track without a usable name.
+    /// A track has no usable name.
     #[error("event must be a name of 1 to 127 characters")]
     InvalidEventName,
-    /// An external id that Klaviyo does not take.
+    /// The id is longer than Klaviyo accepts.
     #[error("the id must have at most 255 characters")]
     ExternalIdTooLong,
-    /// Over 400 properties.
+    /// An event has over 400 properties.
     #[error("properties must not have more than 400 keys")]
     TooManyProperties,
-    /// Over 10 levels.
+    /// Properties have over 10 levels.
     #[error("properties must not be nested deeper than 10 levels")]
     NestedTooDeeply,
-    /// A string over 100 KB.
+    /// A string is over 100 KB.
     #[error("no string in properties may be over 100 KB")]
     StringTooLong,
-    /// An array over 4,000 elements.
+    /// An array has over 4,000 elements.
     #[error("no array in properties may have over 4,000 elements")]
     ArrayTooLong,
-    /// An event over 5 MB.
+    /// An event is over 5 MB.
     #[error("properties must not be over 5 MB")]
     EventTooLarge,
-    /// A profile over 100 KB.
+    /// A profile is over 100 KB.
     #[error("a profile must not be over 100 KB")]
     ProfileTooLarge,
-    /// A group whose id is no list.
+    /// The id of a group is no list id.
     #[error("groupId must be a Klaviyo list id: letters and digits, such as Y6nRLr")]
     InvalidListId,
-    /// Nobody to forget: a person has to look.
+    /// Klaviyo knows nobody whom the deletion could be about, so an operator has to look.
     #[error("no Klaviyo profile has this userId as its email or external_id: delete it by hand")]
     DeletionUnresolved,
-    /// A fault of this function's own.
+    /// A rule panicked.
     #[error("an internal error: please report it with the message's type")]
     InternalError,
-    /// Klaviyo's own refusal. Its words could quote the message, so only what they are about is kept.
+    /// Klaviyo refused the request. Its own text could quote the message, so only the code and the
+    /// place are kept.
     #[error("Klaviyo answered {status}: {code} at {pointer}")]
     RefusedByKlaviyo {
         /// The HTTP status.
@@ -101,50 +110,51 @@ pub enum RejectReason {
     },
 }
 
-/// Why a message is not finished.
+/// The reason why a message is not finished.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum RetryReason {
-    /// Klaviyo throttles; the seconds it asks to wait, if it says.
+    /// Klaviyo throttles; the seconds that it asks to wait, if it says.
     #[error("Klaviyo throttles")]
     Throttled(Option<u64>),
-    /// Klaviyo answers 5xx, or something that is not Klaviyo's answer.
+    /// Klaviyo answers 5xx, or the answer does not come from Klaviyo.
     #[error("Klaviyo is unavailable")]
     Unavailable,
     /// Klaviyo cannot be reached, or the connection broke.
     #[error("Klaviyo cannot be reached")]
     Unreachable,
-    /// Klaviyo does not accept the key, not even after a refresh of the secret.
+    /// Klaviyo does not accept the key, even after the secret was refreshed.
     #[error("Klaviyo does not accept klaviyo_api_key (or it lacks a scope)")]
     ApiKeyRejected,
     /// The time for the delivery is over.
     #[error("no time left")]
     Timeout,
-    /// A queue that should keep it cannot be written.
+    /// A queue could not be written.
     #[error("the queue cannot be written")]
     QueueWriteFailed,
-    /// Subscriptions go last, so that a resend does not repeat them; something before is not finished.
+    /// A subscription waits, because something before it is not finished and would make the sender
+    /// repeat both.
     #[error("waits for the rest of the delivery")]
     WaitingForBatch,
 }
 
-/// What a merchant should know of a message although it is delivered.
+/// What a merchant should know although the message is delivered.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum Warning {
-    /// A list is named, but no identifier for any of the channels.
+    /// A list is named, but there is no identifier for any channel.
     #[error(
         "profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS"
     )]
     NotSubscribed,
-    /// A list is named by something that is no list id.
+    /// The list is named by a value that is no list id.
     #[error("profile updated but not subscribed: listId is not a Klaviyo list id")]
     InvalidListId,
-    /// `@example.com` or `@test.com`.
+    /// The address is at `example.com` or `test.com`.
     #[error("Klaviyo drops events of @example.com and @test.com addresses silently")]
     DroppedByKlaviyo,
 }
 
 impl IgnoreReason {
-    /// The stable name of the rule.
+    /// Returns the stable name of the rule.
     pub fn reason(&self) -> &'static str {
         match self {
             IgnoreReason::IntegrationOff => "integration_off",
@@ -160,7 +170,7 @@ impl IgnoreReason {
 }
 
 impl RejectReason {
-    /// The stable name of the reason.
+    /// Returns the stable name of the reason.
     pub fn reason(&self) -> &'static str {
         match self {
             RejectReason::NotAMessage => "not_a_message",
@@ -181,7 +191,8 @@ impl RejectReason {
 }
 
 impl RetryReason {
-    /// The stable name of the cause.
+    /// Returns the stable name of the reason. Some are older than the names in the code, and stay:
+    /// queue entries, log queries and alarms hold them.
     pub fn reason(&self) -> &'static str {
         match self {
             RetryReason::Throttled(_) => "throttled",
@@ -196,7 +207,7 @@ impl RetryReason {
 }
 
 impl Warning {
-    /// The stable name of the note.
+    /// Returns the stable name of the warning.
     pub fn reason(&self) -> &'static str {
         match self {
             Warning::NotSubscribed => "not_subscribed",

@@ -1,87 +1,90 @@
-//! What Segment is told. One status covers a whole delivery:
+//! Responses to Segment. One status covers a whole delivery:
 //! <https://segment.com/docs/connections/destinations/catalog/actions-webhook/>
+
+use std::collections::BTreeMap;
 
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::batch::MessageResult;
-use crate::outcome::{IgnoreReason, Outcome, RejectReason, RetryReason};
+use crate::delivery::MessageResult;
+use crate::outcome::{Outcome, RetryReason};
 use crate::segment::BodyError;
 use crate::signature::VerifyError;
 
-/// Results listed in one answer; the log counts all of them.
-const MOST_RESULTS: usize = 100;
+/// The most results in one response. The log counts all of them.
+const MAX_RESULTS: usize = 100;
 
-/// Seconds after which Segment may try again, when Klaviyo does not say.
-const RETRY_AFTER_SECONDS: u64 = 5;
+/// The seconds after which Segment should try again, if Klaviyo does not say.
+const DEFAULT_RETRY_AFTER_SECONDS: u64 = 5;
 
-/// Segment gives a message up after four hours.
-const LONGEST_RETRY_AFTER_SECONDS: u64 = 3_600;
+/// Segment gives a message up after four hours, so a longer wait could lose it.
+const MAX_RETRY_AFTER_SECONDS: u64 = 3_600;
 
-/// The body of every answer.
+/// The body of every response.
 #[derive(Debug, Default, Serialize, PartialEq, Eq)]
 pub struct ResponseBody {
-    /// What Segment shows.
+    /// A line for people, which Segment shows.
     pub message: String,
-    /// Messages in the delivery, and how they ended.
+    /// The messages in the delivery.
     pub received: usize,
-    /// Acknowledged by Klaviyo.
+    /// The messages that Klaviyo has acknowledged.
     pub delivered: usize,
-    /// Not sent by a rule.
+    /// The messages that a rule does not send.
     pub ignored: usize,
-    /// Can never succeed.
+    /// The messages that can never succeed.
     pub rejected: usize,
-    /// Kept for later.
+    /// The messages that wait in the retry queue.
     pub queued: usize,
-    /// What was not simply delivered, at most 100 of it.
+    /// The messages that were not simply delivered, at most 100 of them.
     pub results: Vec<ResultEntry>,
 }
 
 /// A message that was not simply delivered.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct ResultEntry {
-    /// Its place in the delivery, from 0.
+    /// The position in the delivery, from 0.
     pub index: usize,
-    /// Segment's id of it.
+    /// Segment's id of the message.
     pub message_id: Option<String>,
-    /// `delivered` (with something to know), `ignored`, `rejected`, `queued` or `retry`.
+    /// `delivered` (with a warning), `ignored`, `rejected`, `queued` or `retry`.
     pub outcome: &'static str,
     /// The stable name of the reason.
     pub reason: &'static str,
-    /// What is wrong and what is accepted.
+    /// What is wrong, and what is accepted.
     pub detail: String,
 }
 
-/// Why a request ends before any message of it is looked at.
+/// The reason why a request ends before any of its messages is read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RequestRejection {
-    /// Not from Segment, as far as can be told.
+    /// Nothing proves that the request comes from Segment.
     #[error(transparent)]
     Signature(#[from] VerifyError),
-    /// From Segment, and nothing to deliver.
+    /// The request comes from Segment, and holds nothing to deliver.
     #[error(transparent)]
     Body(#[from] BodyError),
 }
 
-/// A status with its body.
+/// A response to a webhook.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WebhookResponse {
-    /// HTTP status. Segment resends on 408, 423, 429 and 5xx (not 501).
+    /// The HTTP status. Segment resends on 408, 423, 429 and 5xx, but not on 501.
     pub status: u16,
-    /// Seconds after which to try again.
+    /// The seconds after which Segment should try again.
     pub retry_after: Option<u64>,
-    /// Messages that Segment should resend.
+    /// The messages that Segment should resend.
     pub retry: usize,
     /// The body.
     pub body: ResponseBody,
 }
 
 impl WebhookResponse {
-    /// The answer to a request that is not let in or holds nothing.
-    pub fn refused(refused: &RequestRejection) -> Self {
-        let status = match refused {
+    /// Creates the response to a request that is not accepted.
+    pub fn rejected(rejection: &RequestRejection) -> Self {
+        // No wildcard: whoever adds an error has to decide whether Segment drops the request.
+        let status = match rejection {
             RequestRejection::Signature(
                 VerifyError::MissingSignature
                 | VerifyError::SignatureMismatch
@@ -89,161 +92,211 @@ impl WebhookResponse {
             ) => 401,
             RequestRejection::Body(BodyError::NotJson { .. } | BodyError::NotAMessage) => 400,
         };
-        WebhookResponse {
-            status,
-            retry_after: None,
-            retry: 0,
-            body: ResponseBody {
-                message: refused.to_string(),
-                ..ResponseBody::default()
-            },
-        }
+        WebhookResponse::without_results(status, rejection.to_string())
     }
 
-    /// The answer when something in here went wrong: Segment sends it again.
+    /// Creates the response to a request that made the function panic. Segment sends it again.
     pub fn internal_error() -> Self {
+        WebhookResponse::without_results(500, "internal error".to_owned())
+    }
+
+    fn without_results(status: u16, message: String) -> Self {
         let body = ResponseBody {
-            message: "internal error".to_owned(),
+            message,
             ..ResponseBody::default()
         };
         WebhookResponse {
-            status: 500,
+            status,
             retry_after: None,
             retry: 0,
             body,
         }
     }
 
-    /// The answer to a delivery whose messages ended so.
-    pub fn ended(messages: &[MessageResult]) -> Self {
+    /// Creates the response to a delivery with these results.
+    pub fn from_results(results: &[MessageResult]) -> Self {
         let mut body = ResponseBody {
-            received: messages.len(),
+            received: results.len(),
             ..ResponseBody::default()
         };
-        let mut unfinished = Vec::new();
-        for MessageResult { outcome, .. } in messages {
-            match outcome {
+        let mut retry_reasons = Vec::new();
+        for result in results {
+            match &result.outcome {
                 Outcome::Delivered => body.delivered += 1,
                 Outcome::Ignored(_) => body.ignored += 1,
                 Outcome::Rejected(_) => body.rejected += 1,
                 Outcome::Queued(_) => body.queued += 1,
-                Outcome::Retry(cause) => unfinished.push(*cause),
+                Outcome::Retry(reason) => retry_reasons.push(*reason),
             }
         }
-        let status = if !unfinished.is_empty() {
-            status_of_unfinished(&unfinished)
+        body.results = result_entries(results);
+        body.message = summary(&body, retry_reasons.len());
+        let (status, retry_after) = if !retry_reasons.is_empty() {
+            (
+                retry_status(&retry_reasons),
+                Some(retry_after_seconds(&retry_reasons)),
+            )
         } else if body.rejected > 0 && body.rejected == body.received {
-            400
+            (400, None)
         } else {
-            200
+            (200, None)
         };
-        let retry_after = (!unfinished.is_empty()).then(|| {
-            let wishes = unfinished.iter().filter_map(|cause| match cause {
-                RetryReason::Throttled(seconds) => *seconds,
-                _ => None,
-            });
-            wishes
-                .max()
-                .unwrap_or(RETRY_AFTER_SECONDS)
-                .clamp(1, LONGEST_RETRY_AFTER_SECONDS)
-        });
-        let is_delivered = |ended: &MessageResult| ended.outcome == Outcome::Delivered;
-        let (delivered, others): (Vec<_>, Vec<_>) = (0..)
-            .zip(messages)
-            .partition(|(_, ended)| is_delivered(ended));
-        // What is only noted must not take the place of what is lost.
-        body.results = others
-            .into_iter()
-            .chain(delivered)
-            .flat_map(entries)
-            .take(MOST_RESULTS)
-            .collect();
-        body.message = message(&body, unfinished.len());
         WebhookResponse {
             status,
             retry_after,
-            retry: unfinished.len(),
+            retry: retry_reasons.len(),
             body,
         }
     }
 
-    /// The answer as API Gateway and Function URLs take it, in either payload version.
-    pub fn into_response(self) -> ApiGatewayProxyResponse {
-        let mut headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    /// Returns the response as API Gateway and Function URLs take it, in either payload version.
+    #[expect(
+        clippy::expect_used,
+        reason = "a body of text and numbers can be written"
+    )]
+    pub fn to_gateway_response(&self) -> ApiGatewayProxyResponse {
+        let json = HeaderValue::from_static("application/json");
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
+        let body = serde_json::to_string(&self.body).expect("text and numbers");
         let mut response = ApiGatewayProxyResponse::default();
         response.status_code = self.status.into();
         response.headers = headers;
-        response.body = serde_json::to_string(&self.body).ok().map(Body::Text);
+        response.body = Some(Body::Text(body));
         response
     }
 }
 
-/// 429 when all that is in the way is throttling; it makes Segment slow down.
-fn status_of_unfinished(causes: &[RetryReason]) -> u16 {
-    let throttling = |cause: &RetryReason| {
-        matches!(
-            cause,
+/// Returns 429 if nothing but throttling is in the way, which makes Segment slow down. A
+/// subscription that waits for the rest of its delivery has no fault of its own.
+fn retry_status(reasons: &[RetryReason]) -> u16 {
+    for reason in reasons {
+        if !matches!(
+            reason,
             RetryReason::Throttled(_) | RetryReason::WaitingForBatch
-        )
-    };
-    if causes.iter().all(throttling) {
-        429
-    } else {
-        503
+        ) {
+            return 503;
+        }
     }
+    429
 }
 
-/// What is to be said of the message at this place of a delivery; nothing if it is simply delivered.
-pub fn entries((index, ended): (usize, &MessageResult)) -> Vec<ResultEntry> {
-    let item = |outcome, reason, detail: String| ResultEntry {
+/// Returns the longest wait that Klaviyo asks for, within what Segment's patience allows.
+fn retry_after_seconds(reasons: &[RetryReason]) -> u64 {
+    let mut longest = None;
+    for reason in reasons {
+        if let RetryReason::Throttled(seconds) = reason {
+            longest = longest.max(*seconds);
+        }
+    }
+    longest
+        .unwrap_or(DEFAULT_RETRY_AFTER_SECONDS)
+        .clamp(1, MAX_RETRY_AFTER_SECONDS)
+}
+
+/// Lists the messages that were not simply delivered. Warnings come last: they must not take the
+/// place of a message that is lost.
+fn result_entries(results: &[MessageResult]) -> Vec<ResultEntry> {
+    let mut listed = Vec::new();
+    for delivered in [false, true] {
+        for (index, result) in results.iter().enumerate() {
+            if (result.outcome == Outcome::Delivered) == delivered {
+                listed.extend(entries(index, result));
+            }
+            if listed.len() >= MAX_RESULTS {
+                listed.truncate(MAX_RESULTS);
+                return listed;
+            }
+        }
+    }
+    listed
+}
+
+/// Returns the entries of a message at this position of a delivery; none if it was simply
+/// delivered.
+pub fn entries(index: usize, result: &MessageResult) -> Vec<ResultEntry> {
+    let (outcome, reason, detail) = match &result.outcome {
+        Outcome::Delivered => return warning_entries(index, result),
+        Outcome::Ignored(reason) => ("ignored", reason.reason(), reason.to_string()),
+        Outcome::Rejected(reason) => ("rejected", reason.reason(), reason.to_string()),
+        Outcome::Queued(reason) => ("queued", reason.reason(), reason.to_string()),
+        Outcome::Retry(reason) => ("retry", reason.reason(), reason.to_string()),
+    };
+    let message_id = result.message_id.as_deref().and_then(loggable_id);
+    vec![ResultEntry {
         index,
-        message_id: ended.message_id.as_deref().and_then(loggable_id),
+        message_id,
         outcome,
         reason,
         detail,
-    };
-    match &ended.outcome {
-        Outcome::Delivered => ended
-            .warnings
-            .iter()
-            .map(|note| item("delivered", note.reason(), note.to_string()))
-            .collect(),
-        Outcome::Ignored(why) => vec![item("ignored", IgnoreReason::reason(why), why.to_string())],
-        Outcome::Rejected(why) => {
-            vec![item("rejected", RejectReason::reason(why), why.to_string())]
+    }]
+}
+
+fn warning_entries(index: usize, result: &MessageResult) -> Vec<ResultEntry> {
+    let mut entries = Vec::with_capacity(result.warnings.len());
+    for warning in &result.warnings {
+        entries.push(ResultEntry {
+            index,
+            message_id: result.message_id.as_deref().and_then(loggable_id),
+            outcome: "delivered",
+            reason: warning.reason(),
+            detail: warning.to_string(),
+        });
+    }
+    entries
+}
+
+/// Counts the messages for each reason and warning, also those that a response does not list.
+pub fn count_reasons(results: &[MessageResult]) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for result in results {
+        match &result.outcome {
+            Outcome::Delivered => {
+                for warning in &result.warnings {
+                    *counts.entry(warning.reason()).or_default() += 1;
+                }
+            }
+            Outcome::Ignored(reason) => *counts.entry(reason.reason()).or_default() += 1,
+            Outcome::Rejected(reason) => *counts.entry(reason.reason()).or_default() += 1,
+            Outcome::Queued(reason) | Outcome::Retry(reason) => {
+                *counts.entry(reason.reason()).or_default() += 1;
+            }
         }
-        Outcome::Queued(why) => vec![item("queued", RetryReason::reason(why), why.to_string())],
-        Outcome::Retry(why) => vec![item("retry", RetryReason::reason(why), why.to_string())],
+    }
+    counts
+}
+
+/// Returns a message id that may be logged. Segment's ids are UUIDs; one that a merchant made from
+/// an email address or a phone number is not repeated.
+pub fn loggable_id(message_id: &str) -> Option<String> {
+    const MAX_BYTES: usize = 100;
+    let could_be_private = message_id.contains('@') || message_id.starts_with('+');
+    if could_be_private || message_id.len() > MAX_BYTES {
+        None
+    } else {
+        Some(message_id.to_owned())
     }
 }
 
-/// Segment's ids are UUIDs; one that a merchant made of an address or number is not repeated.
-pub fn loggable_id(message_id: &str) -> Option<String> {
-    let fits = message_id.len() <= 100 && !message_id.contains('@') && !message_id.starts_with('+');
-    fits.then(|| message_id.to_owned())
-}
-
-/// One line for a person: the reason itself when there is a single message, else the counts.
-fn message(body: &ResponseBody, retry: usize) -> String {
+/// Writes one line for people: the reason of a single message, else the counts.
+fn summary(body: &ResponseBody, retry: usize) -> String {
     if let (1, [only]) = (body.received, body.results.as_slice()) {
         return format!("{}: {}", only.outcome, only.detail);
     }
-    let counts = [
+    let mut counts = Vec::new();
+    for (count, label) in [
         (body.delivered, "delivered"),
         (body.ignored, "ignored"),
         (body.rejected, "rejected"),
         (body.queued, "queued"),
         (retry, "to be sent again"),
-    ];
-    let counts: Vec<_> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
+    ] {
+        if count > 0 {
+            counts.push(format!("{count} {label}"));
+        }
+    }
     if counts.is_empty() {
         "no messages".to_owned()
     } else {

@@ -39,17 +39,17 @@ fuzz_target!(|body: &[u8]| {
     let rules = Settings::from_env(setting).expect("the settings are well-formed").rules;
     let mut operations = Vec::new();
     for message in messages.iter().flatten() {
-        if let Decision::Send { operations: more, .. } = decide(message, &rules, datetime!(2026-11-20 12:00 UTC)) {
-            assert!(!more.is_empty());
-            operations.extend(more);
+        if let Decision::Send(plan) = decide(message, &rules, datetime!(2026-11-20 12:00 UTC)) {
+            assert!(!plan.operations().is_empty());
+            operations.extend(plan.into_parts().0);
         }
     }
     let operations: Vec<_> = operations.iter().collect();
     let packed = build_requests(&operations).into_iter().chain(build_requests_by_id(&operations, |_| Some("42")));
     let mut members = Vec::new();
     for packed in packed {
-        serde_json::from_slice::<Box<serde_json::value::RawValue>>(&packed.call.body).expect("every body is JSON");
-        members.extend(packed.members());
+        serde_json::from_slice::<Box<serde_json::value::RawValue>>(&packed.request.body).expect("every body is JSON");
+        members.extend(packed.operations());
     }
     members.sort_unstable();
     assert_eq!(members, (0..operations.len()).collect::<Vec<_>>());

@@ -1,70 +1,88 @@
-//! What a refusal costs: only what it is about.
+//! Refused requests: a refusal costs only the operations that it is about.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::merge::Item;
+use super::dispatch::Dispatch;
 use crate::klaviyo::{ApiError, ApiErrors, PlannedRequest};
 use crate::outcome::RejectReason;
 
-/// What is left of a call that Klaviyo refused.
+/// The operations of a request that Klaviyo refused, sorted by what happens to them.
 #[derive(Default)]
-pub(super) struct Left<'a> {
-    /// What can never succeed.
-    pub(super) rejected: Vec<(Item<'a>, RejectReason)>,
-    /// What was merged and is refused: each chain goes again piece by piece.
-    pub(super) apart: Vec<Vec<Item<'a>>>,
-    /// What goes again, each group packed by itself.
-    pub(super) again: Vec<Vec<Item<'a>>>,
+pub(super) struct Remainder<'t, 'a> {
+    /// Operations that can never succeed.
+    pub(super) rejected: Vec<(Dispatch<'t, 'a>, RejectReason)>,
+    /// Merged profiles that are refused: each goes again as the sequence that it was.
+    pub(super) split: Vec<Vec<Dispatch<'t, 'a>>>,
+    /// Operations that go again, each group in requests of its own.
+    pub(super) retry: Vec<Vec<Dispatch<'t, 'a>>>,
 }
 
-/// Parts what the refusal is about from the rest. `members` have their index in `packed`.
-pub(super) fn sort_out<'a>(
-    packed: &PlannedRequest,
-    mut members: Vec<(usize, Item<'a>)>,
+/// Isolates the operations that a refusal is about from the others. `members` are the operations of
+/// the request with their indexes in it.
+pub(super) fn isolate<'t, 'a>(
+    request: &PlannedRequest,
+    members: Vec<(usize, Dispatch<'t, 'a>)>,
     refusal: &ApiErrors,
-) -> Left<'a> {
-    let mut named: BTreeMap<usize, Vec<ApiError>> = BTreeMap::new();
-    for problem in &refusal.problems {
-        for &index in packed.named_by(&problem.pointer) {
-            named.entry(index).or_default().push(problem.clone());
+) -> Remainder<'t, 'a> {
+    let mut errors_by_index: BTreeMap<usize, Vec<ApiError>> = BTreeMap::new();
+    for error in &refusal.errors {
+        for index in request.operations_at(&error.pointer) {
+            errors_by_index
+                .entry(*index)
+                .or_default()
+                .push(error.clone());
         }
     }
-    if named.is_empty() {
-        if members.len() > 1 && refusal.may_be_about_one_of_many() {
-            // One of them is refused, and Klaviyo does not say which: halving finds it.
-            let half = members.split_off(members.len() / 2);
-            let again =
-                [members, half].map(|half| half.into_iter().map(|(_, item)| item).collect());
-            return Left {
-                again: again.into(),
-                ..Left::default()
-            };
+    if errors_by_index.is_empty() {
+        if members.len() > 1 && refusal.may_concern_one_item() {
+            return halve(members);
         }
-        named = members
-            .iter()
-            .map(|(index, _)| (*index, refusal.problems.clone()))
-            .collect();
+        for (index, _) in &members {
+            errors_by_index.insert(*index, refusal.errors.clone());
+        }
     }
-    let mut left = Left::default();
+
+    let mut remainder = Remainder::default();
     let mut again = Vec::new();
-    for (index, item) in members {
-        match named.remove(&index) {
-            None => again.push(item),
-            Some(problems) => {
-                let refusal = ApiErrors {
-                    status: refusal.status,
-                    problems,
-                };
-                match item.operation.without_what_is_refused(&refusal) {
-                    Some(operation) => again.push(item.with(operation)),
-                    None if item.is_merged() => left.apart.push(item.apart()),
-                    None => left.rejected.push((item, refusal.rejected())),
-                }
-            }
+    for (index, mut dispatch) in members {
+        let Some(errors) = errors_by_index.remove(&index) else {
+            again.push(dispatch);
+            continue;
+        };
+        let refusal = ApiErrors {
+            status: refusal.status,
+            errors,
+        };
+        let reduced = refusal.identifier_refusal().and_then(|identifiers| {
+            dispatch
+                .operation()
+                .without_refused_identifiers(identifiers)
+        });
+        if let Some(operation) = reduced {
+            dispatch.replace_operation(Cow::Owned(operation));
+            again.push(dispatch);
+        } else if dispatch.is_merged() {
+            remainder.split.push(dispatch.split());
+        } else {
+            remainder.rejected.push((dispatch, refusal.reject_reason()));
         }
     }
     if !again.is_empty() {
-        left.again.push(again);
+        remainder.retry.push(again);
     }
-    left
+    remainder
+}
+
+/// Halves a request of which one operation is refused, without a word from Klaviyo which one it is.
+/// Halving again and again finds it.
+fn halve<'t, 'a>(mut members: Vec<(usize, Dispatch<'t, 'a>)>) -> Remainder<'t, 'a> {
+    let second_half = members.split_off(members.len() / 2);
+    let mut remainder = Remainder::default();
+    for half in [members, second_half] {
+        remainder
+            .retry
+            .push(half.into_iter().map(|(_, dispatch)| dispatch).collect());
+    }
+    remainder
 }

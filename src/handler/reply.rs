@@ -1,28 +1,27 @@
-//! What an invocation is answered with.
+//! Replies to invocations.
 
-use aws_lambda_events::apigw::ApiGatewayProxyResponse;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::check::CheckReport;
 use crate::response::WebhookResponse;
 
-/// What an invocation is answered with.
+/// The reply to an invocation. It serializes as what Lambda's caller expects.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// To an HTTP request.
-    Http(WebhookResponse),
-    /// To records of a queue.
+    /// The reply to an HTTP request: status, headers and body.
+    Webhook(WebhookResponse),
+    /// The reply to records of a queue.
     Records(FailedRecords),
-    /// To `{"check": true}`.
+    /// The reply to `{"check": true}`.
     Check(CheckReport),
 }
 
-/// The records that stay in the queue:
+/// The records that stay in the queue. All others are deleted:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 #[derive(Debug, Default, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedRecords {
-    /// All others are deleted.
+    /// The records.
     pub batch_item_failures: Vec<FailedRecord>,
 }
 
@@ -30,28 +29,16 @@ pub struct FailedRecords {
 #[derive(Debug, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedRecord {
-    /// SQS's id of it.
+    /// SQS's id of the message.
     pub item_identifier: String,
 }
 
-/// A reply as Lambda takes it.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub enum Response {
-    /// Status, headers and body.
-    Http(Box<ApiGatewayProxyResponse>),
-    /// `{"batchItemFailures": […]}`.
-    Records(FailedRecords),
-    /// The report itself.
-    Check(CheckReport),
-}
-
-impl From<Reply> for Response {
-    fn from(reply: Reply) -> Self {
-        match reply {
-            Reply::Http(answer) => Response::Http(Box::new(answer.into_response())),
-            Reply::Records(failed) => Response::Records(failed),
-            Reply::Check(report) => Response::Check(report),
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Reply::Webhook(response) => response.to_gateway_response().serialize(serializer),
+            Reply::Records(failed) => failed.serialize(serializer),
+            Reply::Check(report) => report.serialize(serializer),
         }
     }
 }

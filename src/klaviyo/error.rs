@@ -1,238 +1,211 @@
-//! What can go wrong with a call, and what to do about it.
+//! The ways in which a request to Klaviyo fails.
+//!
+//! No error holds any part of the request or of Klaviyo's answer, except error codes and pointers.
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use thiserror::Error;
 
-use super::operation::{Operation, Subscription, Unsubscription};
-use crate::outcome::{RejectReason, RetryReason};
+use crate::outcome::RejectReason;
 
-/// Why a call was not acknowledged. Never holds any part of what was sent or answered but Klaviyo's
-/// error codes and pointers.
+/// The reason why a request was not acknowledged.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum RequestError {
     /// 429.
     #[error("Klaviyo throttles")]
     Throttled {
-        /// What `Retry-After` says.
+        /// The time to wait, from `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// 5xx, or an answer that is not Klaviyo's.
+    /// 5xx, or an answer that does not come from Klaviyo.
     #[error("Klaviyo answered {status}")]
     Unavailable {
         /// The HTTP status.
         status: u16,
     },
-    /// No connection, or one that broke: a thawed function finds its pooled connections dead.
+    /// No connection, or one that broke. A thawed function finds its pooled connections dead.
     #[error("Klaviyo cannot be reached")]
     Unreachable,
     /// No answer in time.
     #[error("Klaviyo did not answer in time")]
-    TimedOut,
+    Timeout,
     /// 401 or 403.
     #[error("Klaviyo does not accept the key")]
-    Key,
-    /// Any other 4xx, in Klaviyo's own words.
+    ApiKey,
+    /// Any other 4xx, as a JSON:API error document.
     #[error("Klaviyo refused the request")]
     Refused(ApiErrors),
 }
 
-/// Klaviyo's no.
+impl RequestError {
+    /// Reads a 4xx answer. It is a refusal only if it is a JSON:API error document: anything else
+    /// comes from a proxy in between, and no message may be lost to that.
+    pub(super) fn from_client_error(status: u16, body: &[u8]) -> Self {
+        match parse_errors(body) {
+            Some(errors) => RequestError::Refused(ApiErrors { status, errors }),
+            // A request that is too large stays too large, whoever refuses it.
+            None if status == 413 => RequestError::Refused(ApiErrors {
+                status,
+                errors: Vec::new(),
+            }),
+            None => RequestError::Unavailable { status },
+        }
+    }
+}
+
+impl From<reqwest::Error> for RequestError {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_timeout() {
+            RequestError::Timeout
+        } else {
+            RequestError::Unreachable
+        }
+    }
+}
+
+/// Klaviyo's refusal of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiErrors {
     /// The HTTP status.
     pub status: u16,
-    /// At least one.
-    pub problems: Vec<ApiError>,
+    /// The errors. A 413 may have none.
+    pub errors: Vec<ApiError>,
 }
 
-/// One error object of a refusal: <https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling>
+/// An error object: <https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     /// Klaviyo's code, such as `invalid`.
     pub code: String,
-    /// Where in the request it is, as a JSON pointer.
+    /// The place in the request, as a JSON pointer. Empty if Klaviyo names none.
     pub pointer: String,
 }
 
-/// What to do about a call that was not acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RetryDecision<'e> {
-    /// Send it again, after this long if Klaviyo says how long. `cause`: what it is if time is over.
-    Retry {
-        /// Klaviyo's own wish.
-        after: Option<Duration>,
-        /// What is reported when there is no time for another try.
-        cause: RetryReason,
-    },
-    /// Send it again with another key, if there is one.
-    RefreshKey,
-    /// It cannot succeed as it is.
-    Fail(&'e ApiErrors),
-}
-
-impl RequestError {
-    /// Decides which failures pass by themselves. 408 and 425 ask for a repeat in so many words.
-    pub fn retry_decision(&self) -> RetryDecision<'_> {
-        let again = |cause| RetryDecision::Retry { after: None, cause };
-        match self {
-            RequestError::Throttled { retry_after } => {
-                let cause = RetryReason::Throttled(retry_after.map(|after| after.as_secs()));
-                RetryDecision::Retry {
-                    after: *retry_after,
-                    cause,
-                }
-            }
-            RequestError::Unavailable { .. } => again(RetryReason::Unavailable),
-            RequestError::Unreachable => again(RetryReason::Unreachable),
-            RequestError::TimedOut => again(RetryReason::Timeout),
-            RequestError::Key => RetryDecision::RefreshKey,
-            RequestError::Refused(ApiErrors {
-                status: 408 | 425, ..
-            }) => again(RetryReason::Unavailable),
-            RequestError::Refused(refusal) => RetryDecision::Fail(refusal),
-        }
-    }
+/// The identifiers that a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentifierRefusal {
+    /// The phone number is not accepted.
+    PhoneNumber,
+    /// Two identifiers of the profile belong to two profiles in Klaviyo.
+    Conflict,
 }
 
 impl ApiErrors {
-    /// The reason a message is rejected for.
-    pub fn rejected(&self) -> RejectReason {
-        let first = self.problems.first();
+    /// Returns the reason to reject a message for.
+    pub fn reject_reason(&self) -> RejectReason {
+        const MAX_CODE_CHARACTERS: usize = 64;
+        let (code, pointer) = match self.errors.first() {
+            Some(error) => {
+                let code = error.code.chars().take(MAX_CODE_CHARACTERS).collect();
+                (code, redact_property_names(&error.pointer))
+            }
+            None => (String::new(), String::new()),
+        };
         RejectReason::RefusedByKlaviyo {
             status: self.status,
-            code: first
-                .map(|problem| problem.code.chars().take(64).collect())
-                .unwrap_or_default(),
-            pointer: first
-                .map(|problem| without_names(&problem.pointer))
-                .unwrap_or_default(),
+            code,
+            pointer,
         }
     }
 
-    /// Whether one of several places in a job may be meant, although none is named. Not so for what is said
-    /// of the list that they have in common.
-    pub fn may_be_about_one_of_many(&self) -> bool {
-        self.status != 404
-            && !self
-                .problems
-                .iter()
-                .any(|problem| problem.pointer.starts_with("/data/relationships"))
+    /// Whether the refusal may concern a single item of a job although it names none. A 404, or an
+    /// error about the list that all items share, concerns all of them.
+    pub fn may_concern_one_item(&self) -> bool {
+        let is_about_list = self
+            .errors
+            .iter()
+            .any(|error| error.pointer.starts_with("/data/relationships"));
+        self.status != 404 && !is_about_list
     }
 
-    /// Whether it is about the second of two identifiers: the phone number, or a profile found twice.
-    fn is_about_an_identifier(&self) -> bool {
-        let about_phone = |problem: &ApiError| {
-            problem.pointer.ends_with("/phone_number")
-                || problem.pointer.contains("/subscriptions/sms")
-        };
-        self.status == 409 || self.problems.iter().all(about_phone)
+    /// Returns the identifiers that are refused, if the refusal is about nothing else.
+    pub fn identifier_refusal(&self) -> Option<IdentifierRefusal> {
+        if self.status == 409 {
+            return Some(IdentifierRefusal::Conflict);
+        }
+        let is_about_phone = self.errors.iter().all(|error| {
+            error.pointer.ends_with("/phone_number") || error.pointer.contains("/subscriptions/sms")
+        });
+        if is_about_phone {
+            Some(IdentifierRefusal::PhoneNumber)
+        } else {
+            None
+        }
     }
 }
 
-/// A pointer as far as it is Klaviyo's: the names of properties are the merchant's, and could be anything.
-fn without_names(pointer: &str) -> String {
-    const NAMES: [&str; 4] = ["properties/", "append/", "unappend/", "unset/"];
-    let ends = NAMES
-        .iter()
-        .filter_map(|before| Some(pointer.find(before)? + before.len()));
-    let end = ends.min().unwrap_or(pointer.len());
-    pointer
-        .get(..end)
-        .unwrap_or_default()
-        .trim_end_matches('/')
+/// Cuts a pointer before the name of a property. The names are the merchant's, and could hold
+/// anything.
+fn redact_property_names(pointer: &str) -> String {
+    const MAX_CHARACTERS: usize = 200;
+    let mut end = pointer.len();
+    for parent in ["properties/", "append/", "unappend/", "unset/"] {
+        if let Some(start) = pointer.find(parent) {
+            end = end.min(start + parent.len());
+        }
+    }
+    let (kept, _) = pointer.split_at(end);
+    kept.trim_end_matches('/')
         .chars()
-        .take(200)
+        .take(MAX_CHARACTERS)
         .collect()
 }
 
-impl<'a> Operation<'a> {
-    /// The same with fewer identifiers, when those are what Klaviyo refuses: a bad phone number, or a
-    /// second identifier that belongs to somebody else, costs itself and not the update.
-    pub fn without_what_is_refused(&self, refusal: &ApiErrors) -> Option<Operation<'a>> {
-        let mut lesser = self.clone();
-        let profile = match &mut lesser {
-            Operation::UpsertProfile(profile) => profile,
-            Operation::RecordEvent(event) => &mut event.profile,
-            Operation::Subscribe(Subscription { who, .. })
-            | Operation::Unsubscribe(Unsubscription { who, .. }) => {
-                *who = who
-                    .without_sms()
-                    .filter(|_| refusal.is_about_an_identifier())?;
-                return Some(lesser);
-            }
-            Operation::AddToList(_) | Operation::RemoveFromList(_) | Operation::Delete(_) => {
-                return None;
-            }
-        };
-        let had_phone = profile.phone_number.take().is_some();
-        if refusal.status != 409 {
-            return (had_phone && refusal.is_about_an_identifier()).then_some(lesser);
-        }
-        let had_both =
-            profile.identity.email.is_some() && profile.identity.external_id.take().is_some();
-        (had_phone || had_both).then_some(lesser)
+/// Parses a JSON:API error document; `None` if it is something else, or has no error.
+fn parse_errors(body: &[u8]) -> Option<Vec<ApiError>> {
+    #[derive(Deserialize)]
+    struct ErrorDocument {
+        errors: Vec<ErrorObject>,
     }
+    #[derive(Deserialize)]
+    struct ErrorObject {
+        code: Option<String>,
+        source: Option<ErrorSource>,
+    }
+    #[derive(Deserialize)]
+    struct ErrorSource {
+        pointer: Option<String>,
+    }
+    let document: ErrorDocument = serde_json::from_slice(body).ok()?;
+    if document.errors.is_empty() {
+        return None;
+    }
+    let mut errors = Vec::with_capacity(document.errors.len());
+    for error in document.errors {
+        errors.push(ApiError {
+            code: error.code.unwrap_or_default(),
+            pointer: error
+                .source
+                .and_then(|source| source.pointer)
+                .unwrap_or_default(),
+        });
+    }
+    Some(errors)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn refused(status: u16) -> RequestError {
-        let problem = ApiError {
-            code: "invalid".into(),
-            pointer: "/data".into(),
-        };
-        RequestError::Refused(ApiErrors {
-            status,
-            problems: vec![problem],
-        })
-    }
+    use super::redact_property_names;
 
     #[test]
-    fn only_what_passes_by_itself_is_sent_again() {
-        let after = Some(Duration::from_secs(7));
-        for (error, cause) in [
+    fn pointers_lose_the_names_of_properties() {
+        for (pointer, expected) in [
             (
-                RequestError::Throttled { retry_after: after },
-                Some(RetryReason::Throttled(Some(7))),
+                "/data/attributes/phone_number",
+                "/data/attributes/phone_number",
             ),
             (
-                RequestError::Throttled { retry_after: None },
-                Some(RetryReason::Throttled(None)),
+                "/data/attributes/properties/sarah's size",
+                "/data/attributes/properties",
             ),
             (
-                RequestError::Unavailable { status: 500 },
-                Some(RetryReason::Unavailable),
+                "/data/meta/patch_properties/append/x/0",
+                "/data/meta/patch_properties",
             ),
-            (
-                RequestError::Unavailable { status: 524 },
-                Some(RetryReason::Unavailable),
-            ),
-            (
-                RequestError::Unavailable { status: 404 },
-                Some(RetryReason::Unavailable),
-            ),
-            (RequestError::Unreachable, Some(RetryReason::Unreachable)),
-            (RequestError::TimedOut, Some(RetryReason::Timeout)),
-            (refused(408), Some(RetryReason::Unavailable)),
-            (refused(400), None),
-            (refused(404), None),
-            (refused(409), None),
-            (refused(413), None),
+            ("", ""),
         ] {
-            match (error.retry_decision(), cause) {
-                (RetryDecision::Retry { cause, .. }, Some(expected)) => {
-                    assert_eq!(cause, expected, "{error:?}")
-                }
-                (RetryDecision::Fail(_), None) => {}
-                (verdict, _) => panic!("{error:?}: {verdict:?}"),
-            }
+            assert_eq!(redact_property_names(pointer), expected);
         }
-        assert_eq!(
-            RequestError::Key.retry_decision(),
-            RetryDecision::RefreshKey
-        );
     }
 }

@@ -1,20 +1,28 @@
-//! Klaviyo's API: what can be done there, how it is written, how it is sent, what its answers mean.
+//! Klaviyo's API: what can be done there, how it is written, how it is sent, and what the answers
+//! mean.
 
-mod call;
+mod bulk;
 mod client;
 mod error;
+mod event;
+mod lookup;
 mod operation;
-mod pack;
 mod probe;
+mod profile;
+mod request;
+mod retry;
 pub mod revision;
+mod subscription;
 mod wire;
 
-pub use call::{ApiRequest, PAGE};
-pub use client::{Found, Klaviyo, found};
-pub use error::{ApiError, ApiErrors, RequestError, RetryDecision};
-pub use operation::{
-    Event, ListId, Membership, Operation, Patch, Profile, ProfileIdentifiers, ProfileKey,
-    Properties, Subscriber, Subscription, Unsubscription,
-};
-pub use pack::{PlannedRequest, SUBSCRIBERS, build_requests, build_requests_by_id};
+pub use bulk::{MAX_SUBSCRIPTIONS_PER_JOB, PlannedRequest, build_requests, build_requests_by_id};
+pub use client::Klaviyo;
+pub use error::{ApiError, ApiErrors, IdentifierRefusal, RequestError};
+pub use event::{Event, Properties};
+pub use lookup::{FoundProfile, parse_profiles};
+pub use operation::{Operation, OperationId};
 pub use probe::{Probe, ProbeResponse};
+pub use profile::{PhoneChange, Profile, ProfileIdentifiers, ProfileKey, PropertyPatch};
+pub use request::{ApiRequest, PROFILES_PER_PAGE};
+pub use retry::{RetryDecision, retry_decision};
+pub use subscription::{Membership, Subscriber, Subscription, Unsubscription};

@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Method;
 
-use super::call::ApiRequest;
 use super::client::Klaviyo;
 use super::error::RequestError;
-use super::operation::ListId;
+use super::request::ApiRequest;
+use crate::domain::ListId;
 
 /// A request that shows whether an API key has some scopes.
 ///

@@ -1,5 +1,5 @@
-//! What a queue holds: a Segment message, how far it is, and why it is there. The same in both queues, so
-//! that redriving the dead-letter queue into the retry queue just works.
+//! Entries of both queues. They have one format, so that redriving the dead-letter queue into the
+//! retry queue just works.
 
 use std::borrow::Cow;
 
@@ -8,87 +8,133 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::batch::{InboundMessage, MessageResult};
+use crate::delivery::{InFlight, InboundMessage};
+use crate::klaviyo::OperationId;
+use crate::outcome::Outcome;
 
-/// One message of Segment's on its way through a queue.
+/// A message in a queue.
+///
+/// The JSON names are older than the field names and stay: during a canary deployment, and after a
+/// rollback, the version before reads what this one has written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct QueueEntry<'a> {
-    /// The form of the entry.
+    /// The version of the format.
     version: u8,
-    /// The stable name of the reason it is here.
+    /// The stable name of the reason why the message is here.
     pub reason: Cow<'a, str>,
     /// The reason in words.
     pub detail: Cow<'a, str>,
-    /// When the rules were applied first, in epoch seconds: a resend decides by the same moment.
-    pub decided_at: i64,
-    /// The operations still to be done, by their labels.
-    pub to_do: Vec<String>,
-    /// The operations that Klaviyo has acknowledged, by their labels: never to be repeated.
-    pub done: Vec<String>,
+    /// The moment at which the message first arrived, in epoch seconds. The rules go by it again.
+    #[serde(rename = "decided_at")]
+    pub first_seen_at: i64,
+    /// The operations that are still to be done.
+    #[serde(rename = "to_do")]
+    pub pending: Vec<OperationId>,
+    /// The operations that Klaviyo has acknowledged, which are never repeated.
+    #[serde(rename = "done")]
+    pub completed: Vec<OperationId>,
     /// The message as Segment sent it.
     #[serde(borrow)]
     pub message: &'a RawValue,
 }
 
-/// A body that is no entry of ours.
+/// The reason why the body of a record is no entry.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("not an entry of this function's queues (line {line}, column {column})")]
-pub struct EntryError {
-    line: usize,
-    column: usize,
+pub enum EntryError {
+    /// The body is not JSON of that form. The error holds no part of it.
+    #[error("not an entry of this function's queues (line {line}, column {column})")]
+    Json {
+        /// The line of the first wrong byte, from 1.
+        line: usize,
+        /// The column of the first wrong byte, from 1.
+        column: usize,
+    },
+    /// The entry has another version.
+    #[error("an entry of version {0}: expected version {VERSION}")]
+    Version(u8),
 }
 
-/// The form that is written, and the only one that is read.
+/// The version of the format that is written, and the only one that is read.
 const VERSION: u8 = 1;
 
 impl<'a> QueueEntry<'a> {
-    /// The entry of a message that got so far.
-    pub fn new(
-        parcel: &InboundMessage<'a>,
-        reason: &'static str,
-        detail: String,
-        ended: &MessageResult,
-    ) -> Self {
-        QueueEntry {
+    /// Writes the entry of a message as the body of an SQS message.
+    #[expect(
+        clippy::expect_used,
+        reason = "an empty body in a queue would be a message lost"
+    )]
+    pub fn write(message: &InFlight) -> String {
+        let (reason, detail) = match message.outcome() {
+            Outcome::Rejected(reason) => (reason.reason(), reason.to_string()),
+            Outcome::Retry(reason) | Outcome::Queued(reason) => {
+                (reason.reason(), reason.to_string())
+            }
+            Outcome::Ignored(reason) => (reason.reason(), reason.to_string()),
+            Outcome::Delivered => ("delivered", String::new()),
+        };
+        let inbound = message.inbound();
+        let entry = QueueEntry {
             version: VERSION,
             reason: reason.into(),
             detail: detail.into(),
-            decided_at: parcel.decided_at.unix_timestamp(),
-            to_do: ended.to_do.clone(),
-            done: ended.done.clone(),
-            message: parcel.raw,
-        }
+            first_seen_at: inbound.first_seen_at.unix_timestamp(),
+            pending: message.pending(),
+            completed: message.completed(),
+            message: inbound.raw,
+        };
+        serde_json::to_string(&entry).expect("text and valid JSON can be written")
     }
 
-    /// The message on its way again.
-    pub fn parcel(self) -> InboundMessage<'a> {
-        let decided_at = OffsetDateTime::from_unix_timestamp(self.decided_at);
-        let first = InboundMessage::new(
-            self.message,
-            decided_at.unwrap_or_else(|_| OffsetDateTime::now_utc()),
-        );
-        InboundMessage {
-            done: self.done,
-            ..first
-        }
-    }
-
-    /// Reads an entry; the error holds none of it.
+    /// Parses the body of an SQS message.
     pub fn parse(body: &'a str) -> Result<Self, EntryError> {
-        let unreadable = |error: serde_json::Error| EntryError {
+        let entry: QueueEntry = serde_json::from_str(body).map_err(|error| EntryError::Json {
             line: error.line(),
             column: error.column(),
-        };
-        let entry: QueueEntry = serde_json::from_str(body).map_err(unreadable)?;
+        })?;
         if entry.version == VERSION {
             Ok(entry)
         } else {
-            Err(EntryError { line: 0, column: 0 })
+            Err(EntryError::Version(entry.version))
         }
     }
 
-    /// The entry as the body of an SQS message.
-    pub fn write(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+    /// Returns the message, to try again.
+    pub fn into_inbound(self) -> InboundMessage<'a> {
+        // A moment out of range can only be a bug of the writer. The present is the safe choice: no
+        // rule takes the message for older than it is.
+        let first_seen_at = OffsetDateTime::from_unix_timestamp(self.first_seen_at)
+            .unwrap_or_else(|_| OffsetDateTime::now_utc());
+        InboundMessage::resumed(self.message, first_seen_at, self.completed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry that version 0.1.0 wrote into the retry queue.
+    const RECORDED: &str = include_str!("../../tests/suite/recorded/queue-entry-0.1.0.json");
+
+    #[test]
+    fn entries_of_the_version_before_are_read() {
+        let entry = QueueEntry::parse(RECORDED).unwrap();
+        assert_eq!(entry.reason, "throttled");
+        assert_eq!(entry.pending.len(), 2);
+        let inbound = entry.into_inbound();
+        assert_eq!(inbound.completed.len(), 1);
+        assert_eq!(inbound.message_id(), Some("m-recorded"));
+    }
+
+    #[test]
+    fn unreadable_entries_say_where_and_hold_nothing_of_the_body() {
+        for (body, expected) in [
+            ("sarah", EntryError::Json { line: 1, column: 1 }),
+            (
+                &RECORDED.replacen("\"version\":1", "\"version\":2", 1),
+                EntryError::Version(2),
+            ),
+        ] {
+            assert_eq!(QueueEntry::parse(body).unwrap_err(), expected);
+        }
     }
 }

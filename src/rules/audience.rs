@@ -1,32 +1,37 @@
-//! Engage audiences → lists: <https://www.twilio.com/docs/segment/engage/audiences>
+//! Engage audiences as lists: <https://www.twilio.com/docs/segment/engage/audiences>
 
-use super::Stop;
-use super::identity::Person;
-use crate::klaviyo::{ListId, Membership, Operation};
+use super::identity::Customer;
+use super::skip::Skip;
+use crate::domain::ListId;
+use crate::klaviyo::{Membership, Operation};
 use crate::outcome::IgnoreReason;
 use crate::segment::Message;
 
 const ENTERED: &str = "Audience Entered";
 const EXITED: &str = "Audience Exited";
 
-/// Whether a track tells of somebody entering or leaving an audience.
-pub(super) fn is_about_one(message: &Message) -> bool {
+/// Whether a track reports that a person entered or left an audience.
+pub(super) fn is_audience_event(message: &Message) -> bool {
     matches!(message.event.as_deref(), Some(ENTERED | EXITED))
 }
 
-/// Adds to or removes from the list that the audience is connected to. Neither is a consent.
+/// Adds the person to the list that the audience is connected to, or removes them. Neither changes
+/// a consent.
 pub(super) fn membership<'a>(
     message: &Message<'a>,
-    person: &Person<'a>,
-) -> Result<Operation<'a>, Stop> {
+    customer: Customer<'a>,
+) -> Result<Operation<'a>, Skip> {
     let list_id = message.audience_list.as_deref().and_then(ListId::parse);
-    let list_id = list_id.ok_or(Stop::Ignore(IgnoreReason::NoAudienceList))?;
+    let Some(list_id) = list_id else {
+        return Err(Skip::Ignore(IgnoreReason::NoAudienceList));
+    };
     let membership = Membership {
         list_id,
-        identity: person.identity.clone(),
+        identifiers: customer.identifiers,
     };
-    Ok(match message.event.as_deref() {
-        Some(EXITED) => Operation::RemoveFromList(membership),
-        _ => Operation::AddToList(membership),
-    })
+    if message.event.as_deref() == Some(EXITED) {
+        Ok(Operation::RemoveFromList(membership))
+    } else {
+        Ok(Operation::AddToList(membership))
+    }
 }

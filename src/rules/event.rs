@@ -1,112 +1,94 @@
-//! Track → an event: <https://segment.com/docs/connections/spec/track/>
+//! Tracks, pages and screens as events: <https://segment.com/docs/connections/spec/track/>
 
-use std::borrow::Cow;
+use time::{Duration, OffsetDateTime};
 
-use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
-
-use super::identity::Person;
-use super::order::Order;
-use super::{Stop, klaviyo_names, limits, profile};
+use super::context::RuleContext;
+use super::identity::Customer;
+use super::order_kind::OrderKind;
+use super::skip::Skip;
+use super::{limits, money, profile, property_names};
+use crate::domain::{MetricName, Timestamp, UniqueId};
+use crate::json::JsonObject;
 use crate::klaviyo::{Event, Properties};
-use crate::segment::json::Fields;
-use crate::segment::{Message, timestamp};
-use crate::settings::RuleSettings;
+use crate::segment::Message;
 
-/// Klaviyo takes unique ids of fewer characters than this.
-const UNIQUE_ID_CHARACTERS: usize = 256;
+/// No merchant's history begins earlier: a time before this year is a mistake, often a zero.
+const MIN_YEAR: i32 = 2000;
 
-/// No merchant's history begins earlier: such a time is a mistake, often a zero.
-const EARLIEST_YEAR: i32 = 2000;
+/// A time further ahead than this is a mistake.
+const MAX_AHEAD: Duration = Duration::days(365);
 
-/// The event that a track tells of; for an order, the event of the whole order.
-pub(super) fn record<'a>(
-    message: &Message<'a>,
-    metric: Cow<'a, str>,
-    person: &Person<'a>,
-    rules: &RuleSettings,
-    now: OffsetDateTime,
-) -> Result<Event<'a>, Stop> {
-    let properties = properties(message, rules)?;
-    let order = Order::of(message);
-    let time = message
+/// Returns the event that a message reports; for an order, the event of the whole order.
+pub(super) fn from_message<'a>(
+    context: &RuleContext<'_, 'a>,
+    metric: MetricName<'a>,
+    customer: &Customer<'a>,
+) -> Result<Event<'a>, Skip> {
+    let RuleContext {
+        message,
+        settings,
+        now,
+        ..
+    } = context;
+    let properties = properties(context)?;
+    let order_kind = OrderKind::of(message);
+    let order_id = order_kind.and_then(|kind| kind.unique_id(&message.properties));
+    let moment = message
         .timestamp
-        .filter(|moment| is_plausible(*moment, now));
+        .filter(|moment| is_plausible(*moment, *now));
+    // Zero hours mean that no event starts a flow, even one without a time.
+    let backfill = match (settings.backfill_after, moment) {
+        (Some(age), _) if age.is_zero() => true,
+        (Some(age), Some(moment)) => *now - moment > age,
+        _ => false,
+    };
+    // Klaviyo merges profiles by their phone numbers, so with email as the only identifier an event
+    // must not carry one.
+    let with_phone = !settings.enforce_email;
     Ok(Event {
         metric,
-        profile: profile::of_event(message, person, !rules.enforce_email),
+        profile: profile::for_event(message, customer, with_phone),
         properties,
-        value: value(&message.properties, order.is_some()),
-        value_currency: currency(&message.properties),
-        unique_id: order
-            .and_then(|order| order.unique_id(&message.properties))
-            .unwrap_or_else(|| message_id(message)),
-        backfill: rules
-            .backfill_after
-            .is_some_and(|age| age.is_zero() || time.is_some_and(|time| now - time > age)),
-        time: time.and_then(timestamp::write),
+        value: money::value(&message.properties, order_kind.is_some()),
+        value_currency: money::currency(&message.properties),
+        unique_id: order_id.unwrap_or_else(|| message_unique_id(message)),
+        backfill,
+        time: moment.and_then(Timestamp::new),
     })
 }
 
-/// The message's own properties, and Klaviyo's names beside them.
-fn properties<'a>(message: &Message<'a>, rules: &RuleSettings) -> Result<Properties<'a>, Stop> {
+/// Returns the message's own properties, with Klaviyo's names beside them.
+fn properties<'a>(context: &RuleContext<'_, 'a>) -> Result<Properties<'a>, Skip> {
+    let message = context.message;
     let Some(raw) = message.raw_properties else {
-        return Ok(Properties::Merged(Fields::default()));
+        return Ok(Properties::Built(JsonObject::default()));
     };
-    limits::check(raw, message.properties.len()).map_err(Stop::Reject)?;
+    limits::check(raw, message.properties.len()).map_err(Skip::Reject)?;
+    let has_room = raw.get().len() < limits::MAX_BYTES_FOR_KLAVIYO_NAMES;
     let names = match message.event.as_deref() {
-        Some(event) if rules.klaviyo_property_names && raw.get().len() < limits::ROOMY_BYTES => {
-            klaviyo_names::of_event(event, &message.properties)
+        Some(event) if context.settings.klaviyo_property_names && has_room => {
+            property_names::for_event(event, &message.properties)
         }
-        _ => Fields::default(),
+        _ => JsonObject::default(),
     };
     if names.is_empty() {
-        return Ok(Properties::Unchanged(raw));
+        return Ok(Properties::Raw(raw));
     }
-    Ok(Properties::Merged(
-        message.properties.with_missing(&names, limits::PROPERTIES),
-    ))
+    let mut merged = JsonObject::from_raw(&message.properties, names.len());
+    merged.add_missing(&names, limits::MAX_PROPERTIES);
+    Ok(Properties::Built(merged))
 }
 
-/// `revenue`, else `value`, else the `total` of an order.
-fn value(properties: &Fields, is_order: bool) -> Option<f64> {
-    let keys: &[&str] = if is_order {
-        &["revenue", "value", "total"]
-    } else {
-        &["revenue", "value"]
-    };
-    keys.iter().find_map(|key| properties.number(key))
-}
-
-/// The code under `currency`, when it has the form of one.
-pub(super) fn currency(properties: &Fields) -> Option<String> {
-    let code = properties.text(&["currency"])?;
-    (code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()))
-        .then(|| code.to_ascii_uppercase())
-}
-
-/// Whether a timestamp can be meant: not before 2000, not over a year ahead.
+/// Whether a timestamp is plausible: not before 2000, and not over a year ahead.
 pub(super) fn is_plausible(moment: OffsetDateTime, now: OffsetDateTime) -> bool {
-    moment.year() >= EARLIEST_YEAR && moment <= now + time::Duration::days(365)
+    moment.year() >= MIN_YEAR && moment <= now + MAX_AHEAD
 }
 
-/// Segment's id of the message. One without an id is known by its bytes, which a resend repeats.
-fn message_id(message: &Message) -> String {
+/// Returns Segment's id of the message. A message without one is known by its bytes, which a resend
+/// repeats.
+fn message_unique_id(message: &Message) -> UniqueId {
     match &message.message_id {
-        Some(id) => unique_id(id),
-        None => hash(message.raw.get()),
+        Some(id) => UniqueId::new(id),
+        None => UniqueId::hash(message.raw.get()),
     }
-}
-
-/// `id` as far as Klaviyo takes it: a longer one becomes its hash, which is as unique.
-pub(super) fn unique_id(id: &str) -> String {
-    if id.chars().count() < UNIQUE_ID_CHARACTERS {
-        id.to_owned()
-    } else {
-        hash(id)
-    }
-}
-
-fn hash(text: &str) -> String {
-    hex::encode(Sha256::digest(text))
 }

@@ -1,144 +1,97 @@
-//! Whose message it is: email as the primary identifier, as Klaviyo Classic had it.
+//! The person a message is about. Email is the primary identifier, as it was in Klaviyo Classic.
 
-use super::phone::Phone;
-use super::{Stop, phone};
+use std::borrow::Cow;
+
+use super::phone::{self, PhoneField};
+use super::skip::Skip;
+use crate::domain::{Email, ExternalId};
+use crate::json::RawObject;
 use crate::klaviyo::ProfileIdentifiers;
 use crate::outcome::{IgnoreReason, RejectReason};
-use crate::segment::json::Fields;
 use crate::segment::{Message, MessageType};
 use crate::settings::RuleSettings;
 
-/// Klaviyo takes external ids up to this many characters.
-pub(super) const EXTERNAL_ID_CHARACTERS: usize = 255;
-
-/// Somebody, as far as a message tells.
-pub(super) struct Person<'a> {
-    /// What Klaviyo is to know them by.
-    pub(super) identity: ProfileIdentifiers<'a>,
-    /// Their phone number, if the message has one.
-    pub(super) phone: Option<Phone<'a>>,
+/// The person a message is about.
+pub(super) struct Customer<'a> {
+    /// The identifiers to send.
+    pub(super) identifiers: ProfileIdentifiers<'a>,
+    /// The phone number, if the message has one.
+    pub(super) phone: Option<PhoneField<'a>>,
 }
 
-impl<'a> Person<'a> {
-    /// The person, or the rule that says the message cannot be told from anybody's.
-    pub(super) fn read(message: &Message<'a>, rules: &RuleSettings) -> Result<Self, Stop> {
-        let sources: &[&Fields] = match message.message_type {
+impl<'a> Customer<'a> {
+    /// Finds the person, or the rule by which the message cannot be attributed to anybody.
+    pub(super) fn from_message(
+        message: &Message<'a>,
+        settings: &RuleSettings,
+    ) -> Result<Self, Skip> {
+        let sources: &[&RawObject] = match message.message_type {
             MessageType::Identify => &[&message.traits],
             MessageType::Group => &[&message.traits, &message.context_traits],
             _ => &[&message.context_traits, &message.properties],
         };
-        let phone = phone::read(sources, rules.default_country);
-        Ok(Person {
-            identity: identity(message, rules)?,
+        let phone = phone::find(sources, settings.default_country);
+        Ok(Customer {
+            identifiers: identifiers(message, settings)?,
             phone,
         })
     }
 }
 
-fn identity<'a>(
+fn identifiers<'a>(
     message: &Message<'a>,
-    rules: &RuleSettings,
-) -> Result<ProfileIdentifiers<'a>, Stop> {
-    let email = email_of(message);
-    if rules.enforce_email {
-        let email = Some(email.ok_or(Stop::Ignore(IgnoreReason::NoEmail))?);
-        return Ok(ProfileIdentifiers {
-            email,
-            external_id: None,
-        });
+    settings: &RuleSettings,
+) -> Result<ProfileIdentifiers<'a>, Skip> {
+    let email = find_email(message);
+    if settings.enforce_email {
+        return match email {
+            Some(email) => Ok(ProfileIdentifiers::Email {
+                email,
+                external_id: None,
+            }),
+            None => Err(Skip::Ignore(IgnoreReason::NoEmail)),
+        };
     }
-    let user_id = message.user_id.clone().filter(|id| {
-        email
-            .as_ref()
-            .is_none_or(|email| !id.eq_ignore_ascii_case(email))
-    });
-    let anonymous_id = || {
-        message
-            .anonymous_id
-            .clone()
-            .filter(|_| rules.fallback_on_anonymous_id)
-    };
-    let external_id = user_id.or_else(|| {
-        if email.is_none() {
-            anonymous_id()
-        } else {
-            None
+    match email {
+        Some(email) => {
+            // A userId that is the email again says nothing new.
+            let external_id = match &message.user_id {
+                Some(user_id) if !user_id.eq_ignore_ascii_case(email.as_str()) => {
+                    Some(external_id(user_id)?)
+                }
+                _ => None,
+            };
+            Ok(ProfileIdentifiers::Email { email, external_id })
         }
-    });
-    if external_id
-        .as_ref()
-        .is_some_and(|id| id.chars().count() > EXTERNAL_ID_CHARACTERS)
-    {
-        return Err(Stop::Reject(RejectReason::ExternalIdTooLong));
-    }
-    if email.is_none() && external_id.is_none() {
-        return Err(Stop::Ignore(IgnoreReason::NoIdentifier));
-    }
-    Ok(ProfileIdentifiers { email, external_id })
-}
-
-/// The first valid address of `traits.email`, `properties.email`, `context.traits.email` and `userId`.
-fn email_of(message: &Message) -> Option<String> {
-    let of = |fields: &Fields| fields.text(&["email"]).and_then(|text| email(&text));
-    of(&message.traits)
-        .or_else(|| of(&message.properties))
-        .or_else(|| of(&message.context_traits))
-        .or_else(|| email(message.user_id.as_deref()?))
-}
-
-/// The longest address that mail knows (RFC 5321).
-const EMAIL_BYTES: usize = 254;
-
-/// An address by the form that Klaviyo asks for, lower-cased: one `@`, a domain with a dot in it. No more
-/// is asked: carriers have given out addresses such as `a..b@` that no standard allows.
-pub(super) fn email(text: &str) -> Option<String> {
-    let (local, domain) = text.split_once('@')?;
-    let (name, top) = domain.rsplit_once('.')?;
-    let stray = |c: char| c.is_whitespace() || c.is_control() || "@<>()[]\\,;:\"".contains(c);
-    let whole = [local, name, top]
-        .iter()
-        .all(|part| !part.is_empty() && !part.contains(stray));
-    (whole && text.len() <= EMAIL_BYTES).then(|| text.to_lowercase())
-}
-
-impl ProfileIdentifiers<'_> {
-    /// Klaviyo answers 202 to events of these two domains and drops them.
-    pub(super) fn is_dropped_by_klaviyo(&self) -> bool {
-        let domain = self
-            .email
-            .as_deref()
-            .and_then(|email| email.rsplit_once('@'))
-            .map(|(_, domain)| domain);
-        matches!(domain, Some("example.com" | "test.com"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::email;
-
-    #[test]
-    fn addresses_are_lower_cased_and_must_have_a_domain() {
-        for (text, expected) in [
-            (
-                "Sarah.Mason@Klaviyo-Demo.com",
-                Some("sarah.mason@klaviyo-demo.com"),
-            ),
-            ("a+b@klaviyo-demo.co.uk", Some("a+b@klaviyo-demo.co.uk")),
-            ("a..b.@klaviyo-demo.ne.jp", Some("a..b.@klaviyo-demo.ne.jp")),
-            ("\"a b\"@klaviyo-demo.com", None),
-            ("sarah@klaviyo-demo.com, li@klaviyo-demo.com", None),
-            ("sarah@klaviyo-demo.", None),
-            ("@klaviyo-demo.com", None),
-            ("sarah", None),
-            ("sarah@localhost", None),
-            ("sarah mason@klaviyo-demo.com", None),
-            ("Sarah <sarah@klaviyo-demo.com>", None),
-            ("sarah@[127.0.0.1]", None),
-            ("a@b@klaviyo-demo.com", None),
-            ("", None),
-        ] {
-            assert_eq!(email(text).as_deref(), expected, "{text}");
+        None => {
+            let fallback = match &message.anonymous_id {
+                Some(anonymous_id) if settings.fallback_on_anonymous_id => Some(anonymous_id),
+                _ => None,
+            };
+            match message.user_id.as_ref().or(fallback) {
+                Some(id) => Ok(ProfileIdentifiers::ExternalId(external_id(id)?)),
+                None => Err(Skip::Ignore(IgnoreReason::NoIdentifier)),
+            }
         }
     }
+}
+
+fn external_id<'a>(id: &Cow<'a, str>) -> Result<ExternalId<'a>, Skip> {
+    ExternalId::parse(id.clone()).ok_or(Skip::Reject(RejectReason::ExternalIdTooLong))
+}
+
+/// Returns the first valid address of `traits.email`, `properties.email`, `context.traits.email`
+/// and `userId`.
+fn find_email(message: &Message) -> Option<Email> {
+    for object in [
+        &message.traits,
+        &message.properties,
+        &message.context_traits,
+    ] {
+        let email = object.text(&["email"]).and_then(|text| Email::parse(&text));
+        if email.is_some() {
+            return email;
+        }
+    }
+    Email::parse(message.user_id.as_deref()?)
 }

@@ -1,44 +1,48 @@
-//! Whether a message is meant for Klaviyo, and the options it carries for Klaviyo:
+//! Whether a message is for Klaviyo, and its options for Klaviyo:
 //! <https://segment.com/docs/guides/filtering-data/#filtering-with-the-integrations-object>
 
 use serde_json::value::RawValue;
 
-use super::Stop;
+use super::skip::Skip;
+use crate::json::{self, RawObject};
 use crate::outcome::IgnoreReason;
-use crate::segment::json::{self, Fields};
+use crate::segment::Message;
 
-/// The names under which a message may speak of this destination.
+/// The keys of this destination in `integrations`.
 const NAMES: [&str; 2] = ["Klaviyo", "Klaviyo (Actions)"];
 
-/// The options that a message carries for Klaviyo; empty when it carries none.
-pub(super) struct Integration<'a>(Fields<'a>);
+/// The options that a message carries for Klaviyo.
+pub(super) struct Integration<'a> {
+    /// The options; empty if there are none.
+    pub(super) options: RawObject<'a>,
+}
 
 impl<'a> Integration<'a> {
-    /// The message's options, unless the message is not for Klaviyo.
-    pub(super) fn read(integrations: &Fields<'a>) -> Result<Self, Stop> {
-        let named = || {
-            NAMES
-                .iter()
-                .filter_map(|name| integrations.raw(name))
-                .filter(|raw| !json::is_null(raw))
-        };
-        if named().any(off) {
-            return Err(Stop::Ignore(IgnoreReason::IntegrationOff));
+    /// Reads the message's options, unless the message is not for Klaviyo.
+    pub(super) fn from_message(message: &Message<'a>) -> Result<Self, Skip> {
+        let mut options = None;
+        let mut is_named = false;
+        for name in NAMES {
+            let Some(raw) = message.integrations.get(name) else {
+                continue;
+            };
+            if is_disabled(raw) {
+                return Err(Skip::Ignore(IgnoreReason::IntegrationOff));
+            }
+            if !json::is_null(raw) {
+                is_named = true;
+                options = options.or_else(|| RawObject::parse(raw));
+            }
         }
-        if integrations.raw("All").is_some_and(off) && named().next().is_none() {
-            return Err(Stop::Ignore(IgnoreReason::IntegrationOff));
+        if !is_named && message.integrations.get("All").is_some_and(is_disabled) {
+            return Err(Skip::Ignore(IgnoreReason::IntegrationOff));
         }
-        Ok(Integration(
-            named().find_map(Fields::parse).unwrap_or_default(),
-        ))
-    }
-
-    /// The options as an object.
-    pub(super) fn options(&self) -> &Fields<'a> {
-        &self.0
+        Ok(Integration {
+            options: options.unwrap_or_default(),
+        })
     }
 }
 
-fn off(raw: &RawValue) -> bool {
+fn is_disabled(raw: &RawValue) -> bool {
     json::boolean(raw) == Some(false)
 }

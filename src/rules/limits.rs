@@ -1,110 +1,112 @@
-//! What Klaviyo could never take in an event's properties:
+//! Klaviyo's limits for the properties of an event:
 //! <https://developers.klaviyo.com/en/reference/events_api_overview#limitations>
+
+use std::slice;
 
 use serde_json::value::RawValue;
 
 use crate::outcome::RejectReason;
 
-/// Properties of one event.
-pub(super) const PROPERTIES: usize = 400;
-/// Levels of objects and arrays, the properties themselves being the first.
-const LEVELS: usize = 10;
-/// Elements of one array.
-const ELEMENTS: usize = 4_000;
-/// Bytes of one string, decoded.
-const STRING_BYTES: usize = 100_000;
-/// Bytes of the whole event; a little of Klaviyo's 5 MB is for what is around the properties.
-const EVENT_BYTES: usize = 5_000_000;
+/// The most properties of an event.
+pub(super) const MAX_PROPERTIES: usize = 400;
+/// The most levels of objects and arrays, of which the properties are the first.
+const MAX_DEPTH: usize = 10;
+/// The most elements of an array.
+const MAX_ELEMENTS: usize = 4_000;
+/// The most bytes of a string, decoded.
+const MAX_STRING_BYTES: usize = 100_000;
+/// The most bytes of an event.
+const MAX_EVENT_BYTES: usize = 5_000_000;
 
-/// Refuses properties that are over one of the limits. `count` is how many there are at the top.
-pub(super) fn check(properties: &RawValue, count: usize) -> Result<(), RejectReason> {
+/// Properties below this size have room for Klaviyo's names, which repeat part of them.
+pub(super) const MAX_BYTES_FOR_KLAVIYO_NAMES: usize = MAX_EVENT_BYTES / 2;
+
+/// Rejects properties that exceed a limit. `key_count`: the number of keys at the top.
+pub(super) fn check(properties: &RawValue, key_count: usize) -> Result<(), RejectReason> {
     let json = properties.get();
-    if count > PROPERTIES {
+    if key_count > MAX_PROPERTIES {
         return Err(RejectReason::TooManyProperties);
     }
-    if json.len() > EVENT_BYTES {
+    if json.len() > MAX_EVENT_BYTES {
         return Err(RejectReason::EventTooLarge);
     }
-    // Nearly every event is so small and flat that it cannot be over the other limits.
-    let opened = || {
-        json.bytes()
-            .filter(|b| matches!(b, b'{' | b'['))
-            .take(LEVELS + 1)
-            .count()
-    };
-    if json.len() < ELEMENTS * 2 && opened() <= LEVELS {
-        Ok(())
-    } else {
-        Measure::default().walk(json.as_bytes())
+    // Nearly every event is so small and flat that no other limit can be exceeded.
+    if json.len() < MAX_ELEMENTS * 2 && count_openings(json) <= MAX_DEPTH {
+        return Ok(());
     }
+    check_values(json.as_bytes())
 }
 
-/// Properties below this have room for Klaviyo's names, which repeat part of them.
-pub(super) const ROOMY_BYTES: usize = EVENT_BYTES / 2;
-
-/// A walk over JSON that is known to be valid. It needs no recursion, so nothing can be nested too
-/// deeply for it.
-#[derive(Default)]
-struct Measure {
-    /// For each level that is open: the commas so far, if it is an array.
-    levels: Vec<Option<usize>>,
+/// Counts the brackets that open an object or array, up to one more than the levels that Klaviyo
+/// takes.
+fn count_openings(json: &str) -> usize {
+    json.bytes()
+        .filter(|byte| matches!(byte, b'{' | b'['))
+        .take(MAX_DEPTH + 1)
+        .count()
 }
 
-impl Measure {
-    fn walk(mut self, json: &[u8]) -> Result<(), RejectReason> {
-        let mut bytes = json.iter();
-        while let Some(byte) = bytes.next() {
-            match byte {
-                b'"' if string_length(&mut bytes) > STRING_BYTES => {
-                    return Err(RejectReason::StringTooLong);
-                }
-                b'{' | b'[' => {
-                    self.levels.push((*byte == b'[').then_some(0));
-                    if self.levels.len() > LEVELS {
-                        return Err(RejectReason::NestedTooDeeply);
-                    }
-                }
-                b'}' | b']' => {
-                    self.levels.pop();
-                }
-                b',' => {
-                    if let Some(Some(commas)) = self.levels.last_mut() {
-                        *commas += 1;
-                        if *commas >= ELEMENTS {
-                            return Err(RejectReason::ArrayTooLong);
-                        }
-                    }
-                }
-                _ => {}
+/// Walks over JSON that is known to be valid. It needs no recursion, so no nesting is too deep for
+/// it.
+fn check_values(json: &[u8]) -> Result<(), RejectReason> {
+    // For each open level: the commas so far, if it is an array.
+    let mut commas_by_level: Vec<Option<usize>> = Vec::new();
+    let mut bytes = json.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if skip_string(&mut bytes) > MAX_STRING_BYTES => {
+                return Err(RejectReason::StringTooLong);
             }
+            b'{' | b'[' => {
+                commas_by_level.push(if *byte == b'[' { Some(0) } else { None });
+                if commas_by_level.len() > MAX_DEPTH {
+                    return Err(RejectReason::NestedTooDeeply);
+                }
+            }
+            b'}' | b']' => {
+                commas_by_level.pop();
+            }
+            b',' => {
+                if let Some(Some(commas)) = commas_by_level.last_mut() {
+                    *commas += 1;
+                    if *commas >= MAX_ELEMENTS {
+                        return Err(RejectReason::ArrayTooLong);
+                    }
+                }
+            }
+            _ => {}
         }
-        Ok(())
     }
+    Ok(())
 }
 
-/// Reads on behind an opening quote, past the closing one: the bytes of the decoded string.
-fn string_length(bytes: &mut std::slice::Iter<u8>) -> usize {
+/// Reads from behind an opening quote past the closing one, and returns the bytes of the decoded
+/// string.
+fn skip_string(bytes: &mut slice::Iter<u8>) -> usize {
     let mut length = 0;
     while let Some(byte) = bytes.next() {
-        length += match byte {
+        match byte {
             b'"' => break,
-            b'\\' => match bytes.next() {
-                Some(b'u') => {
-                    let digits = bytes
-                        .as_slice()
-                        .get(..4)
-                        .and_then(|hex| std::str::from_utf8(hex).ok());
-                    let unit = digits
-                        .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-                        .unwrap_or(0);
-                    bytes.nth(3);
-                    // A surrogate is half of four bytes.
-                    char::from_u32(unit).map_or(2, char::len_utf8)
-                }
-                _ => 1,
-            },
-            _ => 1,
-        };
+            b'\\' => length += escape_bytes(bytes),
+            _ => length += 1,
+        }
     }
     length
+}
+
+/// Reads from behind a backslash past the escape, and returns the bytes of the decoded character.
+fn escape_bytes(bytes: &mut slice::Iter<u8>) -> usize {
+    if bytes.next() != Some(&b'u') {
+        return 1;
+    }
+    let digits = bytes
+        .as_slice()
+        .get(..4)
+        .and_then(|hex| std::str::from_utf8(hex).ok());
+    let code_unit = digits
+        .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+        .unwrap_or(0);
+    bytes.nth(3);
+    // A surrogate is one half of a character of four bytes.
+    char::from_u32(code_unit).map_or(2, char::len_utf8)
 }

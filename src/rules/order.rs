@@ -1,134 +1,90 @@
-//! Orders: one event for the order, one `Ordered Product` for each of its lines, with ids that a
-//! resend and a second source (website and server) repeat.
+//! The lines of an order: one `Ordered Product` for each, with ids that a resend and a second
+//! source (website and server) repeat.
 //! <https://segment.com/docs/connections/spec/ecommerce/v2/#order-completed>
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::event::{currency, unique_id};
-use super::product::{Product, lines};
-use super::{klaviyo_names, limits};
+use super::context::RuleContext;
+use super::order_kind::OrderKind;
+use super::product::{Product, product_lines};
+use super::{limits, money, property_names};
+use crate::domain::{MetricName, UniqueId};
+use crate::json::{Json, JsonObject, RawObject};
 use crate::klaviyo::{Event, Properties};
-use crate::segment::json::Fields;
-use crate::segment::{Message, MessageType};
 use crate::settings::RuleSettings;
 
-/// The metric of an order's lines.
-const ORDERED_PRODUCT: &str = "Ordered Product";
+/// The most bytes of the order that all lines together repeat, so that an order with many lines
+/// does not outgrow what was delivered.
+const MAX_REPEATED_BYTES: usize = 4_000_000;
 
-/// What all lines together may repeat of their order.
-const SHARED_BYTES: usize = 4_000_000;
-
-/// Where an order's id stands.
-pub(super) const ORDER_ID: [&str; 4] = ["order_id", "orderId", "event_id", "eventId"];
-const REFUND_ID: [&str; 2] = ["refund_id", "refundId"];
-
-/// An event about an order as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// `Order Completed`: its lines are events too.
-    Completed,
-    /// `Order Cancelled` or `Order Refunded`: Klaviyo takes it off the order by their common id.
-    Undone,
-}
-
-impl Order {
-    /// What the message says of an order, if it is about one.
-    pub(super) fn of(message: &Message) -> Option<Self> {
-        match message
-            .event
-            .as_deref()
-            .filter(|_| message.message_type == MessageType::Track)?
-        {
-            "Order Completed" => Some(Order::Completed),
-            "Order Cancelled" | "Order Refunded" => Some(Order::Undone),
-            _ => None,
-        }
+/// Returns an event for each line of a completed order; none for any other event.
+pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) -> Vec<Event<'a>> {
+    let RuleContext {
+        message, settings, ..
+    } = context;
+    let is_order = OrderKind::of(message) == Some(OrderKind::Completed);
+    if !is_order || settings.events.blocks(MetricName::ORDERED_PRODUCT.as_str()) {
+        return Vec::new();
     }
-
-    /// The order's id; of a refund with an id of its own, that too, so that a second partial refund is
-    /// not taken for the first.
-    pub(super) fn unique_id(self, properties: &Fields) -> Option<String> {
-        let order = properties.text(&ORDER_ID)?;
-        match (self, properties.text(&REFUND_ID)) {
-            (Order::Undone, Some(refund)) => Some(unique_id(&format!("{order}_{refund}"))),
-            _ => Some(unique_id(&order)),
-        }
-    }
-}
-
-/// The order's event and, of a completed order, one more for each line of `products`.
-pub(super) fn events<'a>(
-    order: Event<'a>,
-    message: &Message<'a>,
-    rules: &RuleSettings,
-) -> Vec<Event<'a>> {
-    if Order::of(message) != Some(Order::Completed) || rules.events.blocks(ORDERED_PRODUCT) {
-        return vec![order];
-    }
-    let lines = lines(&message.properties);
-    // The other lines are not repeated in each, and what is repeated must not outgrow the order itself.
+    let lines = product_lines(&message.properties);
+    let bytes_per_line = MAX_REPEATED_BYTES / lines.len().max(1);
     let shared = message
         .properties
-        .without("products")
-        .within(SHARED_BYTES / lines.len().max(1));
-    let mut taken = HashSet::with_capacity(lines.len());
-    let mut events = Vec::with_capacity(lines.len() + 1);
-    for (index, line) in lines {
-        let unique_id = line_id(&order.unique_id, index, &Product(&line), &mut taken);
-        events.push(ordered_product(&order, unique_id, line, &shared, rules));
+        .without_key_within("products", bytes_per_line);
+    let mut used_ids = HashSet::with_capacity(lines.len());
+    let mut events = Vec::with_capacity(lines.len());
+    for (index, line) in &lines {
+        let product = Product(line);
+        let unique_id = line_id(order.unique_id.as_str(), *index, &product, &mut used_ids);
+        events.push(Event {
+            metric: MetricName::ORDERED_PRODUCT,
+            profile: order.profile.clone(),
+            time: order.time,
+            value: product.total(),
+            value_currency: money::currency(line).or(order.value_currency),
+            unique_id,
+            backfill: order.backfill,
+            properties: Properties::Built(line_properties(line, &shared, settings)),
+        });
     }
-    events.insert(0, order);
     events
 }
 
-/// `<order>_<product>`, or the line's index for a product without an id. Whatever is taken already
-/// gets the index too, so that no two lines are one event.
-fn line_id(order: &str, index: usize, line: &Product, taken: &mut HashSet<String>) -> String {
-    let mut id = match line.line_id() {
-        Some(product) => unique_id(&format!("{order}_{product}")),
-        None => unique_id(&format!("{order}_{index}")),
+/// Returns `<order>_<product>`, or `<order>_<index>` for a product without an id. An id that is
+/// used already gets the index too, so that no two lines are one event.
+fn line_id(
+    order_id: &str,
+    index: usize,
+    product: &Product,
+    used_ids: &mut HashSet<UniqueId>,
+) -> UniqueId {
+    let mut id = match product.line_id() {
+        Some(product_id) => UniqueId::join(order_id, &product_id),
+        None => UniqueId::join(order_id, &index.to_string()),
     };
-    while !taken.insert(id.clone()) {
-        id = unique_id(&format!("{id}_{index}"));
+    while !used_ids.insert(id.clone()) {
+        id = UniqueId::join(id.as_str(), &index.to_string());
     }
     id
 }
 
-fn ordered_product<'a>(
-    order: &Event<'a>,
-    unique_id: String,
-    line: Fields<'a>,
-    of_order: &Fields<'a>,
-    rules: &RuleSettings,
-) -> Event<'a> {
-    Event {
-        metric: Cow::Borrowed(ORDERED_PRODUCT),
-        profile: order.profile.clone(),
-        time: order.time.clone(),
-        value: Product(&line).total(),
-        value_currency: currency(&line).or_else(|| order.value_currency.clone()),
-        unique_id,
-        backfill: order.backfill,
-        properties: Properties::Merged(properties(line, of_order, rules)),
+/// Returns the line's own properties, then Klaviyo's names for it, then the properties of the order
+/// that the line does not have, as many as Klaviyo takes.
+fn line_properties<'a>(
+    line: &RawObject<'a>,
+    shared: &RawObject<'a>,
+    settings: &RuleSettings,
+) -> JsonObject<'a> {
+    let product = Product(line);
+    let mut names = JsonObject::with_capacity(property_names::MAX_NAMES + 2);
+    names.push_some("Product URL", product.url().map(Json::Text));
+    names.push_some("Image URL", product.image_url().map(Json::Text));
+    if settings.klaviyo_property_names {
+        property_names::add_for_line(line, shared, &mut names);
     }
-}
-
-/// The line's own properties, then those of the order that it does not have, as many as Klaviyo takes.
-fn properties<'a>(line: Fields<'a>, of_order: &Fields<'a>, rules: &RuleSettings) -> Fields<'a> {
-    let mut added: Fields = [
-        ("Product URL", Product(&line).url()),
-        ("Image URL", Product(&line).image_url()),
-    ]
-    .into_iter()
-    .filter_map(|(name, url)| Some((name, url?)))
-    .collect();
-    if rules.klaviyo_property_names {
-        added.add_missing(&klaviyo_names::of_line(&line, of_order), limits::PROPERTIES);
-    }
-    let mut merged = line;
-    merged.truncate(limits::PROPERTIES);
-    merged.add_missing(&added, limits::PROPERTIES);
-    merged.add_missing(of_order, limits::PROPERTIES);
-    merged
+    let mut properties = JsonObject::from_raw(line, names.len() + shared.len());
+    properties.truncate(limits::MAX_PROPERTIES);
+    properties.add_missing(&names, limits::MAX_PROPERTIES);
+    properties.add_missing_raw(shared, limits::MAX_PROPERTIES);
+    properties
 }

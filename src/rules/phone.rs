@@ -1,118 +1,66 @@
-//! Phone numbers: an attribute in E.164, never a reason to lose a message.
+//! The phone number of a message. One that cannot be read costs itself, never the message.
 
+use rlibphonenumber::Region;
 use serde_json::value::RawValue;
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
-
-use crate::segment::json::{self, Fields, Json};
-
-/// What a message says of a phone number.
-pub(super) enum Phone<'a> {
-    /// A number in E.164: `+` and 7 to 15 digits.
-    Number(String),
-    /// Something else, kept as the merchant wrote it.
-    Unreadable(&'a RawValue),
-    /// `null`: to be cleared.
-    Cleared,
-}
-
-impl<'a> Phone<'a> {
-    /// What goes into the profile's `phone_number`.
-    pub(super) fn attribute(&self) -> Option<Json<'a>> {
-        match self {
-            Phone::Number(number) => Some(Json::Text(number.clone().into())),
-            Phone::Unreadable(_) => None,
-            Phone::Cleared => Some(Json::Null),
-        }
-    }
-
-    /// The number, when there is one that can be called.
-    pub(super) fn number(&self) -> Option<&str> {
-        match self {
-            Phone::Number(number) => Some(number),
-            Phone::Unreadable(_) | Phone::Cleared => None,
-        }
-    }
-}
+use crate::domain::PhoneNumber;
+use crate::json::{self, RawObject};
+use crate::klaviyo::PhoneChange;
 
 /// The spellings of the phone number's trait.
-pub(super) const KEYS: [&str; 3] = ["phone", "phoneNumber", "phone_number"];
+pub(super) const PHONE_KEYS: [&str; 3] = ["phone", "phoneNumber", "phone_number"];
 
-/// The phone number among these traits or properties: the first that can be read, else what is there.
-pub(super) fn read<'a>(sources: &[&Fields<'a>], country: Option<Region>) -> Option<Phone<'a>> {
-    let given = || {
-        sources
-            .iter()
-            .flat_map(|fields| KEYS.iter().filter_map(|key| fields.raw(key)))
-    };
-    let number = given()
-        .find_map(|raw| e164(&json::text(raw)?, country))
-        .map(Phone::Number);
-    let unreadable = || {
-        given()
-            .find(|raw| !json::is_blank(raw))
-            .map(Phone::Unreadable)
-    };
-    let cleared = || {
-        given()
-            .find(|raw| json::is_null(raw))
-            .map(|_| Phone::Cleared)
-    };
-    number.or_else(unreadable).or_else(cleared)
+/// The phone number in a message.
+pub(super) enum PhoneField<'a> {
+    /// A number that Klaviyo takes.
+    Number(PhoneNumber),
+    /// A value that is no number, which stays a custom property as the merchant wrote it.
+    Unreadable(&'a RawValue),
+    /// `null`, by which the number is cleared.
+    Null,
 }
 
-/// The number in E.164: an international one without the punctuation people put into it, a national one
-/// by the rules of the country.
-fn e164(text: &str, country: Option<Region>) -> Option<String> {
-    international(text).or_else(|| national(text, country?))
-}
-
-fn international(text: &str) -> Option<String> {
-    let digits = text.strip_prefix('+')?;
-    if digits
-        .chars()
-        .any(|c| !c.is_ascii_digit() && !" -.()/\u{a0}".contains(c))
-    {
-        return None;
-    }
-    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
-    ((7..=15).contains(&digits.len()) && !digits.starts_with('0')).then(|| format!("+{digits}"))
-}
-
-/// Google's libphonenumber knows how each country writes its numbers.
-fn national(text: &str, country: Region) -> Option<String> {
-    // No number is longer (with an extension and punctuation), and the library need not see a novel.
-    if text.len() > 40 {
-        return None;
-    }
-    let number = PHONE_NUMBER_UTIL.parse(text, Some(country)).ok()?;
-    let valid = PHONE_NUMBER_UTIL.is_valid_number(&number);
-    valid.then(|| {
-        PHONE_NUMBER_UTIL
-            .format(&number, PhoneNumberFormat::E164)
-            .into_owned()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::e164;
-
-    #[test]
-    fn only_international_numbers_are_read() {
-        for (text, expected) in [
-            ("+15005550006", Some("+15005550006")),
-            ("+1 (500) 555-0006", Some("+15005550006")),
-            ("+49.30/123456", Some("+4930123456")),
-            ("500 555 0006", None),
-            ("0015005550006", None),
-            ("+0123456789", None),
-            ("+123456", None),
-            ("+1234567890123456", None),
-            ("+1 500 555 0006 ext 5", None),
-            ("+", None),
-        ] {
-            assert_eq!(e164(text, None).as_deref(), expected, "{text}");
+impl PhoneField<'_> {
+    /// Returns the number, if there is one.
+    pub(super) fn number(&self) -> Option<&PhoneNumber> {
+        match self {
+            PhoneField::Number(number) => Some(number),
+            PhoneField::Unreadable(_) | PhoneField::Null => None,
         }
     }
+
+    /// Returns the change of the profile's number.
+    pub(super) fn change(&self) -> Option<PhoneChange> {
+        match self {
+            PhoneField::Number(number) => Some(PhoneChange::Set(number.clone())),
+            PhoneField::Unreadable(_) => None,
+            PhoneField::Null => Some(PhoneChange::Clear),
+        }
+    }
+}
+
+/// Finds the phone number among these traits or properties: the first that parses, else the first
+/// that is not blank, else a `null`.
+pub(super) fn find<'a>(
+    sources: &[&RawObject<'a>],
+    country: Option<Region>,
+) -> Option<PhoneField<'a>> {
+    let mut unreadable = None;
+    let mut null = None;
+    for object in sources {
+        for key in PHONE_KEYS {
+            let Some(raw) = object.get(key) else { continue };
+            if let Some(number) =
+                json::text(raw).and_then(|text| PhoneNumber::parse(&text, country))
+            {
+                return Some(PhoneField::Number(number));
+            }
+            if json::is_null(raw) {
+                null = Some(PhoneField::Null);
+            } else if unreadable.is_none() && !json::is_blank(raw) {
+                unreadable = Some(PhoneField::Unreadable(raw));
+            }
+        }
+    }
+    unreadable.or(null)
 }

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::json::{self, Fields};
-use super::timestamp;
+use crate::domain::parse_timestamp;
+use crate::json::{self, RawObject};
 
 /// The `type` of a message, as Segment's spec names it:
 /// <https://segment.com/docs/connections/spec/>
@@ -67,20 +67,20 @@ pub struct Message<'a> {
     pub name: Option<Cow<'a, str>>,
     /// `groupId`: the id of the group.
     pub group_id: Option<Cow<'a, str>>,
-    /// `timestamp`: the time of the event, in any format that [`timestamp::read`] accepts.
+    /// `timestamp`: the time of the event, in any format that [`parse_timestamp`] accepts.
     pub timestamp: Option<OffsetDateTime>,
     /// `traits`, of an identify or group.
-    pub traits: Fields<'a>,
+    pub traits: RawObject<'a>,
     /// `properties` of a track, page or screen, as raw JSON, if they are an object.
     pub raw_properties: Option<&'a RawValue>,
     /// The same `properties`, parsed to a depth of one level.
-    pub properties: Fields<'a>,
+    pub properties: RawObject<'a>,
     /// `context.traits`: the known traits of the person, in a track, page, screen or group.
-    pub context_traits: Fields<'a>,
+    pub context_traits: RawObject<'a>,
     /// `context.personas.external_audience_id`: the list that an Engage audience is connected to.
     pub audience_list: Option<Cow<'a, str>>,
     /// `integrations`: the destinations that the message is for, and options for each.
-    pub integrations: Fields<'a>,
+    pub integrations: RawObject<'a>,
 }
 
 /// The keys of a message that are read, in the order in which [`Message::parse`] destructures them.
@@ -129,7 +129,7 @@ impl<'a> Message<'a> {
             event: event.and_then(json::string),
             name: text(name),
             group_id: text(group_id),
-            timestamp: timestamp.and_then(timestamp::read),
+            timestamp: timestamp.and_then(parse_timestamp),
             traits: object(traits),
             raw_properties: properties.filter(|raw| raw.get().starts_with('{')),
             properties: object(properties),
@@ -157,6 +157,6 @@ fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
 }
 
 /// Returns a field that is an object. Absent means empty here: no rule distinguishes the two.
-fn object(raw: Option<&RawValue>) -> Fields<'_> {
-    raw.and_then(Fields::parse).unwrap_or_default()
+fn object(raw: Option<&RawValue>) -> RawObject<'_> {
+    raw.and_then(RawObject::parse).unwrap_or_default()
 }

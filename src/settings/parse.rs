@@ -8,7 +8,7 @@ use reqwest::Url;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 use thiserror::Error;
 
-use crate::klaviyo::ListId;
+use crate::domain::ListId;
 
 use super::rules::{Channel, MetricNames};
 use super::variables::default_of;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rlibphonenumber::Region;
 
-use crate::klaviyo::ListId;
+use crate::domain::ListId;
 
 /// The settings that decide how a message is mapped. All booleans accept `true` and `false`.
 #[derive(Debug, Clone, PartialEq, Eq)]

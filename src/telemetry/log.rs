@@ -6,10 +6,9 @@ use std::io::Write;
 use std::sync::Arc;
 
 use serde::Serialize;
-use time::OffsetDateTime;
 
+use crate::domain::Timestamp;
 use crate::outcome::RejectReason;
-use crate::segment::timestamp;
 
 use super::metrics::Metrics;
 use super::summary::DeliverySummary;
@@ -27,7 +26,7 @@ enum Level {
 /// One line of the log.
 #[derive(Serialize)]
 struct Line<'l, T: Serialize> {
-    timestamp: Option<String>,
+    timestamp: Timestamp,
     level: Level,
     message: &'l str,
     #[serde(flatten)]
@@ -163,7 +162,7 @@ impl Log {
 
     fn write(&self, level: Level, message: &str, fields: impl Serialize) {
         let line = Line {
-            timestamp: timestamp::write(OffsetDateTime::now_utc()),
+            timestamp: Timestamp::now(),
             level,
             message,
             fields,

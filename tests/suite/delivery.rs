@@ -393,7 +393,7 @@ async fn lambda_s_own_deadline_ends_a_delivery_too() {
         .await
         .unwrap();
     assert!(
-        matches!(reply, Reply::Http(WebhookResponse { status: 503, .. })),
+        matches!(reply, Reply::Webhook(WebhookResponse { status: 503, .. })),
         "{reply:?}"
     );
     assert!(
@@ -450,7 +450,7 @@ async fn an_answer_has_the_fields_of_the_contract() {
     let batch: Vec<_> = (0..150)
         .map(|n| json!({"type": "page", "messageId": format!("m{n}")}))
         .collect();
-    let response = shop.send(&batch.into()).await.into_response();
+    let response = shop.send(&batch.into()).await.to_gateway_response();
     let response: Value = serde_json::to_value(&response).unwrap();
     assert_eq!(response["statusCode"], 200);
     assert_eq!(response["headers"]["content-type"], "application/json");

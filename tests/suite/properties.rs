@@ -193,7 +193,7 @@ fn with_operations<T>(
         .map(Message::parse)
         .collect();
     let of = |message: &Message<'_>| match decide(message, rules, NOW) {
-        Decision::Send { .. } => true,
+        Decision::Send(_) => true,
         Decision::Ignore(_) | Decision::Reject(_) => false,
     };
     let read: Vec<_> = messages.iter().flatten().collect();
@@ -201,7 +201,7 @@ fn with_operations<T>(
         .iter()
         .filter(|message| of(message))
         .flat_map(|message| match decide(message, rules, NOW) {
-            Decision::Send { operations, .. } => operations,
+            Decision::Send(plan) => plan.into_parts().0,
             Decision::Ignore(_) | Decision::Reject(_) => Vec::new(),
         })
         .collect();
@@ -213,21 +213,27 @@ fn check_packing(operations: &[Operation]) {
     let operations: Vec<_> = operations.iter().collect();
     let packed = build_requests(&operations);
     let by_id = build_requests_by_id(&operations, |_| Some("42"));
-    let direct: Vec<_> = packed.iter().flat_map(|packed| packed.members()).collect();
-    let looked_up: Vec<_> = by_id.iter().flat_map(|packed| packed.members()).collect();
+    let direct: Vec<_> = packed
+        .iter()
+        .flat_map(|packed| packed.operations())
+        .collect();
+    let looked_up: Vec<_> = by_id
+        .iter()
+        .flat_map(|packed| packed.operations())
+        .collect();
     let mut members: Vec<_> = direct.iter().chain(&looked_up).copied().collect();
     members.sort_unstable();
     assert_eq!(members, (0..operations.len()).collect::<Vec<_>>());
     assert_eq!(direct.len(), direct.iter().collect::<BTreeSet<_>>().len());
     for packed in packed.iter().chain(&by_id) {
-        let call = &packed.call;
+        let call = &packed.request;
         let body: Value = serde_json::from_slice(&call.body).expect("every body is JSON");
         let at = |pointer: &str| {
             body.pointer(pointer)
                 .and_then(Value::as_array)
                 .map_or(0, Vec::len)
         };
-        assert!(call.body.len() <= 5_000_000 || packed.members().count() == 1);
+        assert!(call.body.len() <= 5_000_000 || packed.operations().count() == 1);
         assert!(at("/data/attributes/profiles/data") <= 10_000);
         let events = body
             .pointer("/data/attributes/events-bulk-create/data")
@@ -241,7 +247,7 @@ fn check_packing(operations: &[Operation]) {
         let events = events.map(|places| places.iter().map(count).sum::<usize>());
         assert!(events.unwrap_or(0) <= 1_000);
         if let Some(events) = events {
-            assert_eq!(events, packed.members().count());
+            assert_eq!(events, packed.operations().count());
         }
         match call.path.as_ref() {
             "/api/profile-subscription-bulk-create-jobs" => {
@@ -258,7 +264,7 @@ fn check_packing(operations: &[Operation]) {
 fn bodies(operations: &[Operation]) -> Vec<Vec<u8>> {
     build_requests(&operations.iter().collect::<Vec<_>>())
         .into_iter()
-        .map(|packed| packed.call.body.to_vec())
+        .map(|packed| packed.request.body.to_vec())
         .collect()
 }
 

@@ -42,10 +42,8 @@ fn outcome(settings: &[(&str, &str)], message: &Value) -> Value {
     match decide(&Message::parse(raw).unwrap(), &rules, NOW) {
         Decision::Ignore(why) => json!({"ignored": why.reason()}),
         Decision::Reject(why) => json!({"rejected": why.reason()}),
-        Decision::Send {
-            operations,
-            warnings,
-        } => {
+        Decision::Send(plan) => {
+            let (operations, warnings) = plan.into_parts();
             let calls: Vec<Value> = operations
                 .iter()
                 .map(|operation| shown(&call(operation)))
@@ -65,7 +63,7 @@ fn call(operation: &Operation) -> ApiRequest {
     let packed = build_requests(&[operation])
         .into_iter()
         .chain(build_requests_by_id(&[operation], |_| Some("42")));
-    packed.map(|packed| packed.call).next().unwrap()
+    packed.map(|packed| packed.request).next().unwrap()
 }
 
 fn shown(call: &ApiRequest) -> Value {

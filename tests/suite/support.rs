@@ -70,7 +70,7 @@ impl Shop {
             .await
             .unwrap()
         {
-            Reply::Http(answer) => answer,
+            Reply::Webhook(answer) => answer,
             other => panic!("{other:?}"),
         }
     }

@@ -8,7 +8,7 @@
 )]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use segment_klaviyo::batch::{self, InboundMessage};
+use segment_klaviyo::delivery::{InFlight, InboundMessage, Task, plan};
 use segment_klaviyo::klaviyo::build_requests;
 use segment_klaviyo::rules::decide;
 use segment_klaviyo::segment::Message;
@@ -85,12 +85,15 @@ fn read_and_decide(bencher: Bencher, message: &Value) {
 #[divan::bench]
 fn packing_of_1000(bencher: Bencher) {
     let raws: Vec<_> = (0..1_000).map(|n| raw(&messages::track(n))).collect();
-    let parcels: Vec<_> = raws
+    let batch = plan(
+        raws.iter().map(|raw| InboundMessage::new(raw, NOW)),
+        &rules(),
+    );
+    let operations: Vec<_> = batch
         .iter()
-        .map(|raw| InboundMessage::new(raw, NOW))
+        .flat_map(InFlight::tasks)
+        .map(Task::operation)
         .collect();
-    let work = batch::decide(&parcels, &rules()).work;
-    let operations: Vec<_> = work.iter().map(|work| &work.operation).collect();
     bencher.bench_local(|| build_requests(black_box(&operations)));
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use segment_klaviyo::batch::{self, InboundMessage};
+use segment_klaviyo::delivery::{InFlight, InboundMessage, Task, plan};
 use segment_klaviyo::ingress::{EventPayload, Trigger};
 use segment_klaviyo::klaviyo::build_requests;
 use segment_klaviyo::secrets::Secret;
@@ -30,12 +30,15 @@ pub fn from_event_to_calls(event: &str, rules: &RuleSettings) -> usize {
         return 0;
     };
     let body = verify(&request.body, request.credentials(), &SECRET).unwrap();
-    let parcels: Vec<_> = raw_messages(&body)
-        .unwrap()
+    let raw_messages = raw_messages(&body).unwrap();
+    let messages = raw_messages
         .into_iter()
-        .map(|raw| InboundMessage::new(raw, NOW))
+        .map(|raw| InboundMessage::new(raw, NOW));
+    let batch = plan(messages, rules);
+    let operations: Vec<_> = batch
+        .iter()
+        .flat_map(InFlight::tasks)
+        .map(Task::operation)
         .collect();
-    let work = batch::decide(&parcels, rules).work;
-    let operations: Vec<_> = work.iter().map(|work| &work.operation).collect();
     build_requests(&operations).len()
 }

@@ -3,47 +3,46 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::super::operation::{Event, Properties};
-use super::{EventProfile, data};
-use crate::segment::json::Json;
+use super::{ProfileAttributes, resource};
+use crate::json::Json;
+use crate::klaviyo::event::{Event, Properties};
 
-/// The attributes of an event that is sent alone, its profile among them.
+/// The attributes of an event that is sent alone, with its profile among them.
 pub(in super::super) struct SingleEvent<'o>(pub(in super::super) &'o Event<'o>);
 
 impl Serialize for SingleEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let SingleEvent(event) = self;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("profile", &data("profile", EventProfile(&self.0.profile)))?;
-        attributes(self.0, &mut map)?;
+        map.serialize_entry(
+            "profile",
+            &resource("profile", ProfileAttributes(&event.profile)),
+        )?;
+        serialize_attributes(event, &mut map)?;
         map.end()
     }
 }
 
-/// The attributes of an event in a job, where the profile stands around its events.
+/// The attributes of an event in a job, where the profile surrounds its events.
 pub(in super::super) struct BulkEvent<'o>(pub(in super::super) &'o Event<'o>);
 
 impl Serialize for BulkEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        attributes(self.0, &mut map)?;
+        serialize_attributes(self.0, &mut map)?;
         map.end()
     }
 }
 
-fn attributes<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(), M::Error> {
+fn serialize_attributes<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(), M::Error> {
     #[derive(serde::Serialize)]
     struct Metric<'o> {
         name: &'o str,
     }
-    map.serialize_entry(
-        "metric",
-        &data(
-            "metric",
-            Metric {
-                name: &event.metric,
-            },
-        ),
-    )?;
+    let metric = Metric {
+        name: event.metric.as_str(),
+    };
+    map.serialize_entry("metric", &resource("metric", metric))?;
     map.serialize_entry("unique_id", &event.unique_id)?;
     if let Some(time) = &event.time {
         map.serialize_entry("time", time)?;
@@ -58,7 +57,7 @@ fn attributes<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(), M::Erro
         map.serialize_entry("backfill", &true)?;
     }
     match &event.properties {
-        Properties::Unchanged(raw) => map.serialize_entry("properties", raw),
-        Properties::Merged(fields) => map.serialize_entry("properties", fields),
+        Properties::Raw(raw) => map.serialize_entry("properties", raw),
+        Properties::Built(object) => map.serialize_entry("properties", object),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use super::super::operation::{Patch, Profile, ProfileIdentifiers};
+use crate::klaviyo::profile::{PhoneChange, Profile, ProfileIdentifiers, PropertyPatch};
 
 /// A profile as `profile-import` and import jobs take it.
 pub(in super::super) struct ProfileResource<'o>(pub(in super::super) &'o Profile<'o>);
@@ -11,17 +11,17 @@ impl Serialize for ProfileResource<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(serde::Serialize)]
         struct Meta<'o> {
-            patch_properties: &'o Patch<'o>,
+            patch_properties: &'o PropertyPatch<'o>,
         }
-        let patch = &self.0.patch;
+        let ProfileResource(profile) = self;
         let mut resource = serializer.serialize_struct("profile", 3)?;
         resource.serialize_field("type", "profile")?;
-        resource.serialize_field("attributes", &EventProfile(self.0))?;
-        if !patch.is_empty() {
+        resource.serialize_field("attributes", &ProfileAttributes(profile))?;
+        if !profile.patch.is_empty() {
             resource.serialize_field(
                 "meta",
                 &Meta {
-                    patch_properties: patch,
+                    patch_properties: &profile.patch,
                 },
             )?;
         }
@@ -29,65 +29,66 @@ impl Serialize for ProfileResource<'_> {
     }
 }
 
-/// The attributes of a profile, which is what an event carries of its own.
-pub(in super::super) struct EventProfile<'o>(pub(in super::super) &'o Profile<'o>);
+/// The attributes of a profile. An event carries these and no more of its profile.
+pub(in super::super) struct ProfileAttributes<'o>(pub(in super::super) &'o Profile<'o>);
 
-impl Serialize for EventProfile<'_> {
+impl Serialize for ProfileAttributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Profile {
-            identity,
-            phone_number,
-            attributes,
-            location,
-            properties,
-            patch: _,
-        } = self.0;
+        let ProfileAttributes(profile) = self;
         let mut map = serializer.serialize_map(None)?;
-        identifiers(identity, &mut map)?;
-        if let Some(phone_number) = phone_number {
-            map.serialize_entry("phone_number", phone_number)?;
+        serialize_identifiers(&profile.identifiers, &mut map)?;
+        match &profile.phone_number {
+            Some(PhoneChange::Set(number)) => map.serialize_entry("phone_number", number)?,
+            Some(PhoneChange::Clear) => map.serialize_entry("phone_number", &())?,
+            None => {}
         }
-        for (name, value) in attributes.iter() {
+        for (name, value) in profile.attributes.iter() {
             map.serialize_entry(name, value)?;
         }
-        for (name, fields) in [("location", location), ("properties", properties)] {
-            if !fields.is_empty() {
-                map.serialize_entry(name, fields)?;
-            }
+        if !profile.location.is_empty() {
+            map.serialize_entry("location", &profile.location)?;
+        }
+        if !profile.properties.is_empty() {
+            map.serialize_entry("properties", &profile.properties)?;
         }
         map.end()
     }
 }
 
-/// The attributes of a profile that nothing else is told of.
-impl Serialize for ProfileIdentifiers<'_> {
+/// The attributes of a profile that is only named.
+pub(in super::super) struct IdentifierAttributes<'o>(
+    pub(in super::super) &'o ProfileIdentifiers<'o>,
+);
+
+impl Serialize for IdentifierAttributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        identifiers(self, &mut map)?;
+        serialize_identifiers(self.0, &mut map)?;
         map.end()
     }
 }
 
-fn identifiers<M: SerializeMap>(
-    identity: &ProfileIdentifiers,
+fn serialize_identifiers<M: SerializeMap>(
+    identifiers: &ProfileIdentifiers,
     map: &mut M,
 ) -> Result<(), M::Error> {
-    if let Some(email) = &identity.email {
+    if let Some(email) = identifiers.email() {
         map.serialize_entry("email", email)?;
     }
-    if let Some(external_id) = &identity.external_id {
+    if let Some(external_id) = identifiers.external_id() {
         map.serialize_entry("external_id", external_id)?;
     }
     Ok(())
 }
 
-impl Serialize for Patch<'_> {
+impl Serialize for PropertyPatch<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, fields) in [("append", &self.append), ("unappend", &self.unappend)] {
-            if !fields.is_empty() {
-                map.serialize_entry(name, fields)?;
-            }
+        if !self.append.is_empty() {
+            map.serialize_entry("append", &self.append)?;
+        }
+        if !self.unappend.is_empty() {
+            map.serialize_entry("unappend", &self.unappend)?;
         }
         if !self.unset.is_empty() {
             map.serialize_entry("unset", &self.unset)?;

@@ -3,71 +3,67 @@
 
 use serde::Serialize;
 
-use super::super::operation::{Subscriber, Subscription, Unsubscription};
+use crate::domain::{Email, PhoneNumber, Timestamp};
+use crate::klaviyo::subscription::{Subscriber, Subscription, Unsubscription};
 
-/// The attributes of somebody who subscribes, or takes a subscription back.
+/// The attributes of a person who subscribes or unsubscribes.
 #[derive(Serialize)]
-pub(in super::super) struct Consenting<'o> {
+pub(in super::super) struct ConsentAttributes<'o> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<&'o str>,
+    email: Option<&'o Email>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    phone_number: Option<&'o str>,
-    subscriptions: Channels<'o>,
+    phone_number: Option<&'o PhoneNumber>,
+    subscriptions: ChannelConsents,
 }
 
 #[derive(Serialize)]
-struct Channels<'o> {
+struct ChannelConsents {
     #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<Marketing<'o>>,
+    email: Option<ChannelConsent>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sms: Option<Marketing<'o>>,
+    sms: Option<ChannelConsent>,
+}
+
+#[derive(Serialize)]
+struct ChannelConsent {
+    marketing: MarketingConsent,
 }
 
 #[derive(Serialize, Clone, Copy)]
-struct Marketing<'o> {
-    marketing: Consent<'o>,
-}
-
-#[derive(Serialize, Clone, Copy)]
-struct Consent<'o> {
+struct MarketingConsent {
     consent: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    consented_at: Option<&'o str>,
+    consented_at: Option<Timestamp>,
 }
 
-impl<'o> Consenting<'o> {
-    pub(in super::super) fn subscriber(subscription: &'o Subscription) -> Self {
-        let consented_at = subscription.consented_at.as_deref();
-        Consenting::new(
-            &subscription.who,
-            Consent {
-                consent: "SUBSCRIBED",
-                consented_at,
-            },
-        )
-    }
-
-    pub(in super::super) fn unsubscriber(unsubscription: &'o Unsubscription) -> Self {
-        Consenting::new(
-            &unsubscription.who,
-            Consent {
-                consent: "UNSUBSCRIBED",
-                consented_at: None,
-            },
-        )
-    }
-
-    fn new(who: &'o Subscriber, marketing: Consent<'o>) -> Self {
-        let meant = |is_meant: bool| is_meant.then_some(Marketing { marketing });
-        let (email, phone_number) = (who.email.as_deref(), who.phone_number.as_deref());
-        let subscriptions = Channels {
-            email: meant(who.by_email),
-            sms: meant(phone_number.is_some()),
+impl<'o> ConsentAttributes<'o> {
+    pub(in super::super) fn subscribed(subscription: &'o Subscription) -> Self {
+        let consented_at = subscription.consented_at;
+        let marketing = MarketingConsent {
+            consent: "SUBSCRIBED",
+            consented_at,
         };
-        Consenting {
-            email,
+        ConsentAttributes::new(&subscription.subscriber, marketing)
+    }
+
+    pub(in super::super) fn unsubscribed(unsubscription: &'o Unsubscription) -> Self {
+        let marketing = MarketingConsent {
+            consent: "UNSUBSCRIBED",
+            consented_at: None,
+        };
+        ConsentAttributes::new(&unsubscription.subscriber, marketing)
+    }
+
+    fn new(subscriber: &'o Subscriber, marketing: MarketingConsent) -> Self {
+        let consent_if = |is_included: bool| is_included.then_some(ChannelConsent { marketing });
+        let phone_number = subscriber.sms_number();
+        ConsentAttributes {
+            email: subscriber.email(),
             phone_number,
-            subscriptions,
+            subscriptions: ChannelConsents {
+                email: consent_if(subscriber.includes_email()),
+                sms: consent_if(phone_number.is_some()),
+            },
         }
     }
 }

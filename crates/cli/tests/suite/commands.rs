@@ -147,7 +147,7 @@ fn what_is_easily_signed_by_mistake_is_noted() {
 fn a_check_fails_when_a_delivery_would() {
     let (code, shown) = segment_klaviyo(&["check"], "");
     assert!(
-        code == 0 && shown.contains("ok      events:write: the key may do this"),
+        code == 0 && shown.contains("ok      events:write: klaviyo_api_key may do this"),
         "{shown}"
     );
     let (code, shown) = segment_klaviyo(&["check", "--settings", "LIST_ID=Y6nRLr"], "");

@@ -1,0 +1,26 @@
+//! Messages on their way to Klaviyo: the operations of a delivery become requests, and each message
+//! learns what became of its own operations.
+//!
+//! A message counts as delivered only when Klaviyo has acknowledged the last of its operations. Every
+//! operation starts as pending, so that a mistake in here ends in a retry and never in a message
+//! that is lost in silence.
+
+mod coalesce;
+mod dispatch;
+mod dispatcher;
+mod identity_graph;
+mod in_flight;
+mod inbound;
+mod message_result;
+mod profile_ids;
+mod refusal;
+mod session;
+mod stages;
+mod task;
+
+pub use dispatcher::{Dispatcher, PendingSubscriptions};
+pub use in_flight::{InFlight, plan};
+pub use inbound::InboundMessage;
+pub use message_result::MessageResult;
+pub use session::RequestStats;
+pub use task::Task;

@@ -1,0 +1,141 @@
+//! Operations that go to Klaviyo once although several messages ask for them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::dispatch::Dispatch;
+use super::identity_graph::IdentityGraph;
+use super::in_flight::InFlight;
+use super::task::Task;
+use crate::domain::ListId;
+use crate::klaviyo::{Operation, ProfileKey, Subscription, Unsubscription};
+
+/// What makes two operations the same.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'t> {
+    Profile(ProfileKey<'t>),
+    /// Klaviyo keeps one event for each profile, metric and unique id, and refuses a whole job with
+    /// a repeat in it.
+    Event(ProfileKey<'t>, &'t str, &'t str),
+    Member(&'t ListId, ProfileKey<'t>),
+    Deletion(ProfileKey<'t>),
+    Consent(&'t ListId, &'t str),
+}
+
+/// Merges operations that are the same: events and deletions go once, profiles are merged in
+/// Segment's order with the later value winning, and of several wishes about one list the last one
+/// counts.
+///
+/// Returns the dispatches for each operation in the order in which they have to go, nearly always
+/// one. The sequences are in the order of their first tasks.
+pub(super) fn coalesce<'t, 'a>(batch: &'t [InFlight<'a>]) -> Vec<Vec<Dispatch<'t, 'a>>> {
+    let mut graph = IdentityGraph::default();
+    let mut task_count = 0;
+    for message in batch {
+        for task in message.tasks() {
+            graph.add(task.operation());
+            task_count += 1;
+        }
+    }
+    let mut sequences: Vec<Vec<Dispatch>> = Vec::with_capacity(task_count);
+    let mut positions = HashMap::with_capacity(task_count);
+    for message in batch {
+        for task in message.tasks() {
+            let next = sequences.len();
+            let position = *positions
+                .entry(key(task.operation(), &graph))
+                .or_insert(next);
+            match sequences.get_mut(position) {
+                Some(sequence) => append(sequence, task),
+                None => sequences.push(vec![Dispatch::new(task)]),
+            }
+        }
+    }
+    sequences
+}
+
+fn key<'t>(operation: &'t Operation<'_>, graph: &IdentityGraph<'t>) -> Key<'t> {
+    match operation {
+        Operation::UpsertProfile(profile) => Key::Profile(graph.key(&profile.identifiers)),
+        Operation::RecordEvent(event) => Key::Event(
+            graph.key(&event.profile.identifiers),
+            event.metric.as_str(),
+            event.unique_id.as_str(),
+        ),
+        Operation::AddToList(membership) | Operation::RemoveFromList(membership) => {
+            Key::Member(&membership.list_id, graph.key(&membership.identifiers))
+        }
+        Operation::Delete(identifiers) => Key::Deletion(graph.key(identifiers)),
+        Operation::Subscribe(Subscription {
+            list_id,
+            subscriber,
+            ..
+        })
+        | Operation::Unsubscribe(Unsubscription {
+            list_id,
+            subscriber,
+        }) => Key::Consent(list_id, subscriber.key()),
+    }
+}
+
+/// Merges a task into the last dispatch of its sequence, or adds it as one more.
+fn append<'t, 'a>(sequence: &mut Vec<Dispatch<'t, 'a>>, task: &'t Task<'a>) {
+    let is_merged = match sequence.last_mut() {
+        Some(last) => merge_into(last, task),
+        None => false,
+    };
+    if !is_merged {
+        sequence.push(Dispatch::new(task));
+    }
+}
+
+/// Merges a later task into a dispatch. Returns whether the dispatch now does the task too; if not,
+/// the task has to follow by itself.
+fn merge_into<'t, 'a>(dispatch: &mut Dispatch<'t, 'a>, task: &'t Task<'a>) -> bool {
+    match (dispatch.operation(), task.operation()) {
+        (Operation::UpsertProfile(earlier), Operation::UpsertProfile(later)) => {
+            if !earlier.can_merge(later) {
+                return false;
+            }
+            if let Operation::UpsertProfile(merged) = dispatch.operation_mut() {
+                merged.merge(later.clone());
+            }
+        }
+        // Klaviyo keeps the first of several events, and one deletion is enough.
+        (Operation::RecordEvent(_) | Operation::Delete(_), _) => {}
+        (Operation::Subscribe(earlier), Operation::Subscribe(later)) => {
+            let subscriber = later.subscriber.clone().union(earlier.subscriber.clone());
+            let merged = Subscription {
+                subscriber,
+                ..later.clone()
+            };
+            dispatch.replace_operation(Cow::Owned(Operation::Subscribe(merged)));
+        }
+        (Operation::Unsubscribe(earlier), Operation::Unsubscribe(later)) => {
+            let subscriber = later.subscriber.clone().union(earlier.subscriber.clone());
+            let merged = Unsubscription {
+                subscriber,
+                ..later.clone()
+            };
+            dispatch.replace_operation(Cow::Owned(Operation::Unsubscribe(merged)));
+        }
+        // Of a wish and its opposite the last one counts, for each channel by itself.
+        (earlier, later) => {
+            let remaining = match (earlier.subscriber(), later.subscriber()) {
+                (Some(earlier), Some(later)) => earlier.difference(later),
+                _ => None,
+            };
+            match remaining {
+                Some(remaining) => {
+                    if let Some(subscriber) = dispatch.operation_mut().subscriber_mut() {
+                        *subscriber = remaining;
+                    }
+                    return false;
+                }
+                None => dispatch.replace_operation(Cow::Borrowed(later)),
+            }
+        }
+    }
+    dispatch.add_task(task);
+    true
+}

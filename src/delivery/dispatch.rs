@@ -1,0 +1,75 @@
+//! Operations as they go to Klaviyo.
+
+use std::borrow::Cow;
+
+use super::task::{OperationError, Task, TaskState};
+use crate::klaviyo::Operation;
+
+/// An operation that goes to Klaviyo once, and every task that it does.
+pub(super) struct Dispatch<'t, 'a> {
+    operation: Cow<'t, Operation<'a>>,
+    tasks: Vec<&'t Task<'a>>,
+}
+
+impl<'t, 'a> Dispatch<'t, 'a> {
+    /// Creates the dispatch of one task.
+    pub(super) fn new(task: &'t Task<'a>) -> Self {
+        Dispatch {
+            operation: Cow::Borrowed(task.operation()),
+            tasks: vec![task],
+        }
+    }
+
+    /// Returns the operation.
+    pub(super) fn operation(&self) -> &Operation<'a> {
+        &self.operation
+    }
+
+    /// Returns the operation to change it. The tasks keep their own.
+    pub(super) fn operation_mut(&mut self) -> &mut Operation<'a> {
+        self.operation.to_mut()
+    }
+
+    /// Takes over a task that this operation does too.
+    pub(super) fn add_task(&mut self, task: &'t Task<'a>) {
+        self.tasks.push(task);
+    }
+
+    /// Replaces the operation, for the same tasks.
+    pub(super) fn replace_operation(&mut self, operation: Cow<'t, Operation<'a>>) {
+        self.operation = operation;
+    }
+
+    /// Whether the operation is merged from several profiles, so that a refusal may be about one
+    /// of them.
+    pub(super) fn is_merged(&self) -> bool {
+        self.tasks.len() > 1 && matches!(*self.operation, Operation::UpsertProfile(_))
+    }
+
+    /// Returns the tasks as they were before they were merged, in order, so that one bad message
+    /// does not cost the others.
+    pub(super) fn split(self) -> Vec<Dispatch<'t, 'a>> {
+        self.tasks.into_iter().map(Dispatch::new).collect()
+    }
+
+    /// Returns the tasks that the operation does.
+    pub(super) fn tasks(&self) -> &[&'t Task<'a>] {
+        &self.tasks
+    }
+
+    /// Records that Klaviyo has acknowledged the operation, or that there is nothing to do.
+    pub(super) fn acknowledge(&self) {
+        self.set_state(&TaskState::Acknowledged);
+    }
+
+    /// Records that the operation did not succeed.
+    pub(super) fn fail(&self, error: OperationError) {
+        self.set_state(&TaskState::Failed(error));
+    }
+
+    fn set_state(&self, state: &TaskState) {
+        for task in &self.tasks {
+            task.set_state(state.clone());
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The stages of a delivery, sent to Klaviyo one after another.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::dispatch::Dispatch;
+use super::in_flight::InFlight;
+use super::profile_ids::{ProfileId, ProfileIds, find_profile_ids};
+use super::refusal;
+use super::session::{RequestStats, SendError, Session};
+use super::stages::{Stages, rounds};
+use super::task::{OperationError, Task, TaskState};
+use crate::klaviyo::{
+    Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, PlannedRequest, build_requests,
+    build_requests_by_id,
+};
+use crate::outcome::{RejectReason, RetryReason};
+use crate::secrets::Secrets;
+
+/// The part of a delivery's time that is left for subscriptions: with less, their answers might
+/// come too late to be heard, and people would be asked for confirmation again.
+const SUBSCRIPTION_BUDGET_FRACTION: u32 = 4;
+
+/// Sends the operations of one delivery to Klaviyo.
+pub struct Dispatcher<'d> {
+    session: Session<'d>,
+    /// Subscriptions start only while there is this much time left.
+    min_subscription_time: Duration,
+}
+
+/// The subscriptions of a delivery, which go after everything else.
+pub struct PendingSubscriptions<'t, 'a>(Vec<Dispatch<'t, 'a>>);
+
+/// The way in which operations become requests.
+#[derive(Clone, Copy)]
+enum Addressing<'i> {
+    /// By the identifiers in the operations.
+    Identifiers,
+    /// By Klaviyo's own ids.
+    ProfileIds(&'i ProfileIds),
+}
+
+impl Addressing<'_> {
+    fn build_requests(self, operations: &[&Operation]) -> Vec<PlannedRequest> {
+        match self {
+            Addressing::Identifiers => build_requests(operations),
+            Addressing::ProfileIds(ids) => {
+                build_requests_by_id(operations, |identifiers| ids.id(identifiers))
+            }
+        }
+    }
+}
+
+impl<'d> Dispatcher<'d> {
+    /// Creates a dispatcher that ends at `deadline`, whatever Klaviyo does.
+    pub fn new(klaviyo: &'d Klaviyo, secrets: &'d Secrets, deadline: Instant) -> Self {
+        let session = Session::new(klaviyo, secrets, deadline);
+        let min_subscription_time = session.time_left() / SUBSCRIPTION_BUDGET_FRACTION;
+        Dispatcher {
+            session,
+            min_subscription_time,
+        }
+    }
+
+    /// Returns the counts of all requests so far.
+    pub fn into_stats(self) -> RequestStats {
+        self.session.into_stats()
+    }
+
+    /// Does every operation that may safely be repeated: profiles before the events that name them,
+    /// deletions after everything that could bring a profile back.
+    pub async fn dispatch_repeatable<'t, 'a>(
+        &self,
+        batch: &'t [InFlight<'a>],
+    ) -> PendingSubscriptions<'t, 'a> {
+        let stages = Stages::plan(batch);
+        let refused = self
+            .dispatch(stages.profiles, Addressing::Identifiers)
+            .await;
+        self.dispatch(stages.events, Addressing::Identifiers).await;
+        self.dispatch_by_profile_id(stages.removals).await;
+        let mut waiting: VecDeque<_> = stages.rounds.into();
+        waiting.extend(rounds(refused));
+        while let Some(round) = waiting.pop_front() {
+            let refused = self.dispatch(round, Addressing::Identifiers).await;
+            waiting.extend(rounds(refused));
+        }
+        let (by_profile_id, by_email) = stages
+            .deletions
+            .into_iter()
+            .partition(|it| it.operation().needs_profile_id());
+        self.dispatch(by_email, Addressing::Identifiers).await;
+        self.dispatch_by_profile_id(by_profile_id).await;
+        self.dispatch(stages.unsubscriptions, Addressing::Identifiers)
+            .await;
+        for dispatch in stages.skipped {
+            dispatch.acknowledge();
+        }
+        PendingSubscriptions(stages.subscriptions)
+    }
+
+    /// Subscribes the people of messages that are not settled.
+    ///
+    /// A subscription sent twice asks for confirmation twice. So subscriptions go last, not when
+    /// there is hardly time to hear the answer, and one job after another: a fault that one job
+    /// meets need not meet the next.
+    pub async fn dispatch_subscriptions(&self, subscriptions: PendingSubscriptions<'_, '_>) {
+        let PendingSubscriptions(subscriptions) = subscriptions;
+        let is_in_time = self.session.time_left() >= self.min_subscription_time;
+        let mut jobs: BTreeMap<(OperationId, bool), Vec<Dispatch>> = BTreeMap::new();
+        for dispatch in subscriptions {
+            let states: Vec<_> = dispatch.tasks().iter().map(|task| task.state()).collect();
+            // A settled message is sent again, and would repeat a subscription that it shares.
+            let is_withheld = states.contains(&TaskState::Withheld);
+            if is_withheld || states.iter().all(TaskState::is_refused) {
+                continue;
+            }
+            if !is_in_time {
+                dispatch.fail(OperationError::Transient(RetryReason::Timeout));
+                continue;
+            }
+            let needs_confirmation = match dispatch.operation() {
+                Operation::Subscribe(subscription) => subscription.consented_at.is_none(),
+                _ => false,
+            };
+            let job = (dispatch.operation().id(), needs_confirmation);
+            jobs.entry(job).or_default().push(dispatch);
+        }
+        for mut waiting in jobs.into_values() {
+            while !waiting.is_empty() {
+                let later = waiting.split_off(waiting.len().min(MAX_SUBSCRIPTIONS_PER_JOB));
+                let mut tasks: Vec<&Task> = Vec::with_capacity(waiting.len());
+                for dispatch in &waiting {
+                    tasks.extend(dispatch.tasks());
+                }
+                self.dispatch(waiting, Addressing::Identifiers).await;
+                if tasks.iter().any(|task| is_unfinished(task)) {
+                    return;
+                }
+                waiting = later;
+            }
+        }
+    }
+
+    /// Finds the profiles and does what is to be done with them.
+    async fn dispatch_by_profile_id(&self, dispatches: Vec<Dispatch<'_, '_>>) {
+        if dispatches.is_empty() {
+            return;
+        }
+        let identifiers: Vec<_> = dispatches
+            .iter()
+            .filter_map(|dispatch| dispatch.operation().identifiers())
+            .collect();
+        let ids = find_profile_ids(&self.session, &identifiers).await;
+        let mut found = Vec::with_capacity(dispatches.len());
+        for dispatch in dispatches {
+            let Some(identifiers) = dispatch.operation().identifiers() else {
+                continue;
+            };
+            match (ids.get(identifiers), dispatch.operation()) {
+                (ProfileId::Found(_), _) => found.push(dispatch),
+                (ProfileId::Failed(error), _) => dispatch.fail(error.clone()),
+                // A deletion of an unknown profile is for an operator to follow up.
+                (ProfileId::Unknown, Operation::Delete(_)) => {
+                    dispatch.fail(OperationError::Permanent(RejectReason::DeletionUnresolved));
+                }
+                // A profile that Klaviyo does not know is on no list.
+                (ProfileId::Unknown, _) => dispatch.acknowledge(),
+            }
+        }
+        self.dispatch(found, Addressing::ProfileIds(&ids)).await;
+    }
+
+    /// Sends operations side by side until each is acknowledged or has failed. What a refused job
+    /// leaves over goes again immediately. Returns merged profiles that were refused, as the
+    /// sequences that they were.
+    async fn dispatch<'t, 'a>(
+        &self,
+        dispatches: Vec<Dispatch<'t, 'a>>,
+        addressing: Addressing<'_>,
+    ) -> Vec<Vec<Dispatch<'t, 'a>>> {
+        let mut refused_sequences = Vec::new();
+        // Most deliveries have nothing for most stages.
+        if dispatches.is_empty() {
+            return refused_sequences;
+        }
+        let mut waiting = vec![dispatches];
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            for dispatches in waiting.drain(..) {
+                for (request, members) in plan_requests(dispatches, addressing) {
+                    under_way.push(async move {
+                        let answer = self.session.send(&request.request).await;
+                        (answer, request, members)
+                    });
+                }
+            }
+            let Some((answer, request, members)) = under_way.next().await else {
+                return refused_sequences;
+            };
+            match answer {
+                Ok(_) => {
+                    for (_, dispatch) in members {
+                        dispatch.acknowledge();
+                    }
+                }
+                Err(SendError::Transient(reason)) => {
+                    for (_, dispatch) in members {
+                        dispatch.fail(OperationError::Transient(reason));
+                    }
+                }
+                Err(SendError::Refused(errors)) => {
+                    let remainder = refusal::isolate(&request, members, &errors);
+                    for (dispatch, reason) in remainder.rejected {
+                        dispatch.fail(OperationError::Permanent(reason));
+                    }
+                    waiting.extend(remainder.retry);
+                    refused_sequences.extend(remainder.split);
+                }
+            }
+        }
+    }
+}
+
+/// A request, and its operations with their indexes in it.
+type RequestWithMembers<'t, 'a> = (PlannedRequest, Vec<(usize, Dispatch<'t, 'a>)>);
+
+/// Plans the requests for operations, and hands each operation to its request.
+fn plan_requests<'t, 'a>(
+    dispatches: Vec<Dispatch<'t, 'a>>,
+    addressing: Addressing<'_>,
+) -> Vec<RequestWithMembers<'t, 'a>> {
+    let operations: Vec<_> = dispatches.iter().map(Dispatch::operation).collect();
+    let requests = addressing.build_requests(&operations);
+    let mut unassigned: Vec<_> = dispatches.into_iter().map(Some).collect();
+    let mut planned = Vec::with_capacity(requests.len());
+    for request in requests {
+        let mut members = Vec::new();
+        for index in request.operations() {
+            // An operation that is in no request stays pending, and is retried.
+            if let Some(dispatch) = unassigned.get_mut(index).and_then(Option::take) {
+                members.push((index, dispatch));
+            }
+        }
+        planned.push((request, members));
+    }
+    planned
+}
+
+fn is_unfinished(task: &Task) -> bool {
+    matches!(
+        task.state(),
+        TaskState::Failed(OperationError::Transient(_))
+    )
+}

@@ -1,0 +1,309 @@
+//! Messages under way: the plan for each, and how far it has got.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::inbound::InboundMessage;
+use super::message_result::MessageResult;
+use super::task::{OperationError, Task, TaskState};
+use crate::klaviyo::OperationId;
+use crate::outcome::{Outcome, RejectReason, RetryReason, Warning};
+use crate::rules::{self, Decision};
+use crate::segment::InvalidMessage;
+use crate::settings::RuleSettings;
+
+/// A message under way.
+#[derive(Debug)]
+pub struct InFlight<'a> {
+    inbound: InboundMessage<'a>,
+    progress: RefCell<Progress>,
+    tasks: Vec<Task<'a>>,
+    warnings: Vec<Warning>,
+}
+
+/// How far a message has got.
+#[derive(Debug, Clone)]
+enum Progress {
+    /// The outcome follows from the tasks.
+    Pending,
+    /// The rules have rejected the message.
+    Rejected(RejectReason),
+    /// The outcome is final for this invocation.
+    Settled(Outcome),
+}
+
+/// Applies the rules to each message. A panic in a rule costs the message that it is about.
+pub fn plan<'a>(
+    messages: impl IntoIterator<Item = InboundMessage<'a>>,
+    settings: &RuleSettings,
+) -> Vec<InFlight<'a>> {
+    messages
+        .into_iter()
+        .map(|inbound| InFlight::plan(inbound, settings))
+        .collect()
+}
+
+impl<'a> InFlight<'a> {
+    fn plan(inbound: InboundMessage<'a>, settings: &RuleSettings) -> Self {
+        let mut tasks = Vec::new();
+        let mut warnings = Vec::new();
+        let progress = match decide(&inbound, settings) {
+            Decision::Send(plan) => {
+                let (operations, plan_warnings) = plan.into_parts();
+                tasks.reserve_exact(operations.len());
+                for operation in operations {
+                    if !inbound.is_completed(&operation) {
+                        tasks.push(Task::new(operation));
+                    }
+                }
+                warnings = plan_warnings;
+                Progress::Pending
+            }
+            Decision::Ignore(reason) => Progress::Settled(Outcome::Ignored(reason)),
+            Decision::Reject(reason) => Progress::Rejected(reason),
+        };
+        InFlight {
+            inbound,
+            progress: RefCell::new(progress),
+            tasks,
+            warnings,
+        }
+    }
+
+    /// Returns the message.
+    pub fn inbound(&self) -> &InboundMessage<'a> {
+        &self.inbound
+    }
+
+    /// Returns the operations that are to be done.
+    pub fn tasks(&self) -> &[Task<'a>] {
+        &self.tasks
+    }
+
+    /// Returns the outcome as it is now. The message is delivered only if every operation is
+    /// acknowledged.
+    pub fn outcome(&self) -> Outcome {
+        match &*self.progress.borrow() {
+            Progress::Settled(outcome) => outcome.clone(),
+            Progress::Rejected(reason) => Outcome::Rejected(reason.clone()),
+            Progress::Pending => self.outcome_of_tasks(),
+        }
+    }
+
+    fn outcome_of_tasks(&self) -> Outcome {
+        let mut outcome = Outcome::Delivered;
+        for task in &self.tasks {
+            match task.state() {
+                TaskState::Acknowledged => {}
+                TaskState::Pending | TaskState::Withheld => {
+                    let error = OperationError::Transient(RetryReason::WaitingForBatch);
+                    outcome = combine(outcome, error);
+                }
+                TaskState::Failed(error) => outcome = combine(outcome, error),
+            }
+        }
+        outcome
+    }
+
+    /// Whether the message can never succeed.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self.outcome(), Outcome::Rejected(_))
+    }
+
+    /// Whether an operation failed that is worth another attempt. A subscription that still waits
+    /// for the rest of its delivery is not meant: nothing failed yet.
+    pub fn needs_retry(&self) -> bool {
+        match self.outcome() {
+            Outcome::Retry(reason) => reason != RetryReason::WaitingForBatch,
+            _ => false,
+        }
+    }
+
+    /// Whether the outcome is final for this invocation.
+    pub fn is_settled(&self) -> bool {
+        matches!(*self.progress.borrow(), Progress::Settled(_))
+    }
+
+    /// Makes an outcome final for this invocation. Operations that are still pending are not sent
+    /// any more.
+    pub fn settle(&self, outcome: Outcome) {
+        self.progress.replace(Progress::Settled(outcome));
+        for task in &self.tasks {
+            if task.state() == TaskState::Pending {
+                task.set_state(TaskState::Withheld);
+            }
+        }
+    }
+
+    /// Gives up what is pending if Klaviyo refuses another operation of the message: a person whose
+    /// profile it refuses is not subscribed either.
+    pub fn reject_pending_if_refused(&self) {
+        let refusal = self
+            .tasks
+            .iter()
+            .map(Task::state)
+            .find(TaskState::is_refused);
+        let Some(refusal) = refusal else { return };
+        for task in &self.tasks {
+            if task.state() == TaskState::Pending {
+                task.set_state(refusal.clone());
+            }
+        }
+    }
+
+    /// Returns the operations that Klaviyo has acknowledged, on this attempt or an earlier one.
+    pub fn completed(&self) -> Vec<OperationId> {
+        let mut completed = self.inbound.completed.clone();
+        for task in &self.tasks {
+            if task.state() == TaskState::Acknowledged {
+                completed.push(task.operation().id());
+            }
+        }
+        completed
+    }
+
+    /// Returns the operations that are still to be done.
+    pub fn pending(&self) -> Vec<OperationId> {
+        let mut pending = Vec::new();
+        for task in &self.tasks {
+            if task.state() != TaskState::Acknowledged {
+                pending.push(task.operation().id());
+            }
+        }
+        pending
+    }
+
+    /// Whether this attempt has completed an operation.
+    pub fn has_advanced(&self) -> bool {
+        self.tasks
+            .iter()
+            .any(|task| task.state() == TaskState::Acknowledged)
+    }
+
+    /// Returns what became of the message.
+    pub fn result(&self) -> MessageResult {
+        MessageResult {
+            message_id: self.inbound.message_id().map(str::to_owned),
+            outcome: self.outcome(),
+            warnings: self.warnings.clone(),
+            completed: self.completed(),
+        }
+    }
+}
+
+fn decide<'a>(inbound: &InboundMessage<'a>, settings: &RuleSettings) -> Decision<'a> {
+    match &inbound.message {
+        Ok(message) => catch_panic(|| rules::decide(message, settings, inbound.first_seen_at)),
+        Err(InvalidMessage) => Decision::Reject(RejectReason::NotAMessage),
+    }
+}
+
+/// Turns a panic in a rule into a rejection, so that no message can take its neighbors down.
+fn catch_panic<'a>(decide: impl FnOnce() -> Decision<'a>) -> Decision<'a> {
+    match catch_unwind(AssertUnwindSafe(decide)) {
+        Ok(decision) => decision,
+        Err(_) => Decision::Reject(RejectReason::InternalError),
+    }
+}
+
+/// Combines the outcome of a message so far with the failure of another operation.
+///
+/// One operation that can still succeed keeps the message alive. Of several reasons to retry, one
+/// that is not throttling counts, since it says more; of several throttlings, the longest wait.
+fn combine(so_far: Outcome, error: OperationError) -> Outcome {
+    match (so_far, error) {
+        (
+            Outcome::Retry(RetryReason::Throttled(one)),
+            OperationError::Transient(RetryReason::Throttled(other)),
+        ) => Outcome::Retry(RetryReason::Throttled(one.max(other))),
+        (
+            Outcome::Retry(RetryReason::Throttled(_) | RetryReason::WaitingForBatch),
+            OperationError::Transient(reason),
+        ) if reason != RetryReason::WaitingForBatch => Outcome::Retry(reason),
+        (Outcome::Retry(reason), _) => Outcome::Retry(reason),
+        (_, OperationError::Transient(reason)) => Outcome::Retry(reason),
+        (Outcome::Rejected(first), OperationError::Permanent(_)) => Outcome::Rejected(first),
+        (_, OperationError::Permanent(reason)) => Outcome::Rejected(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_rule_costs_only_its_own_message() {
+        let decision = catch_panic(|| panic!("a bug"));
+        assert!(matches!(
+            decision,
+            Decision::Reject(RejectReason::InternalError)
+        ));
+    }
+
+    #[test]
+    fn one_operation_that_can_still_succeed_keeps_a_message_alive() {
+        use OperationError::{Permanent, Transient};
+        use RetryReason::{Unavailable, WaitingForBatch};
+        let throttled = |seconds| RetryReason::Throttled(Some(seconds));
+        let never = Permanent(RejectReason::InvalidListId);
+        for (errors, expected) in [
+            (
+                vec![never.clone(), Transient(throttled(1))],
+                Outcome::Retry(throttled(1)),
+            ),
+            (
+                vec![Transient(throttled(1)), never.clone()],
+                Outcome::Retry(throttled(1)),
+            ),
+            (
+                vec![Transient(throttled(1)), Transient(throttled(120))],
+                Outcome::Retry(throttled(120)),
+            ),
+            (
+                vec![Transient(throttled(9)), Transient(Unavailable)],
+                Outcome::Retry(Unavailable),
+            ),
+            (
+                vec![Transient(throttled(9)), Transient(WaitingForBatch)],
+                Outcome::Retry(throttled(9)),
+            ),
+            (
+                vec![Transient(WaitingForBatch), Transient(throttled(9))],
+                Outcome::Retry(throttled(9)),
+            ),
+            (
+                vec![never.clone(), Permanent(RejectReason::InvalidEventName)],
+                Outcome::Rejected(RejectReason::InvalidListId),
+            ),
+        ] {
+            let outcome = errors.iter().cloned().fold(Outcome::Delivered, combine);
+            assert_eq!(outcome, expected, "{errors:?}");
+        }
+    }
+
+    /// Nobody has to report a failure: without an acknowledgement a message is retried.
+    #[test]
+    fn a_message_is_delivered_only_when_its_last_operation_is_acknowledged() {
+        let raw = r#"{"type": "identify", "traits": {"email": "sarah@klaviyo-demo.com"}}"#;
+        let raw = serde_json::from_str(raw).unwrap();
+        let settings = crate::settings::Settings::from_env(|name| match name {
+            "SECRET_ID" => Some("secret".to_owned()),
+            "LIST_ID" => Some("Y6nRLr".to_owned()),
+            _ => None,
+        });
+        let inbound = InboundMessage::new(raw, time::OffsetDateTime::UNIX_EPOCH);
+        let message = InFlight::plan(inbound, &settings.unwrap().rules);
+        let waiting = Outcome::Retry(RetryReason::WaitingForBatch);
+        assert_eq!(
+            (message.tasks.len(), message.outcome()),
+            (2, waiting.clone())
+        );
+        message.tasks[0].set_state(TaskState::Acknowledged);
+        assert_eq!((message.outcome(), message.completed().len()), (waiting, 1));
+        message.tasks[1].set_state(TaskState::Acknowledged);
+        assert_eq!(
+            (message.outcome(), message.pending().len()),
+            (Outcome::Delivered, 0)
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! Messages that come in, from Segment or from a queue.
+
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+
+use crate::klaviyo::{Operation, OperationId};
+use crate::rules;
+use crate::segment::{InvalidMessage, Message};
+
+/// A message that comes in.
+#[derive(Debug)]
+pub struct InboundMessage<'a> {
+    /// The message's own bytes.
+    pub raw: &'a RawValue,
+    /// The parsed message.
+    pub message: Result<Message<'a>, InvalidMessage>,
+    /// The moment at which the message first arrived. The rules go by it on every attempt, so that
+    /// they decide the same.
+    pub first_seen_at: OffsetDateTime,
+    /// The operations that Klaviyo acknowledged on earlier attempts.
+    pub completed: Vec<OperationId>,
+}
+
+impl<'a> InboundMessage<'a> {
+    /// Parses a message that arrives for the first time.
+    pub fn new(raw: &'a RawValue, now: OffsetDateTime) -> Self {
+        InboundMessage::resumed(raw, now, Vec::new())
+    }
+
+    /// Parses a message that comes again after an earlier attempt.
+    pub fn resumed(
+        raw: &'a RawValue,
+        first_seen_at: OffsetDateTime,
+        completed: Vec<OperationId>,
+    ) -> Self {
+        InboundMessage {
+            raw,
+            message: Message::parse(raw),
+            first_seen_at,
+            completed,
+        }
+    }
+
+    /// Whether Klaviyo acknowledged this operation on an earlier attempt.
+    pub(super) fn is_completed(&self, operation: &Operation) -> bool {
+        // Most messages come once, and writing an id costs an allocation.
+        !self.completed.is_empty() && self.completed.contains(&operation.id())
+    }
+
+    /// Returns Segment's id of the message.
+    pub fn message_id(&self) -> Option<&str> {
+        self.message.as_ref().ok()?.message_id.as_deref()
+    }
+
+    /// Whether the message reports a completed order.
+    pub fn is_order(&self) -> bool {
+        self.message.as_ref().is_ok_and(rules::is_order)
+    }
+}

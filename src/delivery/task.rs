@@ -1,0 +1,67 @@
+//! Operations to do, and how far each of them has got.
+
+use std::cell::RefCell;
+
+use crate::klaviyo::Operation;
+use crate::outcome::{RejectReason, RetryReason};
+
+/// An operation of a message, and how far it has got.
+///
+/// The state is behind a `RefCell` because several requests are under way while the tasks are
+/// shared. All of them run on one thread, and no borrow lasts over an await.
+#[derive(Debug)]
+pub struct Task<'a> {
+    operation: Operation<'a>,
+    state: RefCell<TaskState>,
+}
+
+/// How far an operation has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum TaskState {
+    /// Klaviyo has not answered for it.
+    Pending,
+    /// Klaviyo has acknowledged it, or there is nothing left to do.
+    Acknowledged,
+    /// It did not succeed.
+    Failed(OperationError),
+    /// Its message was settled before its turn came.
+    Withheld,
+}
+
+/// The reason why an operation did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OperationError {
+    /// It can never succeed.
+    Permanent(RejectReason),
+    /// It may succeed later.
+    Transient(RetryReason),
+}
+
+impl TaskState {
+    /// Whether Klaviyo refuses the operation.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, TaskState::Failed(OperationError::Permanent(_)))
+    }
+}
+
+impl<'a> Task<'a> {
+    pub(super) fn new(operation: Operation<'a>) -> Self {
+        Task {
+            operation,
+            state: RefCell::new(TaskState::Pending),
+        }
+    }
+
+    /// Returns the operation.
+    pub fn operation(&self) -> &Operation<'a> {
+        &self.operation
+    }
+
+    pub(super) fn state(&self) -> TaskState {
+        self.state.borrow().clone()
+    }
+
+    pub(super) fn set_state(&self, state: TaskState) {
+        self.state.replace(state);
+    }
+}

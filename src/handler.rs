@@ -1,0 +1,8 @@
+//! Invocations of the function, from event to reply.
+
+mod destination;
+mod queues;
+mod reply;
+
+pub use destination::{Destination, InvocationContext, StartError};
+pub use reply::{FailedRecord, FailedRecords, Reply};

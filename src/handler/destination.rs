@@ -1,0 +1,367 @@
+//! The function: everything that lives as long as its process, and how it answers.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use thiserror::Error;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::queues::Queues;
+use super::reply::{FailedRecord, FailedRecords, Reply};
+use crate::aws::{Aws, MissingVariable};
+use crate::check::{self, CheckReport, Finding};
+use crate::delivery::{Dispatcher, InFlight, InboundMessage, MessageResult, plan};
+use crate::http::SdkHttp;
+use crate::ingress::{EventPayload, QueueRecord, Trigger, UnsupportedEvent, WebhookRequest};
+use crate::klaviyo::{Klaviyo, revision};
+use crate::outcome::Outcome;
+use crate::queue::{Queue, QueueEntry};
+use crate::response::{RequestRejection, WebhookResponse, loggable_id};
+use crate::secrets::{RefreshReason, SecretError, Secrets};
+use crate::segment::raw_messages;
+use crate::settings::{Settings, SettingsError};
+use crate::signature::{self, VerifiedBody, VerifyError};
+use crate::telemetry::{DeliverySummary, Log, Metric, Metrics, Origin, Rejection, elapsed_ms};
+
+/// The part of Lambda's own time that is left for the reply to get out.
+const LAMBDA_MARGIN: Duration = Duration::from_millis(300);
+
+/// The reason why the function does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A setting cannot be read.
+    #[error("settings")]
+    Settings(#[from] SettingsError),
+    /// A variable is missing that Lambda sets.
+    #[error("environment")]
+    Environment(#[from] MissingVariable),
+    /// The secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// TLS cannot be set up.
+    #[error("HTTP client")]
+    Http(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What Lambda says about an invocation.
+#[derive(Debug, Default)]
+pub struct InvocationContext {
+    /// Lambda's id of the invocation.
+    pub request_id: Option<String>,
+    /// The time that Lambda has left for it.
+    pub time_left: Option<Duration>,
+}
+
+/// The function.
+pub struct Destination {
+    settings: Settings,
+    secrets: Secrets,
+    klaviyo: Klaviyo,
+    queues: Queues,
+    log: Log,
+    is_cold: AtomicBool,
+}
+
+impl Destination {
+    /// Reads the settings through `get`, and starts the function.
+    pub async fn start(get: impl Fn(&str) -> Option<String>, log: Log) -> Result<Self, StartError> {
+        let settings = Settings::from_env(&get)?;
+        Destination::start_with(settings, get, log).await
+    }
+
+    /// Starts the function with these settings: loads the secret and creates the clients, all of it
+    /// during init. `get` reads the variables that Lambda itself sets.
+    pub async fn start_with(
+        settings: Settings,
+        get: impl Fn(&str) -> Option<String>,
+        log: Log,
+    ) -> Result<Self, StartError> {
+        let http = crate::http::client().map_err(StartError::Http)?;
+        let aws = Aws::from_env(&get, SdkHttp { http: http.clone() })?;
+        let secrets = Secrets::load(
+            aws.secrets_manager(),
+            &settings.secret_id,
+            settings.secret_ttl,
+            log.clone(),
+        )
+        .await?;
+        let queue_at = |url: &String| Queue::new(aws.sqs(), url.clone(), log.clone());
+        let queues = Queues {
+            retry: settings.retry_queue_url.as_ref().map(queue_at),
+            dead_letters: settings.dead_letter_queue_url.as_ref().map(queue_at),
+        };
+        let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
+        if let Some(aging) = revision::aging(OffsetDateTime::now_utc().date()) {
+            let metrics = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
+            log.warn_counted("Klaviyo's API revision", &aging, metrics);
+        }
+        let is_cold = AtomicBool::new(true);
+        Ok(Destination {
+            settings,
+            secrets,
+            klaviyo,
+            queues,
+            log,
+            is_cold,
+        })
+    }
+
+    /// Answers one event and writes its log line. Returns an error for an unsupported event, so that
+    /// its sender does not take it for delivered.
+    pub async fn handle(
+        &self,
+        payload: &EventPayload,
+        context: InvocationContext,
+    ) -> Result<Reply, UnsupportedEvent> {
+        let trigger = payload
+            .trigger()
+            .inspect_err(|error| self.log.error("event not handled", error))?;
+        let started = Instant::now();
+        let deadline = started + self.time_budget(&context);
+        let mut summary = DeliverySummary {
+            request_id: context.request_id,
+            cold_start: self.is_cold.swap(false, Ordering::Relaxed),
+            ..DeliverySummary::default()
+        };
+        // A panic costs this invocation and no other. Its sender sends the same messages again.
+        let reply = match trigger {
+            Trigger::Webhook(request) => {
+                let handling = self.handle_webhook(&request, deadline, &mut summary);
+                let response = AssertUnwindSafe(handling).catch_unwind().await;
+                let response = response.unwrap_or_else(|_| WebhookResponse::internal_error());
+                summary.status = response.status;
+                Reply::Webhook(response)
+            }
+            Trigger::Records(records) => {
+                summary.origin = Origin::RetryQueue;
+                let handling = self.handle_records(records, deadline, &mut summary);
+                let failed = AssertUnwindSafe(handling).catch_unwind().await;
+                let failed =
+                    failed.unwrap_or_else(|_| records.iter().map(QueueRecord::id).collect());
+                Reply::Records(failed_records(&failed))
+            }
+            Trigger::Check => return Ok(Reply::Check(self.check(deadline).await)),
+        };
+        summary.duration_ms = elapsed_ms(started);
+        self.log.delivery(&summary, &self.settings.environment);
+        Ok(reply)
+    }
+
+    /// Returns the time for one delivery: the setting, or less if Lambda has less.
+    fn time_budget(&self, context: &InvocationContext) -> Duration {
+        let budget = self.settings.delivery_budget;
+        match context.time_left {
+            Some(time_left) => budget.min(time_left.saturating_sub(LAMBDA_MARGIN)),
+            None => budget,
+        }
+    }
+
+    /// Checks everything that deliveries need, without delivering anything.
+    async fn check(&self, deadline: Instant) -> CheckReport {
+        let mut findings = check::settings(&self.settings);
+        match self.secrets.check(deadline).await {
+            Ok(secret) => {
+                findings.push(Finding::ok("secret", "fetched and valid"));
+                let key = secret.klaviyo_api_key();
+                let rules = &self.settings.rules;
+                findings.extend(check::klaviyo(&self.klaviyo, key, rules, deadline).await);
+            }
+            Err(error) => findings.push(Finding::failed("secret", error.to_string())),
+        }
+        let report = CheckReport::new(findings);
+        self.log.check(&report, report.is_passed());
+        report
+    }
+
+    /// Delivers the messages of a webhook.
+    async fn handle_webhook(
+        &self,
+        request: &WebhookRequest<'_>,
+        deadline: Instant,
+        summary: &mut DeliverySummary,
+    ) -> WebhookResponse {
+        let body = match self.verify(request, deadline).await {
+            Ok(body) => body,
+            Err(error) => {
+                summary.count_rejected_signature();
+                return WebhookResponse::rejected(&RequestRejection::Signature(error));
+            }
+        };
+        let raw_messages = match raw_messages(&body) {
+            Ok(raw_messages) => raw_messages,
+            Err(error) => {
+                summary.count_unreadable_body();
+                return WebhookResponse::rejected(&RequestRejection::Body(error));
+            }
+        };
+        let now = OffsetDateTime::now_utc();
+        let messages = raw_messages
+            .into_iter()
+            .map(|raw| InboundMessage::new(raw, now))
+            .collect();
+        WebhookResponse::from_results(&self.deliver(messages, deadline, summary).await)
+    }
+
+    /// Verifies a request, with a fresh secret if the present one does not fit: it may have been
+    /// rotated.
+    async fn verify<'r>(
+        &self,
+        request: &'r WebhookRequest<'_>,
+        deadline: Instant,
+    ) -> Result<VerifiedBody<'r>, VerifyError> {
+        let body = request.body.as_ref();
+        let credentials = request.credentials();
+        let secret = self.secrets.current(deadline).await;
+        match signature::verify(body, credentials, &secret) {
+            Err(VerifyError::SignatureMismatch | VerifyError::InvalidToken) => {
+                let reason = RefreshReason::SignatureMismatch;
+                let fresh = self.secrets.refresh(reason, &secret, deadline).await;
+                signature::verify(body, credentials, &fresh)
+            }
+            verified => verified,
+        }
+    }
+
+    /// Delivers messages until `deadline` at the latest. The caller vouches for their origin.
+    /// Messages that need a retry can be passed again with their completed operations, which are not
+    /// repeated.
+    pub async fn deliver(
+        &self,
+        messages: Vec<InboundMessage<'_>>,
+        deadline: Instant,
+        summary: &mut DeliverySummary,
+    ) -> Vec<MessageResult> {
+        let batch = plan(messages, &self.settings.rules);
+        self.process_batch(&batch, Origin::Webhook, deadline, summary)
+            .await;
+        self.log_results(&batch, summary)
+    }
+
+    /// Delivers the messages in records of the retry queue. Returns the ids of the records that stay
+    /// in the queue.
+    async fn handle_records<'r>(
+        &self,
+        records: &'r [QueueRecord],
+        deadline: Instant,
+        summary: &mut DeliverySummary,
+    ) -> Vec<&'r str> {
+        let mut ids = Vec::with_capacity(records.len());
+        let mut messages = Vec::with_capacity(records.len());
+        let mut failed = Vec::new();
+        for record in records {
+            match QueueEntry::parse(record.body()) {
+                Ok(entry) => {
+                    ids.push(record.id());
+                    messages.push(entry.into_inbound());
+                }
+                Err(error) => {
+                    self.log.error(
+                        "a record of the queue cannot be read and stays there",
+                        &error,
+                    );
+                    failed.push(record.id());
+                }
+            }
+        }
+        let batch = plan(messages, &self.settings.rules);
+        self.process_batch(&batch, Origin::RetryQueue, deadline, summary)
+            .await;
+        // A message that got further goes on as a new entry, so that nothing of it is repeated. One
+        // that did not stays the record that it is.
+        let advanced: Vec<_> = batch
+            .iter()
+            .filter(|message| message.has_advanced())
+            .collect();
+        self.queues.enqueue_retries(&advanced, deadline).await;
+        for (id, message) in ids.iter().zip(&batch) {
+            if matches!(message.outcome(), Outcome::Retry(_)) {
+                failed.push(*id);
+            }
+        }
+        self.log_results(&batch, summary);
+        failed
+    }
+
+    /// Does what the rules decided, and puts what is left into the queues.
+    async fn process_batch(
+        &self,
+        batch: &[InFlight<'_>],
+        origin: Origin,
+        deadline: Instant,
+        summary: &mut DeliverySummary,
+    ) {
+        let started = Instant::now();
+        let klaviyo_deadline = deadline - self.queues.budget(deadline);
+        let dispatcher = Dispatcher::new(&self.klaviyo, &self.secrets, klaviyo_deadline);
+
+        // Everything that may safely be repeated.
+        let subscriptions = dispatcher.dispatch_repeatable(batch).await;
+        let stopped: Vec<_> = batch
+            .iter()
+            .filter(|message| message.needs_retry() || message.is_rejected())
+            .collect();
+        self.queues.settle(&stopped, origin, deadline).await;
+        for message in batch {
+            message.reject_pending_if_refused();
+        }
+
+        // Subscriptions go last: a subscription sent twice asks for confirmation twice, so nothing
+        // before them may still make Segment resend this delivery.
+        let will_be_resent =
+            origin == Origin::Webhook && batch.iter().any(|message| message.needs_retry());
+        if !will_be_resent {
+            dispatcher.dispatch_subscriptions(subscriptions).await;
+        }
+        let unsettled: Vec<_> = batch
+            .iter()
+            .filter(|message| !message.is_settled())
+            .collect();
+        self.queues.settle(&unsettled, origin, deadline).await;
+
+        let stats = dispatcher.into_stats();
+        summary.klaviyo_ms = elapsed_ms(started);
+        summary.klaviyo_requests = stats.latencies.len();
+        summary.klaviyo_throttled = stats.throttled;
+        summary.klaviyo_latencies = stats.latencies;
+    }
+
+    /// Counts the results, and logs each rejected message: the log is its only trace if Segment
+    /// gets a 200.
+    fn log_results(
+        &self,
+        batch: &[InFlight<'_>],
+        summary: &mut DeliverySummary,
+    ) -> Vec<MessageResult> {
+        let mut results = Vec::with_capacity(batch.len());
+        for (index, message) in batch.iter().enumerate() {
+            let result = message.result();
+            if let Outcome::Rejected(reason) = &result.outcome {
+                let message_id = result.message_id.as_deref().and_then(loggable_id);
+                self.log.rejection(&Rejection {
+                    index,
+                    message_id,
+                    reason,
+                });
+            }
+            summary.count_message(&result.outcome, &result.warnings);
+            if message.inbound().is_order() {
+                summary.count_order(&result.outcome);
+            }
+            results.push(result);
+        }
+        results
+    }
+}
+
+fn failed_records(ids: &[&str]) -> FailedRecords {
+    let mut failed = FailedRecords::default();
+    for id in ids {
+        failed.batch_item_failures.push(FailedRecord {
+            item_identifier: (*id).to_owned(),
+        });
+    }
+    failed
+}

@@ -1,0 +1,13 @@
+//! JSON, read one level at a time.
+//!
+//! Most of a message is passed on to Klaviyo unchanged, so a value that no rule looks at is never
+//! decoded: it stays the bytes that Segment sent. [`RawObject`] is an object as it arrived, and
+//! [`JsonObject`] one that a rule builds from such bytes and from values of its own.
+
+mod built;
+mod raw;
+mod scalar;
+
+pub use built::{Json, JsonObject, serialize_like_javascript};
+pub use raw::{RawObject, pick, raw_elements};
+pub use scalar::{boolean, is_blank, is_null, number, string, text};

@@ -1,0 +1,157 @@
+//! JSON values and objects that a rule builds.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::raw::RawObject;
+
+/// A value on its way to Klaviyo: the merchant's own bytes, or something that a rule made.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Json<'a> {
+    /// The bytes as Segment sent them.
+    Raw(&'a RawValue),
+    /// Text that a rule read or made.
+    Text(Cow<'a, str>),
+    /// A number that a rule read or computed.
+    #[serde(serialize_with = "serialize_like_javascript")]
+    Number(f64),
+    /// An object that a rule built.
+    Object(JsonObject<'a>),
+    /// A list that a rule built.
+    List(Vec<Json<'a>>),
+    /// `null`, by which Klaviyo clears a field.
+    Null,
+}
+
+impl Json<'_> {
+    /// Returns about how many bytes the value takes as JSON.
+    fn bytes(&self) -> usize {
+        match self {
+            Json::Raw(raw) => raw.get().len(),
+            Json::Text(text) => text.len() + 2,
+            Json::Number(_) => 16,
+            Json::Null => 4,
+            Json::Object(object) => object.bytes() + 2,
+            Json::List(values) => {
+                let mut bytes = 2;
+                for value in values {
+                    bytes += value.bytes() + 1;
+                }
+                bytes
+            }
+        }
+    }
+}
+
+/// One level of a JSON object that a rule builds, in the order in which it is written.
+#[derive(Debug, Clone, Default)]
+pub struct JsonObject<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+impl<'a> JsonObject<'a> {
+    /// Creates an empty object with room for so many keys.
+    pub fn with_capacity(keys: usize) -> Self {
+        JsonObject(Vec::with_capacity(keys))
+    }
+
+    /// Copies the members of an object as Segment sent it, with room for `more_keys` beside them.
+    pub fn from_raw(object: &RawObject<'a>, more_keys: usize) -> Self {
+        let mut copy = JsonObject::with_capacity(object.len() + more_keys);
+        for (key, value) in object.iter() {
+            copy.push(key.clone(), Json::Raw(value));
+        }
+        copy
+    }
+
+    /// Adds a member at the end.
+    pub fn push(&mut self, key: impl Into<Cow<'a, str>>, value: Json<'a>) {
+        self.0.push((key.into(), value));
+    }
+
+    /// Adds a member at the end if there is a value for it.
+    pub fn push_some(&mut self, key: impl Into<Cow<'a, str>>, value: Option<Json<'a>>) {
+        if let Some(value) = value {
+            self.push(key, value);
+        }
+    }
+
+    /// Adds the members of `other` whose keys are missing here, until there are `max_keys` keys.
+    pub fn add_missing(&mut self, other: &JsonObject<'a>, max_keys: usize) {
+        for (key, value) in &other.0 {
+            if self.len() < max_keys && !self.contains_key(key) {
+                self.push(key.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Adds the members of `other` whose keys are missing here, until there are `max_keys` keys.
+    pub fn add_missing_raw(&mut self, other: &RawObject<'a>, max_keys: usize) {
+        for (key, value) in other.iter() {
+            if self.len() < max_keys && !self.contains_key(key) {
+                self.push(key.clone(), Json::Raw(value));
+            }
+        }
+    }
+
+    /// Takes the members of `later`, whose values win.
+    pub fn overwrite(&mut self, later: JsonObject<'a>) {
+        self.0.retain(|(key, _)| !later.contains_key(key));
+        self.0.extend(later.0);
+    }
+
+    /// Keeps the first `max_keys` members.
+    pub fn truncate(&mut self, max_keys: usize) {
+        self.0.truncate(max_keys);
+    }
+
+    /// Iterates over the members, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &(Cow<'a, str>, Json<'a>)> {
+        self.0.iter()
+    }
+
+    /// Returns the number of keys.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `key` is there, whatever its value.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == key)
+    }
+
+    /// Returns about how many bytes the members take as JSON.
+    pub fn bytes(&self) -> usize {
+        let mut bytes = 0;
+        for (key, value) in &self.0 {
+            bytes += key.len() + value.bytes() + 4;
+        }
+        bytes
+    }
+}
+
+impl Serialize for JsonObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// Serializes a number as JavaScript writes it, `2` and not `2.0`, because email templates print it.
+pub fn serialize_like_javascript<S: Serializer>(
+    number: &f64,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    /// Beyond this, not every whole number is an `f64`.
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() < MAX_EXACT {
+        serializer.serialize_i64(*number as i64)
+    } else {
+        serializer.serialize_f64(*number)
+    }
+}

@@ -1,0 +1,236 @@
+//! Operations as requests: a few go as single requests, many as bulk jobs, packed to Klaviyo's
+//! limits.
+
+mod job_kind;
+mod job_writer;
+mod planned_request;
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use super::event::Event;
+use super::operation::Operation;
+use super::profile::{Profile, ProfileIdentifiers};
+use super::request::{ApiRequest, write_json};
+use super::wire::{
+    BulkEvent, ConsentAttributes, Document, IdentifierAttributes, ProfileAttributes,
+    ProfileResource, Resource, resource,
+};
+use crate::domain::ListId;
+use job_kind::ListJob;
+use job_writer::{JobItem, write_requests};
+
+pub use job_kind::MAX_SUBSCRIPTIONS_PER_JOB;
+pub use planned_request::PlannedRequest;
+
+/// Up to this many operations go as single requests, each of which has Klaviyo's own answer. The
+/// rate limits let more through as jobs: 150 jobs of 1,000 events a minute, or 3,500 single events.
+const MAX_SINGLE_EVENTS: usize = 23;
+const MAX_SINGLE_PROFILES: usize = 5;
+
+/// Klaviyo takes 1,000 ids in one request:
+/// <https://developers.klaviyo.com/en/reference/remove_profiles_from_list>
+const MAX_REMOVALS_PER_REQUEST: usize = 1_000;
+
+/// Plans requests so that each operation is in exactly one of them. Operations that need a profile's
+/// id from Klaviyo are left to [`build_requests_by_id`].
+pub fn build_requests(operations: &[&Operation]) -> Vec<PlannedRequest> {
+    let mut requests = Vec::new();
+    let mut profiles = Vec::new();
+    let mut events = Vec::new();
+    let mut list_jobs: BTreeMap<ListJob, Vec<JobItem<ListItem>>> = BTreeMap::new();
+    for (index, operation) in operations.iter().enumerate() {
+        let (job, item) = match operation {
+            Operation::UpsertProfile(profile) => {
+                profiles.push((index, profile));
+                continue;
+            }
+            Operation::RecordEvent(event) => {
+                events.push((index, event));
+                continue;
+            }
+            Operation::Delete(identifiers) => {
+                if let Some(email) = identifiers.email() {
+                    let request = ApiRequest::delete_by_email(email);
+                    requests.push(PlannedRequest::single(index, request));
+                }
+                continue;
+            }
+            Operation::RemoveFromList(_) => continue,
+            Operation::AddToList(membership) => {
+                let attributes = IdentifierAttributes(&membership.identifiers);
+                (
+                    ListJob::Add(membership.list_id.clone()),
+                    ListItem::Member(profile_resource(attributes)),
+                )
+            }
+            Operation::Subscribe(subscription) => (
+                ListJob::Subscribe {
+                    list_id: subscription.list_id.clone(),
+                    is_historical: subscription.consented_at.is_some(),
+                },
+                ListItem::Consent(profile_resource(ConsentAttributes::subscribed(
+                    subscription,
+                ))),
+            ),
+            Operation::Unsubscribe(unsubscription) => (
+                ListJob::Unsubscribe(unsubscription.list_id.clone()),
+                ListItem::Consent(profile_resource(ConsentAttributes::unsubscribed(
+                    unsubscription,
+                ))),
+            ),
+        };
+        list_jobs
+            .entry(job)
+            .or_default()
+            .push(JobItem::single(index, item));
+    }
+    requests.extend(profile_requests(&profiles));
+    requests.extend(event_requests(&events));
+    for (job, items) in list_jobs {
+        requests.extend(write_requests(&job.kind(), items));
+    }
+    requests
+}
+
+/// Plans requests for operations that name their profile by Klaviyo's own id, which `id_of` knows.
+/// An operation about a profile without an id is left out.
+pub fn build_requests_by_id<'i>(
+    operations: &[&Operation],
+    id_of: impl Fn(&ProfileIdentifiers) -> Option<&'i str>,
+) -> Vec<PlannedRequest> {
+    let mut requests = Vec::new();
+    let mut removals: BTreeMap<&ListId, Vec<(usize, &str)>> = BTreeMap::new();
+    for (index, operation) in operations.iter().enumerate() {
+        match operation {
+            Operation::Delete(identifiers) if identifiers.email().is_none() => {
+                if let Some(id) = id_of(identifiers) {
+                    let request = ApiRequest::delete_by_profile_id(id);
+                    requests.push(PlannedRequest::single(index, request));
+                }
+            }
+            Operation::RemoveFromList(membership) => {
+                if let Some(id) = id_of(&membership.identifiers) {
+                    removals
+                        .entry(&membership.list_id)
+                        .or_default()
+                        .push((index, id));
+                }
+            }
+            _ => {}
+        }
+    }
+    for (list_id, members) in removals {
+        for members in members.chunks(MAX_REMOVALS_PER_REQUEST) {
+            let ids: Vec<_> = members.iter().map(|(_, id)| *id).collect();
+            requests.push(PlannedRequest {
+                request: ApiRequest::remove_from_list(list_id, &ids),
+                slots: members.iter().map(|(index, _)| vec![*index]).collect(),
+                slots_pointer: "/data/",
+            });
+        }
+    }
+    requests
+}
+
+fn profile_requests(profiles: &[(usize, &Profile)]) -> Vec<PlannedRequest> {
+    if profiles.len() > MAX_SINGLE_PROFILES {
+        let items = profiles
+            .iter()
+            .map(|(index, profile)| JobItem::single(*index, ProfileResource(profile)));
+        return write_requests(&job_kind::profile_import(None), items);
+    }
+    let mut requests = Vec::with_capacity(profiles.len());
+    for (index, profile) in profiles {
+        requests.push(PlannedRequest::single(
+            *index,
+            ApiRequest::upsert_profile(profile),
+        ));
+    }
+    requests
+}
+
+fn event_requests(events: &[(usize, &Event)]) -> Vec<PlannedRequest> {
+    if events.len() > MAX_SINGLE_EVENTS {
+        return write_requests(&job_kind::event_creation(), group_by_profile(events));
+    }
+    let mut requests = Vec::with_capacity(events.len());
+    for (index, event) in events {
+        requests.push(PlannedRequest::single(
+            *index,
+            ApiRequest::create_event(event),
+        ));
+    }
+    requests
+}
+
+/// The opening of a profile's events is hardly ever longer, so that writing one asks for memory
+/// once.
+const OPENING_CAPACITY: usize = 320;
+
+/// The end of a profile's events in a job.
+const EVENTS_END: &str = "]}}}";
+
+/// Puts the events of each profile into one item of the job, in the order of their first events.
+fn group_by_profile<'o>(events: &[(usize, &'o Event)]) -> Vec<JobItem<Resource<BulkEvent<'o>>>> {
+    let mut members_by_opening: HashMap<Vec<u8>, Vec<_>> = HashMap::with_capacity(events.len());
+    for (index, event) in events {
+        let member = Resource {
+            r#type: "event",
+            attributes: BulkEvent(event),
+        };
+        members_by_opening
+            .entry(events_opening(event))
+            .or_default()
+            .push((*index, member));
+    }
+    let mut items = Vec::with_capacity(members_by_opening.len());
+    for (opening, members) in members_by_opening {
+        items.push(JobItem {
+            opening,
+            members,
+            closing: EVENTS_END,
+        });
+    }
+    items.sort_unstable_by_key(|item| item.members.first().map(|(index, _)| *index));
+    items
+}
+
+/// Writes everything of an item that comes before the profile's events.
+fn events_opening(event: &Event) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct ProfileEvents<'o> {
+        profile: Document<Resource<ProfileAttributes<'o>>>,
+        events: Document<[(); 0]>,
+    }
+    let attributes = ProfileEvents {
+        profile: resource("profile", ProfileAttributes(&event.profile)),
+        events: Document { data: [] },
+    };
+    let mut opening = Vec::with_capacity(OPENING_CAPACITY);
+    write_json(
+        &Resource {
+            r#type: "event-bulk-create",
+            attributes,
+        },
+        &mut opening,
+    );
+    opening.truncate(opening.len() - EVENTS_END.len());
+    opening
+}
+
+/// A profile in a job that is for one list.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ListItem<'o> {
+    Member(Resource<IdentifierAttributes<'o>>),
+    Consent(Resource<ConsentAttributes<'o>>),
+}
+
+fn profile_resource<A>(attributes: A) -> Resource<A> {
+    Resource {
+        r#type: "profile",
+        attributes,
+    }
+}

@@ -1,0 +1,192 @@
+//! Profiles, and the identifiers that Klaviyo knows them by.
+
+use std::borrow::Cow;
+
+use super::error::IdentifierRefusal;
+use crate::domain::{Email, ExternalId, PhoneNumber};
+use crate::json::JsonObject;
+
+/// The identifiers of a profile, at least one. Nothing else is ever sent to identify a person.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ProfileIdentifiers<'a> {
+    /// An email address, and the merchant's own id beside it.
+    Email {
+        /// The address, which comes first.
+        email: Email,
+        /// The merchant's own id, unless the email is to be the only identifier.
+        external_id: Option<ExternalId<'a>>,
+    },
+    /// The merchant's own id alone.
+    ExternalId(ExternalId<'a>),
+}
+
+/// The one identifier that tells a profile from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ProfileKey<'i> {
+    /// An email address.
+    Email(&'i str),
+    /// A merchant's own id.
+    ExternalId(&'i str),
+}
+
+impl<'a> ProfileIdentifiers<'a> {
+    /// Returns the identifier that tells the profile from others: the email, else the merchant's
+    /// id.
+    pub fn key(&self) -> ProfileKey<'_> {
+        match self {
+            ProfileIdentifiers::Email { email, .. } => ProfileKey::Email(email.as_str()),
+            ProfileIdentifiers::ExternalId(id) => ProfileKey::ExternalId(id.as_str()),
+        }
+    }
+
+    /// Returns the email address.
+    pub fn email(&self) -> Option<&Email> {
+        match self {
+            ProfileIdentifiers::Email { email, .. } => Some(email),
+            ProfileIdentifiers::ExternalId(_) => None,
+        }
+    }
+
+    /// Returns the merchant's own id.
+    pub fn external_id(&self) -> Option<&ExternalId<'a>> {
+        match self {
+            ProfileIdentifiers::Email { external_id, .. } => external_id.as_ref(),
+            ProfileIdentifiers::ExternalId(id) => Some(id),
+        }
+    }
+
+    /// Whether no identifier of `other` has another value here.
+    pub fn agrees_with(&self, other: &ProfileIdentifiers<'_>) -> bool {
+        is_same_if_both(self.email(), other.email())
+            && is_same_if_both(
+                self.external_id().map(ExternalId::as_str),
+                other.external_id().map(ExternalId::as_str),
+            )
+    }
+
+    /// Takes the identifiers of `later` too, which win.
+    pub fn merge(&mut self, later: ProfileIdentifiers<'a>) {
+        let external_id = later.external_id().or(self.external_id()).cloned();
+        if let Some(email) = later.email().or(self.email()).cloned() {
+            *self = ProfileIdentifiers::Email { email, external_id };
+        } else {
+            *self = later;
+        }
+    }
+}
+
+fn is_same_if_both<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    }
+}
+
+impl<'i> ProfileKey<'i> {
+    /// Returns the email or id as text.
+    pub fn value(self) -> &'i str {
+        match self {
+            ProfileKey::Email(value) | ProfileKey::ExternalId(value) => value,
+        }
+    }
+}
+
+/// A profile as one message describes it.
+#[derive(Debug, Clone)]
+pub struct Profile<'a> {
+    /// The person.
+    pub identifiers: ProfileIdentifiers<'a>,
+    /// A change of the phone number. Klaviyo matches profiles by it too.
+    pub phone_number: Option<PhoneChange>,
+    /// Klaviyo's own fields: `first_name`, `organization`, …
+    pub attributes: JsonObject<'a>,
+    /// Klaviyo's own fields of a place: `city`, `zip`, `timezone`, …
+    pub location: JsonObject<'a>,
+    /// Custom properties, by the merchant's own names.
+    pub properties: JsonObject<'a>,
+    /// Changes of custom properties that do not need their present values.
+    pub patch: PropertyPatch<'a>,
+}
+
+/// What happens to the phone number of a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PhoneChange {
+    /// The profile gets this number.
+    Set(PhoneNumber),
+    /// The profile loses its number.
+    Clear,
+}
+
+/// `meta.patch_properties` of a profile:
+/// <https://developers.klaviyo.com/en/reference/create_or_update_profile>
+#[derive(Debug, Clone, Default)]
+pub struct PropertyPatch<'a> {
+    /// The names of properties to remove.
+    pub unset: Vec<Cow<'a, str>>,
+    /// Values to add to list properties.
+    pub append: JsonObject<'a>,
+    /// Values to take out of list properties.
+    pub unappend: JsonObject<'a>,
+}
+
+impl PropertyPatch<'_> {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.unset.is_empty() && self.append.is_empty() && self.unappend.is_empty()
+    }
+}
+
+impl<'a> Profile<'a> {
+    /// The most bytes of a profile that is merged from several messages. Klaviyo takes 100 KB; the
+    /// rest is for what surrounds the fields.
+    const MAX_MERGED_BYTES: usize = 80_000;
+
+    /// Creates a profile with nothing but its identifiers.
+    pub fn new(identifiers: ProfileIdentifiers<'a>) -> Self {
+        Profile {
+            identifiers,
+            phone_number: None,
+            attributes: JsonObject::default(),
+            location: JsonObject::default(),
+            properties: JsonObject::default(),
+            patch: PropertyPatch::default(),
+        }
+    }
+
+    /// Whether one update can say what `self` and then `later` say. A patch cannot be merged: it
+    /// changes whatever the profile holds at that moment.
+    pub fn can_merge(&self, later: &Profile<'_>) -> bool {
+        self.patch.is_empty()
+            && later.patch.is_empty()
+            && self.identifiers.agrees_with(&later.identifiers)
+            && self.bytes() + later.bytes() < Self::MAX_MERGED_BYTES
+    }
+
+    /// Takes everything of `later`, whose values win.
+    pub fn merge(&mut self, later: Profile<'a>) {
+        self.identifiers.merge(later.identifiers);
+        if later.phone_number.is_some() {
+            self.phone_number = later.phone_number;
+        }
+        self.attributes.overwrite(later.attributes);
+        self.location.overwrite(later.location);
+        self.properties.overwrite(later.properties);
+    }
+
+    /// Drops the identifiers that Klaviyo refuses, and returns whether there was one: the phone
+    /// number, and after a conflict the merchant's id beside an email.
+    pub(super) fn drop_refused_identifiers(&mut self, refusal: IdentifierRefusal) -> bool {
+        let had_phone_number = self.phone_number.take().is_some();
+        let had_second_id = match (&mut self.identifiers, refusal) {
+            (ProfileIdentifiers::Email { external_id, .. }, IdentifierRefusal::Conflict) => {
+                external_id.take().is_some()
+            }
+            _ => false,
+        };
+        had_phone_number || had_second_id
+    }
+
+    fn bytes(&self) -> usize {
+        self.attributes.bytes() + self.location.bytes() + self.properties.bytes()
+    }
+}

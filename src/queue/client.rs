@@ -1,0 +1,180 @@
+//! Writing to a queue.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::ProvideErrorMetadata;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use futures_util::{StreamExt, stream};
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+
+use crate::telemetry::{Log, error_chain};
+
+/// The most entries, and bytes of entries, in one request to SQS:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+const MAX_BATCH_ENTRIES: usize = 10;
+const MAX_BATCH_BYTES: usize = 256 * 1024;
+
+/// The most requests under way at a time.
+const MAX_CONCURRENT_REQUESTS: usize = 20;
+
+/// The reason why entries are not in the queue.
+#[derive(Debug, Error)]
+pub enum QueueError {
+    /// SQS did not take the request.
+    #[error("the queue cannot be written: {0}")]
+    Send(String),
+    /// SQS took the request, but not all of its entries.
+    #[error("the queue did not take {0} entries")]
+    Entries(usize),
+    /// The time for the delivery is over.
+    #[error("no time left to write the queue")]
+    Timeout,
+}
+
+/// A queue.
+#[derive(Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+    log: Log,
+}
+
+/// A request of bodies, each with its index among all bodies.
+type IndexedBodies = Vec<(usize, String)>;
+
+impl Queue {
+    /// Creates the queue at `url`.
+    pub fn new(client: Client, url: String, log: Log) -> Self {
+        Queue { client, url, log }
+    }
+
+    /// Whether SQS takes a body of this size.
+    pub fn fits(body: &str) -> bool {
+        body.len() <= MAX_BATCH_BYTES
+    }
+
+    /// Puts bodies into the queue. Returns whether each of them is in it, in their order. A body
+    /// that SQS does not take is not.
+    pub async fn send_all(&self, bodies: Vec<String>, deadline: Instant) -> Vec<bool> {
+        let mut is_accepted = vec![false; bodies.len()];
+        let requests = batches(bodies)
+            .into_iter()
+            .map(|batch| self.send(batch, deadline));
+        let mut answers = stream::iter(requests).buffer_unordered(MAX_CONCURRENT_REQUESTS);
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(accepted) => {
+                    for index in accepted {
+                        if let Some(is_accepted) = is_accepted.get_mut(index) {
+                            *is_accepted = true;
+                        }
+                    }
+                }
+                Err(error) => self.log.error("not queued", &error),
+            }
+        }
+        is_accepted
+    }
+
+    /// Sends one request. Returns the indexes of the bodies that SQS took.
+    async fn send(
+        &self,
+        bodies: IndexedBodies,
+        deadline: Instant,
+    ) -> Result<Vec<usize>, QueueError> {
+        let count = bodies.len();
+        let mut entries = Vec::with_capacity(count);
+        for (index, body) in bodies {
+            entries.push(batch_entry(index, body));
+        }
+        let request = self
+            .client
+            .send_message_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries));
+        let answer = timeout_at(deadline, request.send())
+            .await
+            .map_err(|_| QueueError::Timeout)?;
+        let answer = answer.map_err(|error| match (error.code(), error.message()) {
+            (Some(code), Some(message)) => QueueError::Send(format!("{code}: {message}")),
+            _ => QueueError::Send(error_chain(&error)),
+        })?;
+        // Only an entry that SQS names as successful is in the queue.
+        let mut accepted = Vec::with_capacity(count);
+        for entry in answer.successful() {
+            accepted.extend(entry.id().parse::<usize>().ok());
+        }
+        if accepted.len() < count {
+            self.log
+                .error("not queued", &QueueError::Entries(count - accepted.len()));
+        }
+        Ok(accepted)
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "both fields that the SDK asks for are given"
+)]
+fn batch_entry(index: usize, body: String) -> SendMessageBatchRequestEntry {
+    SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_body(body)
+        .build()
+        .expect("an id and a body")
+}
+
+/// Groups the bodies that SQS takes into as few requests as its limits allow.
+fn batches(bodies: Vec<String>) -> Vec<IndexedBodies> {
+    let mut batches: Vec<IndexedBodies> = Vec::new();
+    let mut batch_bytes = 0;
+    for (index, body) in bodies.into_iter().enumerate() {
+        if !Queue::fits(&body) {
+            continue;
+        }
+        match batches.last_mut() {
+            Some(batch)
+                if batch.len() < MAX_BATCH_ENTRIES
+                    && batch_bytes + body.len() <= MAX_BATCH_BYTES =>
+            {
+                batch_bytes += body.len();
+                batch.push((index, body));
+            }
+            _ => {
+                batch_bytes = body.len();
+                batches.push(vec![(index, body)]);
+            }
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes_of_batches(sizes: &[usize]) -> Vec<usize> {
+        let bodies = sizes.iter().map(|size| "x".repeat(*size)).collect();
+        batches(bodies).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn batches_keep_to_the_limits_of_sqs() {
+        assert_eq!(sizes_of_batches(&[]), [0_usize; 0]);
+        assert_eq!(sizes_of_batches(&[10; 25]), [10, 10, 5]);
+        assert_eq!(
+            sizes_of_batches(&[MAX_BATCH_BYTES, MAX_BATCH_BYTES, 1]),
+            [1, 1, 1]
+        );
+        assert_eq!(
+            sizes_of_batches(&[MAX_BATCH_BYTES / 2, MAX_BATCH_BYTES / 2, 1]),
+            [2, 1]
+        );
+    }
+
+    #[test]
+    fn a_body_over_the_limit_costs_no_other() {
+        let batches = batches(vec!["x".repeat(MAX_BATCH_BYTES + 1), "y".to_owned()]);
+        assert_eq!(batches, [vec![(1, "y".to_owned())]]);
+    }
+}

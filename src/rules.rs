@@ -1,0 +1,134 @@
+//! The rules: what one message means for Klaviyo.
+//!
+//! Every rule is a pure function of the message, the settings and a moment. No rule awaits, reads a
+//! clock or logs, so the tool can ask them again and again.
+
+mod audience;
+mod context;
+mod deletion;
+mod event;
+mod identity;
+mod integrations;
+mod limits;
+mod metric;
+mod money;
+mod order;
+mod order_kind;
+mod phone;
+mod plan;
+mod product;
+mod profile;
+mod property_names;
+mod skip;
+mod subscription;
+mod traits;
+
+use time::OffsetDateTime;
+
+use crate::klaviyo::Operation;
+use crate::outcome::{IgnoreReason, RejectReason, Warning};
+use crate::segment::{Message, MessageType};
+use crate::settings::RuleSettings;
+use context::RuleContext;
+use identity::Customer;
+use integrations::Integration;
+use order_kind::OrderKind;
+use skip::Skip;
+
+pub use plan::Plan;
+
+/// The rules' decision about a message.
+#[derive(Debug)]
+pub enum Decision<'a> {
+    /// The message means these operations.
+    Send(Plan<'a>),
+    /// A rule says not to send the message.
+    Ignore(IgnoreReason),
+    /// Klaviyo could never accept the message.
+    Reject(RejectReason),
+}
+
+/// Applies the rules to one message. `now` bounds the timestamps that are plausible.
+pub fn decide<'a>(
+    message: &Message<'a>,
+    settings: &RuleSettings,
+    now: OffsetDateTime,
+) -> Decision<'a> {
+    match plan(message, settings, now) {
+        Ok(plan) => Decision::Send(plan),
+        Err(Skip::Ignore(reason)) => Decision::Ignore(reason),
+        Err(Skip::Reject(reason)) => Decision::Reject(reason),
+    }
+}
+
+/// Whether the message reports a completed order.
+pub fn is_order(message: &Message) -> bool {
+    OrderKind::of(message) == Some(OrderKind::Completed)
+}
+
+fn plan<'a>(
+    message: &Message<'a>,
+    settings: &RuleSettings,
+    now: OffsetDateTime,
+) -> Result<Plan<'a>, Skip> {
+    let integration = Integration::from_message(message)?;
+    let context = RuleContext {
+        message,
+        integration,
+        settings,
+        now,
+    };
+    match message.message_type {
+        MessageType::Identify => plan_identify(&context),
+        MessageType::Track if settings.audience_lists && audience::is_audience_event(message) => {
+            let customer = Customer::from_message(message, settings)?;
+            Ok(Plan::new(audience::membership(message, customer)?))
+        }
+        MessageType::Track => plan_event(&context),
+        MessageType::Page if settings.send_pages => plan_event(&context),
+        MessageType::Screen if settings.send_screens => plan_event(&context),
+        MessageType::Group if settings.group_lists => {
+            let customer = Customer::from_message(message, settings)?;
+            Ok(Plan::new(subscription::from_group(&context, &customer)?))
+        }
+        MessageType::Delete if settings.honor_deletions => {
+            Ok(Plan::new(deletion::operation(message)?))
+        }
+        MessageType::Page
+        | MessageType::Screen
+        | MessageType::Group
+        | MessageType::Delete
+        | MessageType::Other => Err(Skip::Ignore(IgnoreReason::UnsupportedType)),
+    }
+}
+
+fn plan_identify<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
+    let customer = Customer::from_message(context.message, context.settings)?;
+    let profile = profile::from_identify(context, &customer)?;
+    let mut plan = Plan::new(Operation::UpsertProfile(profile));
+    match subscription::from_identify(context, &customer) {
+        Ok(Some(subscription)) => plan.push(Operation::Subscribe(subscription)),
+        Ok(None) => {}
+        Err(warning) => plan.warn(warning),
+    }
+    Ok(plan)
+}
+
+fn plan_event<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
+    let customer = Customer::from_message(context.message, context.settings)?;
+    let metric = metric::name(context.message, context.settings)?;
+    let event = event::from_message(context, metric, &customer)?;
+    let lines = order::line_events(&event, context);
+    let mut plan = Plan::new(Operation::RecordEvent(event));
+    for line in lines {
+        plan.push(Operation::RecordEvent(line));
+    }
+    if customer
+        .identifiers
+        .email()
+        .is_some_and(|email| email.is_dropped_by_klaviyo())
+    {
+        plan.warn(Warning::DroppedByKlaviyo);
+    }
+    Ok(plan)
+}

@@ -1,0 +1,123 @@
+//! Traits, and which of them have become fields of the profile.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::json::{self, Json, JsonObject, RawObject};
+
+/// A Klaviyo field, and the trait it comes from in every spelling that is read.
+pub(super) type TraitMapping = (&'static str, &'static [&'static str]);
+
+/// Traits that become fields of the profile one by one. The remaining ones are custom properties.
+pub(super) struct TraitReader<'t, 'a> {
+    object: &'t RawObject<'a>,
+    consumed: Vec<&'static str>,
+    /// Traits that change list properties, by names that the message gives.
+    patched: Vec<Cow<'a, str>>,
+}
+
+impl<'t, 'a> TraitReader<'t, 'a> {
+    pub(super) fn new(object: &'t RawObject<'a>) -> Self {
+        TraitReader {
+            object,
+            consumed: Vec::new(),
+            patched: Vec::new(),
+        }
+    }
+
+    /// Returns all traits.
+    pub(super) fn object(&self) -> &'t RawObject<'a> {
+        self.object
+    }
+
+    /// Keeps a trait out of the custom properties.
+    pub(super) fn mark_consumed(&mut self, key: &'static str) {
+        self.consumed.push(key);
+    }
+
+    /// Moves a trait to its Klaviyo field: the first spelling that is text, else a `null`. Empty
+    /// text, as forms send it, gives no field. A value that is no text stays a custom property.
+    pub(super) fn map_field(&mut self, (field, keys): TraitMapping, target: &mut JsonObject<'a>) {
+        let mut text = None;
+        let mut is_cleared = false;
+        for key in keys {
+            let Some(raw) = self.object.get(key) else {
+                continue;
+            };
+            let value = json::text(raw);
+            if value.is_some() || json::is_blank(raw) {
+                self.consumed.push(key);
+            }
+            is_cleared |= json::is_null(raw);
+            text = text.or(value);
+        }
+        if let Some(text) = text {
+            target.push(field, Json::Text(text));
+        } else if is_cleared {
+            target.push(field, Json::Null);
+        }
+    }
+
+    /// Maps the members of an object among the traits. An object that Klaviyo's fields hold
+    /// entirely is consumed; one with more in it is also kept as a custom property.
+    pub(super) fn map_object(
+        &mut self,
+        key: &'static str,
+        object: &RawObject<'a>,
+        mappings: &[TraitMapping],
+        target: &mut JsonObject<'a>,
+    ) {
+        let mut members = TraitReader::new(object);
+        for mapping in mappings {
+            members.map_field(*mapping, target);
+        }
+        let is_mapped_entirely = object
+            .iter()
+            .all(|(name, _)| members.consumed.contains(&name.as_ref()));
+        if is_mapped_entirely && !object.is_empty() {
+            self.consumed.push(key);
+        }
+    }
+
+    /// Reads values to add to list properties or to take out of them: an object of such values, or
+    /// the names of traits that hold them. Such a trait is no custom property then.
+    pub(super) fn list_changes(&mut self, option: Option<&'a RawValue>) -> JsonObject<'a> {
+        let Some(raw) = option else {
+            return JsonObject::default();
+        };
+        if let Some(changes) = RawObject::parse(raw) {
+            return JsonObject::from_raw(&changes, 0);
+        }
+        let mut changes = JsonObject::default();
+        for name in property_names(raw) {
+            if let Some(value) = self.object.get(&name) {
+                self.patched.push(name.clone());
+                changes.push(name, Json::Raw(value));
+            }
+        }
+        changes
+    }
+
+    /// Returns the traits that have become no field, which are custom properties.
+    pub(super) fn remaining(&self) -> JsonObject<'a> {
+        let mut properties = JsonObject::default();
+        for (key, value) in self.object.iter() {
+            if !self.consumed.contains(&key.as_ref()) && !self.patched.contains(key) {
+                properties.push(key.clone(), Json::Raw(value));
+            }
+        }
+        properties
+    }
+}
+
+/// Reads the name of a property, or a list of names.
+pub(super) fn property_names(raw: &RawValue) -> Vec<Cow<'_, str>> {
+    match json::text(raw) {
+        Some(name) => vec![name],
+        None => json::raw_elements(raw)
+            .into_iter()
+            .filter_map(json::text)
+            .collect(),
+    }
+}
