@@ -76,7 +76,7 @@ fn line_properties<'a>(
     settings: &RuleSettings,
 ) -> JsonObject<'a> {
     let product = Product(line);
-    let mut names = JsonObject::with_capacity(property_names::MAX_NAMES + 2);
+    let mut names = JsonObject::with_capacity(property_names::LINE_NAMES + 2);
     names.push_some("Product URL", product.url().map(Json::Text));
     names.push_some("Image URL", product.image_url().map(Json::Text));
     if settings.klaviyo_property_names {

@@ -13,8 +13,10 @@ use crate::json::{Json, JsonObject, RawObject};
 /// order keeps its `products`.
 const MAX_ITEMS: usize = 1_000;
 
-/// The most names that one product or line gets.
-pub(super) const MAX_NAMES: usize = 12;
+/// The names of an element of `Items`.
+const ITEM_NAMES: usize = 10;
+/// The names of a line.
+pub(super) const LINE_NAMES: usize = 9;
 
 /// Returns the properties to add to an event of this name.
 pub(super) fn for_event<'a>(event: &str, properties: &RawObject<'a>) -> JsonObject<'a> {
@@ -141,7 +143,7 @@ fn add_items<'a>(lines: &[(usize, RawObject<'a>)], names: &mut JsonObject<'a>) {
 }
 
 fn item<'a>(product: &Product<'_, 'a>) -> JsonObject<'a> {
-    let mut names = JsonObject::with_capacity(MAX_NAMES);
+    let mut names = JsonObject::with_capacity(ITEM_NAMES);
     add_text(&mut names, "ProductID", product.id());
     add_text(&mut names, "SKU", product.sku());
     add_text(&mut names, "ProductName", product.name());
