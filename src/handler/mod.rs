@@ -70,9 +70,19 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Reads the settings through `get`, loads the secret and is ready. All of it happens in init.
+    /// Reads the settings through `get` and starts with them. All of it happens in init.
     pub async fn start(get: impl Fn(&str) -> Option<String>, log: Log) -> Result<Self, StartError> {
         let settings = Settings::from_env(&get)?;
+        Destination::start_with(settings, get, log).await
+    }
+
+    /// Loads the secret and is ready, with these settings. The variables of AWS's SDK are read
+    /// through `get`.
+    pub async fn start_with(
+        settings: Settings,
+        get: impl Fn(&str) -> Option<String>,
+        log: Log,
+    ) -> Result<Self, StartError> {
         let http = crate::http::client().map_err(StartError::Http)?;
         let aws = Aws::read(&get, SdkHttp { http: http.clone() })?;
         let secrets = Secrets::load(
