@@ -1,10 +1,11 @@
 //! Checkpoints: when a replay resumes, and when it refuses to.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{TestBed, checkpoint_of, message, seen};
+use super::{SUBSCRIPTION_JOBS, TestBed, checkpoint_of, message, seen};
 
 #[tokio::test]
 async fn a_finished_replay_sends_again_only_with_restart() {
@@ -172,4 +173,81 @@ async fn a_file_that_has_grown_resumes_and_one_that_has_changed_does_not() {
     let (code, report, stderr) = bed.replay(&path, &options).await;
     assert_eq!((code, &report["delivered"]), (0, &json!(100)), "{stderr}");
     assert_eq!(bed.events().len(), 100, "each once");
+}
+
+/// Copies a checkpoint and its file of messages, both as version 1 of the format has them, and lets
+/// the checkpoint name this stand-in.
+///
+/// They were recorded with the first version of the tool, from a Klaviyo that accepted the first
+/// subscription and throttled the second one.
+fn recorded(bed: &TestBed, name: &str) -> (PathBuf, PathBuf) {
+    let fixtures =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoint-version-1");
+    let path = bed.directory.join("messages.ndjson");
+    fs::copy(fixtures.join("messages.ndjson"), &path).unwrap();
+    let checkpoint = fs::read_to_string(fixtures.join(name)).unwrap();
+    let checkpoint = checkpoint.replace("http://127.0.0.1:8025", bed.stand_in.url());
+    fs::write(checkpoint_of(&path), checkpoint).unwrap();
+    let checkpoint_path = checkpoint_of(&path);
+    (path, checkpoint_path)
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_the_first_version_resumes_and_repeats_nothing_acknowledged() {
+    let bed = TestBed::new("version-1").await;
+    let (path, checkpoint) = recorded(&bed, "waiting.json");
+    let options = ["--batch", "3", "--settings", "LIST_ID=Y6nRLr"];
+    let (code, report, stderr) = bed.replay(&path, &options).await;
+    assert_eq!(code, 1, "the unreadable line is still counted: {stderr}");
+    assert_eq!(report["finished"], true);
+    let names = ["read", "read_before", "delivered", "rejected", "unreadable"];
+    let counts = names.map(|name| report[name].as_u64().unwrap());
+    assert_eq!(counts, [8, 4, 6, 1, 1]);
+    assert_eq!(report["requests"], 9 + 2, "those of the earlier run count");
+    assert_eq!(report["examples"].as_array().unwrap().len(), 2);
+
+    // Profiles, the order and the other subscription are acknowledged. Left are a subscription, and
+    // the last message.
+    let requests = std::mem::take(&mut bed.stand_in.state().requests);
+    let paths: Vec<_> = requests.iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(paths, [SUBSCRIPTION_JOBS, "/api/events"]);
+    let list = &requests[0].body["data"]["relationships"]["list"]["data"]["id"];
+    assert_eq!(list, "Y6nRLr");
+    assert_eq!(bed.events(), ["m-8"]);
+
+    // The file is still one that the first version could read.
+    let saved: serde_json::Value = serde_json::from_slice(&fs::read(checkpoint).unwrap()).unwrap();
+    assert_eq!(
+        (&saved["version"], &saved["finished"]),
+        (&json!(1), &json!(true))
+    );
+    let names = [
+        "sources",
+        "settings",
+        "decided_at",
+        "position",
+        "done",
+        "tally",
+    ];
+    assert!(
+        names.iter().all(|name| saved.get(name).is_some()),
+        "{saved}"
+    );
+    assert_eq!(saved["tally"]["calls"], 11);
+    assert_eq!(saved["tally"]["delivered"], 6);
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_the_first_version_wrote_with_strict_resumes() {
+    let bed = TestBed::new("version-1-strict").await;
+    let (path, _) = recorded(&bed, "stopped-by-strict.json");
+    let (code, report, stderr) = bed.replay(&path, &[]).await;
+    assert_eq!((code, &report["finished"]), (1, &json!(true)), "{stderr}");
+    let names = ["read", "read_before", "delivered", "rejected", "unreadable"];
+    let counts = names.map(|name| report[name].as_u64().unwrap());
+    assert_eq!(counts, [8, 2, 6, 1, 1]);
+    let mut events = bed.events();
+    events.sort();
+    let expected = ["R1", "R1_p0", "R1_p1", "m-4", "m-8"];
+    assert_eq!(events, expected, "m-1 was acknowledged before");
 }
