@@ -23,7 +23,7 @@ use crate::queue::{Queue, QueueEntry};
 use crate::response::{self, RequestRejection, WebhookResponse};
 use crate::secrets::{RefreshReason, SecretError, Secrets};
 use crate::segment;
-use crate::settings::{RuleSettings, Settings, SettingsError};
+use crate::settings::{Settings, SettingsError};
 use crate::signature::{self, VerifiedBody, VerifyError};
 use crate::telemetry::{self, Log, Metric, Metrics, UNVERIFIED, elapsed_ms};
 use process::Sender;
@@ -226,16 +226,6 @@ impl Destination {
         let ended = self.process(parcels, Sender::Segment, deadline, line).await;
         self.log_ended(parcels, &ended, line);
         ended
-    }
-
-    /// The settings it goes by.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// The rules it goes by, for whoever runs it by hand and means one otherwise than a setting can say.
-    pub fn rules_mut(&mut self) -> &mut RuleSettings {
-        &mut self.settings.rules
     }
 
     /// Lets the request in, with a fresh secret if the one in hand does not fit: it may have been rotated.
