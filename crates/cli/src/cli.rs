@@ -1,13 +1,13 @@
-//! What the tool can be asked for.
+//! The command line: every command and its arguments.
 
 use clap::{Parser, Subcommand};
 
 use crate::{check, compare, completions, explain, replay, send, serve, sign, stand_in};
 
-/// The Segment → Klaviyo function on a harness.
+/// Runs the Segment → Klaviyo function on this machine, without AWS.
 ///
-/// Nothing leaves this machine unless you name another Klaviyo: Secrets Manager and Klaviyo are played by a
-/// stand-in.
+/// A stand-in plays Secrets Manager and Klaviyo. Nothing leaves this machine unless you name
+/// another Klaviyo.
 #[derive(Parser)]
 #[command(
     name = "segment-klaviyo",
@@ -18,7 +18,7 @@ use crate::{check, compare, completions, explain, replay, send, serve, sign, sta
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// Without a command: `send`.
+    /// The arguments of `send`, the default command.
     #[command(flatten)]
     pub(crate) send: send::Arguments,
 }

@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
 /// Whether nothing changes.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
     let read = |path: &PathBuf| {
-        let rules = SettingOverrides::read(path)?.rules();
+        let rules = SettingOverrides::from_file(path)?.rules();
         rules.map_err(|problem| format!("{}: {problem}", input::name(path)))
     };
     let (old, new) = (read(&arguments.old)?, read(&arguments.new)?);

@@ -1,11 +1,8 @@
-//! `completions`: what a shell needs to complete commands, options and files.
+//! `completions`: scripts that complete commands, options and files in a shell.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
-
-/// Prints the completions for a shell.
+/// Prints the completion script for a shell.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example: segment-klaviyo completions bash > ~/.local/share/bash-completion/completions/segment-klaviyo"
@@ -15,12 +12,8 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-/// Prints them.
-pub(crate) fn run(arguments: &Arguments) {
-    clap_complete::generate(
-        arguments.shell,
-        &mut Cli::command(),
-        "local",
-        &mut std::io::stdout(),
-    );
+/// Prints the completion script for `command`, the whole tool.
+pub(crate) fn run(arguments: &Arguments, command: &mut clap::Command) {
+    let name = command.get_name().to_owned();
+    clap_complete::generate(arguments.shell, command, name, &mut std::io::stdout());
 }

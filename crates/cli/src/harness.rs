@@ -1,119 +1,114 @@
-//! The function on a harness: started with these settings, between a stand-in and whoever asks.
+//! The function between a stand-in and a command: started with chosen settings, invoked without
+//! AWS.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use segment_klaviyo::handler::{Destination, InvocationContext, Reply};
 use segment_klaviyo::ingress::EventPayload;
-use segment_klaviyo::settings::{RuleSettings, VARIABLES};
+use segment_klaviyo::settings::{RuleSettings, Settings};
 use segment_klaviyo::telemetry::{Log, error_chain};
-use segment_klaviyo_stand_in::{RecordedRequest, StandIn};
+use segment_klaviyo_stand_in::{API_KEY, RecordedRequest, SHARED_SECRET, StandIn, secret_of};
 
-use crate::overrides::SettingOverrides;
+use crate::overrides::{self, SettingOverrides};
 
-/// What every command that runs the function takes.
+/// The options of every command that runs the function.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Calls this Klaviyo instead of the stand-in, with the private key in KLAVIYO_API_KEY.
+    /// Sends requests to this Klaviyo instead of the stand-in, with the private key in
+    /// KLAVIYO_API_KEY.
     #[arg(long, value_name = "URL")]
     klaviyo_url: Option<String>,
 
     /// Sets one of the function's settings; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
     settings: Vec<(String, String)>,
 }
 
 impl Options {
-    /// What was chosen for one of the function's settings.
-    pub(crate) fn chosen(&self, name: &str) -> Option<String> {
-        self.settings
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
+    /// The chosen settings.
+    pub(crate) fn overrides(&self) -> SettingOverrides {
+        SettingOverrides::new(self.settings.clone())
     }
 
-    /// Another Klaviyo than the stand-in.
+    /// The URL of a Klaviyo that takes the place of the stand-in.
     pub(crate) fn klaviyo_url(&self) -> Option<&str> {
         self.klaviyo_url.as_deref()
     }
-
-    /// The rules that the settings make, for a command that starts no function.
-    pub(crate) fn rules(&self) -> Result<RuleSettings, String> {
-        SettingOverrides::new(self.settings.clone()).rules()
-    }
 }
 
-/// What a command wants otherwise than the others.
+/// The ways in which a command's function differs from that of other commands.
 #[derive(Default)]
-pub(crate) struct StartOptions<'w> {
+pub(crate) struct StartOptions<'a> {
     /// Defaults of the function's settings.
-    pub(crate) defaults: &'w [(&'w str, &'w str)],
-    /// The shared secret, if not the samples' one.
+    pub(crate) defaults: &'a [(&'a str, &'a str)],
+    /// The rules, where they differ from those of the settings.
+    pub(crate) rules: Option<RuleSettings>,
+    /// The shared secret, where it is not that of the samples.
     pub(crate) shared_secret: Option<String>,
-    /// Whether calls go straight to a real Klaviyo: there are more than anybody wants to see.
-    pub(crate) unseen: bool,
+    /// Whether requests go straight to a real Klaviyo. They cannot be shown then.
+    pub(crate) direct: bool,
 }
 
-/// The function and what it talks to.
+/// The function and the stand-in that it talks to.
 pub(crate) struct Harness {
     stand_in: StandIn,
     destination: Destination,
+    delivery_budget: Duration,
 }
 
 impl Harness {
-    /// Starts the function as Lambda would. Calls to a real Klaviyo go through the stand-in, so that they can
-    /// be shown.
-    pub(crate) async fn start(options: Options) -> Result<Self, String> {
-        Harness::start_with(&options, StartOptions::default()).await
+    /// Starts the function as Lambda would. Requests to a real Klaviyo go through the stand-in, so
+    /// that they can be shown.
+    pub(crate) async fn start(options: &Options) -> Result<Self, String> {
+        Harness::start_with(options, StartOptions::default()).await
     }
 
-    /// Starts the function in this way.
+    /// Starts the function as Lambda would, in the way of one command.
     pub(crate) async fn start_with(
         options: &Options,
-        way: StartOptions<'_>,
+        start: StartOptions<'_>,
     ) -> Result<Self, String> {
         let stand_in = StandIn::start()
             .await
             .map_err(|error| format!("cannot listen on 127.0.0.1: {error}"))?;
-        let mut key = segment_klaviyo_stand_in::API_KEY.to_owned();
-        let mut base = None;
-        if let Some(url) = options.klaviyo_url() {
-            key = std::env::var("KLAVIYO_API_KEY")
+        let mut environment = BTreeMap::from_iter(stand_in.environment());
+        let mut api_key = API_KEY.to_owned();
+        if let Some(url) = &options.klaviyo_url {
+            api_key = std::env::var("KLAVIYO_API_KEY")
                 .map_err(|_| "--klaviyo-url needs KLAVIYO_API_KEY in the environment")?;
-            if way.unseen {
-                base = Some(("KLAVIYO_BASE_URL", url.to_owned()));
+            if start.direct {
+                environment.insert("KLAVIYO_BASE_URL", url.clone());
             } else {
-                stand_in.state().forward_to = Some(url.to_owned());
+                stand_in.state().forward_to = Some(url.clone());
             }
         }
-        let shared_secret = way
-            .shared_secret
-            .as_deref()
-            .unwrap_or(segment_klaviyo_stand_in::SHARED_SECRET);
-        stand_in.state().secret = Some(segment_klaviyo_stand_in::secret_of(&key, shared_secret));
-        let environment = stand_in.environment();
-        let defaults = way
-            .defaults
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()));
-        let environment: Vec<_> = base
-            .into_iter()
-            .chain(defaults)
-            .chain(environment)
-            .collect();
-        let get = |name: &str| {
-            let value = || {
-                environment
-                    .iter()
-                    .find(|(key, _)| *key == name)
-                    .map(|(_, value)| value.clone())
-            };
-            options.chosen(name).or_else(value)
-        };
-        let destination = Destination::start(get, Log::new(|_| {}))
-            .await
+        for (name, value) in start.defaults {
+            environment.insert(name, (*value).to_owned());
+        }
+        for (name, value) in &options.settings {
+            environment.insert(name, value.clone());
+        }
+        let shared_secret = start.shared_secret.as_deref().unwrap_or(SHARED_SECRET);
+        stand_in.state().secret = Some(secret_of(&api_key, shared_secret));
+
+        let mut settings = Settings::from_env(|name| environment.get(name).cloned())
             .map_err(|error| error_chain(&error))?;
+        if let Some(rules) = start.rules {
+            settings.rules = rules;
+        }
+        let delivery_budget = settings.delivery_budget;
+        let destination = Destination::start_with(
+            settings,
+            |name| environment.get(name).cloned(),
+            Log::new(|_| {}),
+        )
+        .await
+        .map_err(|error| error_chain(&error))?;
         Ok(Harness {
             stand_in,
             destination,
+            delivery_budget,
         })
     }
 
@@ -122,17 +117,17 @@ impl Harness {
         &self.destination
     }
 
-    /// The function's rules, for a command that means one otherwise than a setting can say.
-    pub(crate) fn rules_mut(&mut self) -> &mut RuleSettings {
-        self.destination.rules_mut()
+    /// The time that the function has for one delivery.
+    pub(crate) fn delivery_budget(&self) -> Duration {
+        self.delivery_budget
     }
 
-    /// What stands in for AWS, and for Klaviyo if there is no real one.
+    /// The stand-in: AWS, and Klaviyo unless there is a real one.
     pub(crate) fn stand_in(&self) -> &StandIn {
         &self.stand_in
     }
 
-    /// The function's answer to one event, and the calls to Klaviyo that it made for it.
+    /// Returns the function's reply to one event, and the requests to Klaviyo that it sent for it.
     pub(crate) async fn invoke(
         &self,
         event: &EventPayload,
@@ -143,27 +138,7 @@ impl Harness {
             .handle(event, InvocationContext::default())
             .await
             .map_err(|error| error.to_string())?;
-        Ok((reply, std::mem::take(&mut self.stand_in.state().requests)))
-    }
-}
-
-/// A `KEY=VALUE` for one of the function's settings that can be chosen here.
-pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = known(text)?;
-    match key.as_str() {
-        "KLAVIYO_BASE_URL" => Err("use --klaviyo-url, so that the calls can be shown".to_owned()),
-        "SECRET_ID" => Err("the secret is played by the stand-in".to_owned()),
-        _ => Ok((key, value)),
-    }
-}
-
-/// A `KEY=VALUE` for any of the function's settings.
-pub(crate) fn known(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    if VARIABLES.iter().any(|(name, _)| *name == key) {
-        Ok((key.to_owned(), value.to_owned()))
-    } else {
-        let known: Vec<_> = VARIABLES.iter().map(|(name, _)| *name).collect();
-        Err(format!("no such setting; there are {}", known.join(", ")))
+        let requests = std::mem::take(&mut self.stand_in.state().requests);
+        Ok((reply, requests))
     }
 }

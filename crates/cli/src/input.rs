@@ -1,5 +1,5 @@
-//! What people have at hand, as the event that Lambda would get: Lambda events as they are, plain Segment
-//! messages signed as Segment signs them.
+//! Files as the event that Lambda would get: Lambda events unchanged, plain Segment messages signed
+//! as Segment signs them.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,28 +11,28 @@ use segment_klaviyo_stand_in::SHARED_SECRET;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-/// What can be read; the end of every error about something else.
+/// The forms that a file may have; the end of every error about another one.
 const ACCEPTED: &str = "expected a Lambda event (an HTTP request), a Segment message (an object with a type), \
     a JSON array of messages, or one message on each line (NDJSON)";
 
-/// What is wrong with a line that [`is_message`] does not take.
+/// The error for a line that is not a message by [`is_message`].
 pub(crate) const NOT_A_MESSAGE: &str = "not a Segment message; expected a JSON object with a type";
 
-/// What Windows editors begin files with. It is no part of what is in them.
+/// The beginning of files that Windows editors write. It is not part of their content.
 pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// The bytes at `path`; of `-`, what comes in on stdin.
+/// Reads the file at `path`, or stdin for `-`.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let read = if path == Path::new("-") {
+    let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         std::fs::read(path)
     };
-    read.map_err(|error| format!("{}: {error}", name(path)))
+    bytes.map_err(|error| format!("{}: {error}", name(path)))
 }
 
-/// How to speak of `path`.
+/// The name of `path` in messages to the user.
 pub(crate) fn name(path: &Path) -> String {
     if path == Path::new("-") {
         "stdin".to_owned()
@@ -41,7 +41,7 @@ pub(crate) fn name(path: &Path) -> String {
     }
 }
 
-/// The event that is at `path`, or that Lambda would get for the messages there: one delivery, signed with the
+/// Returns the Lambda event in the file at `path`. Messages become one delivery, signed with the
 /// stand-in's shared secret.
 pub(crate) fn event(path: &Path) -> Result<EventPayload, String> {
     let text = String::from_utf8(bytes(path)?)
@@ -50,86 +50,88 @@ pub(crate) fn event(path: &Path) -> Result<EventPayload, String> {
         .map_err(|problem| format!("{}: {problem}", name(path)))
 }
 
-/// Whether an object is a message of Segment's, as far as a file can tell: it has a type.
-pub(crate) fn is_message(object: &Fields) -> bool {
-    object.has("type")
+/// Whether a JSON value is a Segment message: an object with a type.
+pub(crate) fn is_message(value: &RawValue) -> bool {
+    Fields::parse(value).is_some_and(|object| object.has("type"))
 }
 
-/// Whether an object is what Lambda passes to a function. No event has a type.
-pub(crate) fn is_event(object: &Fields) -> bool {
-    let marks = ["requestContext", "httpMethod", "Records", "check"];
-    !is_message(object) && marks.iter().any(|mark| object.has(mark))
+/// Whether a JSON value is an event that Lambda passes to a function. No event has a type.
+pub(crate) fn is_event(value: &RawValue) -> bool {
+    const MARKS: [&str; 4] = ["requestContext", "httpMethod", "Records", "check"];
+    Fields::parse(value)
+        .is_some_and(|object| !object.has("type") && MARKS.iter().any(|mark| object.has(mark)))
 }
 
 fn parse(text: &str) -> Result<EventPayload, String> {
     let whole: &RawValue = match serde_json::from_str(text) {
         Ok(whole) => whole,
-        Err(_) if is_by_line(text) => return delivery(&joined(text)?),
+        Err(_) if is_ndjson(text) => return signed_event(&array_of_lines(text)?),
         Err(error) => return Err(not_json(&error, error.line())),
     };
     if whole.get().starts_with('[') {
-        let elements: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
-        return match elements
-            .into_iter()
-            .filter_map(Fields::parse)
-            .position(|element| is_event(&element))
-        {
-            Some(at) => Err(format!(
-                "element {at} is a Lambda event: give each in a file of its own"
-            )),
-            None => delivery(text),
-        };
-    }
-    match Fields::parse(whole) {
-        Some(object) if is_event(&object) => {
-            serde_json::from_str(text).map_err(|error| format!("not a Lambda event: {error}"))
+        let elements: Vec<&RawValue> =
+            serde_json::from_str(text).map_err(|error| not_json(&error, error.line()))?;
+        if let Some(index) = elements.iter().position(|element| is_event(element)) {
+            return Err(format!(
+                "element {index} is a Lambda event; put each event into a separate file"
+            ));
         }
-        Some(object) if is_message(&object) => delivery(text),
-        _ => Err(format!("neither an event nor a message; {ACCEPTED}")),
+        return signed_event(text);
     }
+    if is_event(whole) {
+        return serde_json::from_str(text).map_err(|error| format!("not a Lambda event: {error}"));
+    }
+    if is_message(whole) {
+        return signed_event(text);
+    }
+    Err(format!("neither an event nor a message; {ACCEPTED}"))
 }
 
-/// What is no JSON as a whole holds one value on each line when one of the first two is whole in itself.
-fn is_by_line(text: &str) -> bool {
-    let is_whole = |line: &str| {
-        serde_json::from_str::<&RawValue>(line).is_ok_and(|value| value.get().starts_with('{'))
-    };
-    text.trim_start().starts_with('{') && lines(text).take(2).any(|(_, line)| is_whole(line))
+/// Whether a text that is not JSON holds one object on each line: one of the first two lines is
+/// one. The other may be the line with the error.
+fn is_ndjson(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+        && numbered_lines(text).take(2).any(|(_, line)| {
+            serde_json::from_str::<&RawValue>(line).is_ok_and(|value| value.get().starts_with('{'))
+        })
 }
 
-/// The lines with something in them, by their numbers from 1.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    (1..)
-        .zip(text.lines())
+/// The lines that are not blank, with their numbers from 1.
+fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line))
         .filter(|(_, line)| !line.trim().is_empty())
 }
 
-/// One array of the messages that stand on a line each.
-fn joined(text: &str) -> Result<String, String> {
+/// Returns the messages of NDJSON as one JSON array.
+fn array_of_lines(text: &str) -> Result<String, String> {
     let mut messages = Vec::new();
-    for (number, line) in lines(text) {
+    for (number, line) in numbered_lines(text) {
         let value: &RawValue =
             serde_json::from_str(line).map_err(|error| not_json(&error, number))?;
-        match Fields::parse(value) {
-            Some(object) if is_message(&object) => messages.push(value.get()),
-            _ => return Err(format!("line {number}: {NOT_A_MESSAGE}")),
+        if !is_message(value) {
+            return Err(format!("line {number}: {NOT_A_MESSAGE}"));
         }
+        messages.push(value.get());
     }
     Ok(format!("[{}]", messages.join(",")))
 }
 
 fn not_json(error: &serde_json::Error, line: usize) -> String {
     let text = error.to_string();
-    let what = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(what, _)| what);
-    format!(
-        "line {line}, column {}: not JSON: {what}; {ACCEPTED}",
-        error.column()
-    )
+    // serde_json counts lines from the beginning of its input, which may be one line of the
+    // file.
+    let problem = match text.rsplit_once(" at line ") {
+        Some((problem, _)) => problem,
+        None => &text,
+    };
+    let column = error.column();
+    format!("line {line}, column {column}: not JSON: {problem}; {ACCEPTED}")
 }
 
-fn delivery(body: &str) -> Result<EventPayload, String> {
+/// Returns the event of a webhook request with this body and its signature.
+fn signed_event(body: &str) -> Result<EventPayload, String> {
     let headers = json!({SIGNATURE_HEADER: sign(body.as_bytes(), SHARED_SECRET)});
     let event =
         json!({"requestContext": {"http": {"method": "POST"}}, "headers": headers, "body": body});
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_messages_are_one_delivery_that_segment_could_have_signed() {
+    fn plain_messages_become_one_delivery_with_segments_signature() {
         let array = format!("[{A},{B}]");
         for (text, body) in [
             (A.to_owned(), A.to_owned()),
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn lambda_events_are_taken_as_they_are() {
+    fn lambda_events_are_not_changed() {
         let http =
             r#"{"requestContext": {"http": {}}, "headers": {"X-Signature": "no"}, "body": "hi"}"#;
         let rest = r#"{"httpMethod": "POST", "headers": {"x-signature": "no"}, "body": "aGk=", "isBase64Encoded": true}"#;
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_place_and_what_is_accepted() {
+    fn errors_name_the_line_and_the_accepted_forms() {
         for (text, begins) in [
             (
                 "",

@@ -1,4 +1,4 @@
-//! Binary `local`: the Lambda function on a harness, without AWS.
+//! The program `segment-klaviyo`: the Lambda function on this machine, without AWS.
 
 mod check;
 mod cli;
@@ -17,13 +17,13 @@ mod stand_in;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Cli { command, send } = Cli::parse();
-    let done = match command.unwrap_or(Command::Send(send)) {
+    let result = match command.unwrap_or(Command::Send(send)) {
         Command::Send(arguments) => send::run(arguments).await.map(|()| true),
         Command::Serve(arguments) => serve::run(arguments).await.map(|()| true),
         Command::Replay(arguments) => replay::run(arguments).await,
@@ -34,16 +34,16 @@ async fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments).await,
         Command::StandIn(arguments) => stand_in::run(arguments).await.map(|()| true),
         Command::Completions(arguments) => {
-            completions::run(&arguments);
+            completions::run(&arguments, &mut Cli::command());
             Ok(true)
         }
     };
-    // As grep and diff have it: 0 yes, 1 no, 2 could not be told.
-    match done {
+    // The exit codes of grep and diff: 0 for yes, 1 for no, 2 for an error.
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(problem) => {
-            output::problem(&problem);
+        Err(error) => {
+            output::error(&error);
             ExitCode::from(2)
         }
     }

@@ -1,7 +1,6 @@
-//! What a person sees. Colours only on a terminal (and not with NO_COLOR).
+//! Everything that the tool prints. It has colors only on a terminal, and respects NO_COLOR.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
@@ -17,84 +16,89 @@ pub(crate) const OK: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// One delivery: the answer, the calls, and why something was not delivered.
-pub(crate) fn delivery(path: &Path, answer: &WebhookResponse, calls: &[RecordedRequest]) {
-    println!("\n{BOLD}{}{BOLD:#}", path.display());
+/// Prints one delivery: the response, the requests, and the reasons of messages that were not
+/// simply delivered.
+pub(crate) fn delivery(title: &str, response: &WebhookResponse, requests: &[RecordedRequest]) {
+    println!("\n{BOLD}{title}{BOLD:#}");
 
-    let style = style_of(answer.status);
-    println!("\n  Segment is told {style}{}{style:#}", answer.status);
-    if let Some(seconds) = answer.retry_after {
+    let style = status_style(response.status);
+    println!(
+        "\n  Response to Segment: {style}{}{style:#}",
+        response.status
+    );
+    if let Some(seconds) = response.retry_after {
         println!("    {DIM}Retry-After: {seconds}{DIM:#}");
     }
-    println!("{}", indented(&answer.body));
+    println!("{}", indented_json(&response.body));
 
-    println!("\n  Calls to Klaviyo: {}", calls.len());
-    for (number, call) in (1..).zip(calls) {
-        self::call(number, call);
+    println!("\n  Requests to Klaviyo: {}", requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        self::request(index + 1, request);
     }
 
-    for item in &answer.body.results {
-        let id = escape_control(item.message_id.as_deref().unwrap_or("no messageId"));
-        println!("\n  Message {} {DIM}({id}){DIM:#}", item.index);
+    for result in &response.body.results {
+        let id = escape_control(result.message_id.as_deref().unwrap_or("no messageId"));
+        println!("\n  Message {} {DIM}({id}){DIM:#}", result.index);
         println!(
             "    {WARN}{} ({}){WARN:#}: {}",
-            item.outcome,
-            item.reason,
-            escape_control(&item.detail)
+            result.outcome,
+            result.reason,
+            escape_control(&result.detail)
         );
     }
 }
 
-/// One delivery that came over HTTP, in a line.
-pub(crate) fn served(at: OffsetDateTime, answer: &WebhookResponse, calls: usize) {
-    let report = &answer.body;
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    report
-        .results
-        .iter()
-        .for_each(|item| *reasons.entry(item.reason).or_default() += 1);
-    let reasons: Vec<_> = reasons
-        .iter()
-        .map(|(reason, count)| format!("{reason} {count}"))
-        .collect();
-    let reasons = if reasons.is_empty() {
-        String::new()
+/// Prints one delivery that came over HTTP, on one line.
+pub(crate) fn delivery_line(at: OffsetDateTime, response: &WebhookResponse, requests: usize) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for result in &response.body.results {
+        *counts.entry(result.reason).or_default() += 1;
+    }
+    let mut reasons = String::new();
+    if !counts.is_empty() {
+        let counts: Vec<_> = counts
+            .iter()
+            .map(|(reason, count)| format!("{reason} {count}"))
+            .collect();
+        reasons = format!(" ({})", counts.join(", "));
+    }
+    let (hour, minute, second) = at.time().as_hms();
+    let style = status_style(response.status);
+    let noun = if requests == 1 {
+        "request "
     } else {
-        format!(" ({})", reasons.join(", "))
+        "requests"
     };
-    let (time, style) = (at.time(), style_of(answer.status));
-    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-    let noun = if calls == 1 { "call " } else { "calls" };
     println!(
-        "{DIM}{hour:02}:{minute:02}:{second:02}Z{DIM:#}  {style}{}{style:#}  {calls:>3} {noun}  {}{DIM}{reasons}{DIM:#}",
-        answer.status,
-        escape_control(&report.message),
+        "{DIM}{hour:02}:{minute:02}:{second:02}Z{DIM:#}  {style}{}{style:#}  {requests:>3} {noun}  {}{DIM}{reasons}{DIM:#}",
+        response.status,
+        escape_control(&response.body.message),
     );
 }
 
-/// One call to Klaviyo.
-pub(crate) fn call(number: usize, call: &RecordedRequest) {
-    let style = style_of(call.status);
+/// Prints one request to Klaviyo, with the response if it is an error.
+pub(crate) fn request(number: usize, request: &RecordedRequest) {
+    let style = status_style(request.status);
     println!(
         "\n  {number}. {BOLD}{} {}{BOLD:#} → {style}{}{style:#}",
-        call.method,
-        escape_control(&call.path),
-        call.status
+        request.method,
+        escape_control(&request.path),
+        request.status
     );
-    println!("{}", indented(&call.body));
-    if call.status >= 400 {
-        println!("  {DIM}answer{DIM:#}\n{}", indented(&call.answer));
+    println!("{}", indented_json(&request.body));
+    if request.status >= 400 {
+        println!("  {DIM}response{DIM:#}\n{}", indented_json(&request.answer));
     }
 }
 
-/// Something to know.
+/// Prints a text.
 pub(crate) fn line(text: &str) {
     println!("{text}");
 }
 
-/// What a check found.
-pub(crate) fn report(path: &Path, report: &CheckReport) {
-    println!("\n{BOLD}{}{BOLD:#}\n", path.display());
+/// Prints the findings of a check.
+pub(crate) fn check_report(title: &str, report: &CheckReport) {
+    println!("\n{BOLD}{title}{BOLD:#}\n");
     for finding in &report.findings {
         let (style, word) = match finding.state {
             Severity::Ok => (OK, "ok"),
@@ -108,62 +112,69 @@ pub(crate) fn report(path: &Path, report: &CheckReport) {
     }
 }
 
-/// Something to know beside what was asked for.
+/// Prints a note to stderr.
 pub(crate) fn note(text: &str) {
     eprintln!("{WARN}note{WARN:#}: {text}");
 }
 
-/// Something that keeps the tool from working.
-pub(crate) fn problem(text: &str) {
+/// Prints the error that ends the tool, to stderr.
+pub(crate) fn error(text: &str) {
     eprintln!("{ERROR}error{ERROR:#}: {text}");
 }
 
-/// Somebody else's text, without what a terminal would obey.
+/// Returns a text from outside with a space in place of each character that would control a
+/// terminal.
 pub(crate) fn escape_control(text: &str) -> String {
-    text.replace(is_obeyed, " ")
+    text.replace(controls_terminal, " ")
 }
 
-/// JSON as people read it, with escapes in place of what a terminal would obey: it stays the same JSON.
+/// Returns indented JSON, with an escape in place of each character that would control a terminal.
+/// It parses to the same value.
+#[expect(
+    clippy::expect_used,
+    reason = "the tool prints only values with text as keys, which always become JSON"
+)]
 pub(crate) fn json(value: &impl Serialize) -> String {
-    let mut shown = String::new();
-    for c in serde_json::to_string_pretty(value)
-        .unwrap_or_default()
-        .chars()
-    {
-        match c {
-            c if c != '\n' && is_obeyed(c) => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => shown.push(c),
+    let text = serde_json::to_string_pretty(value).expect("keys are text");
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Line breaks come from the indentation: those inside of a text are escaped already.
+        if c != '\n' && controls_terminal(c) {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            escaped.push(c);
         }
     }
-    shown
+    escaped
 }
 
-/// Whether a terminal does something at this character: it moves, changes colours or turns the order of the others.
-fn is_obeyed(c: char) -> bool {
-    let is_of_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || is_of_direction
+/// Whether a character makes a terminal move, change colors or change the direction of the others.
+fn controls_terminal(c: char) -> bool {
+    let changes_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || changes_direction
 }
 
-/// Text in lines of at most this length, each begun with so many spaces, those after the first with two more.
+/// Wraps a text at 110 characters. Lines begin with `indent` spaces, those after the first with two
+/// more.
 pub(crate) fn wrapped(text: &str, indent: usize) -> String {
-    const LENGTH: usize = 110;
-    let mut lines = vec![" ".repeat(indent)];
+    const WIDTH: usize = 110;
+    let mut wrapped = String::new();
+    let mut line = " ".repeat(indent);
     for word in text.split(' ') {
-        let so_far = lines.last().map_or(0, |line| line.chars().count());
-        if so_far > indent + 2 && so_far + 1 + word.chars().count() > LENGTH {
-            lines.push(" ".repeat(indent + 2));
+        let length = line.chars().count();
+        if length > indent + 2 && length + 1 + word.chars().count() > WIDTH {
+            wrapped.push_str(&line);
+            wrapped.push('\n');
+            line = " ".repeat(indent + 2);
+        } else if !line.trim().is_empty() {
+            line.push(' ');
         }
-        if let Some(line) = lines.last_mut() {
-            if !line.trim().is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
+        line.push_str(word);
     }
-    lines.join("\n")
+    wrapped + &line
 }
 
-fn style_of(status: u16) -> Style {
+fn status_style(status: u16) -> Style {
     match status {
         200..=299 => OK,
         300..=499 => WARN,
@@ -171,12 +182,12 @@ fn style_of(status: u16) -> Style {
     }
 }
 
-fn indented(json: &impl Serialize) -> String {
-    self::json(json)
+fn indented_json(value: &impl Serialize) -> String {
+    let lines: Vec<_> = json(value)
         .lines()
         .map(|line| format!("    {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+        .collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -186,16 +197,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_does_not_reach_it() {
+    fn no_control_character_reaches_the_terminal() {
         let bad = "\u{1b}[2J\u{9b}1m\u{7f}\r\u{202e}\u{2066}\u{200f}";
         assert_eq!(escape_control(&format!("a{bad}ü购")), "a [2J 1m     ü购");
         let value = json!({bad: [bad, "ü购"]});
         let shown = self::json(&value);
-        assert!(!shown.chars().any(|c| c != '\n' && is_obeyed(c)), "{shown}");
+        assert!(
+            !shown.chars().any(|c| c != '\n' && controls_terminal(c)),
+            "{shown}"
+        );
         assert!(
             shown.contains("\\u001b[2J\\u009b1m\\u007f\\r\\u202e"),
             "{shown}"
         );
         assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
+    }
+
+    #[test]
+    fn long_texts_are_wrapped_at_spaces() {
+        assert_eq!(wrapped("a b", 2), "  a b");
+        let words = ["x".repeat(60), "y".repeat(60), "z".to_owned()].join(" ");
+        let expected = format!("    {}\n      {} z", "x".repeat(60), "y".repeat(60));
+        assert_eq!(wrapped(&words, 4), expected);
+        let long = "x".repeat(200);
+        assert_eq!(wrapped(&long, 2), format!("  {long}"), "no word is broken");
     }
 }

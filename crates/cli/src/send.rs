@@ -1,16 +1,17 @@
-//! `send`: Lambda events and messages through the function.
+//! `send`: sends Lambda events and messages through the function.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use segment_klaviyo::handler::Reply;
 
 use crate::harness::{self, Harness};
 use crate::{input, output};
 
-/// Sends messages through the function and shows what Segment is told and what Klaviyo gets.
+/// Sends messages through the function, and shows the response to Segment and the requests to
+/// Klaviyo.
 ///
-/// Plain messages are signed with the shared secret `local-shared-secret`, an array or NDJSON as one delivery.
-/// Lambda events go as they are, signature and all.
+/// Plain messages are signed with the shared secret `local-shared-secret`; an array or NDJSON
+/// becomes one delivery. Lambda events are sent unchanged, with the signature that they have.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example: segment-klaviyo send --settings ENFORCE_EMAIL=false events/order-completed.json"
@@ -24,23 +25,22 @@ pub(crate) struct Arguments {
     harness: harness::Options,
 }
 
-/// Sends each file in turn.
+/// Sends the files one after another.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
-    let harness = Harness::start(arguments.harness).await?;
+    let harness = Harness::start(&arguments.harness).await?;
     for path in &arguments.files {
-        let (event, name) = (input::event(path)?, input::name(path));
-        let (reply, calls) = harness
+        let event = input::event(path)?;
+        let name = input::name(path);
+        let (reply, requests) = harness
             .invoke(&event)
             .await
             .map_err(|error| format!("{name}: {error}"))?;
-        let name = Path::new(&name);
         match reply {
-            Reply::Http(answer) => output::delivery(name, &answer, &calls),
-            Reply::Check(report) => output::report(name, &report),
+            Reply::Http(response) => output::delivery(&name, &response, &requests),
+            Reply::Check(report) => output::check_report(&name, &report),
             Reply::Records(_) => {
                 return Err(format!(
-                    "{}: records of a queue; expected an HTTP request",
-                    name.display()
+                    "{name}: records of an SQS queue; expected an HTTP request"
                 ));
             }
         }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use segment_klaviyo::secrets::Secret;
-use segment_klaviyo::segment::json::Fields;
 use segment_klaviyo::signature::{self, Credentials};
 use segment_klaviyo_stand_in::{API_KEY, SHARED_SECRET};
 use serde_json::json;
@@ -13,7 +12,7 @@ use crate::{input, output};
 
 /// Prints the X-Signature that Segment would send with a file as the body.
 ///
-/// The file's raw bytes are signed; of an array, those of its first element.
+/// It signs the raw bytes of the file, or those of the first element of an array.
 #[derive(clap::Args)]
 #[command(after_help = "Example: segment-klaviyo sign my-message.json")]
 pub(crate) struct SignArguments {
@@ -24,7 +23,8 @@ pub(crate) struct SignArguments {
     secret: SharedSecret,
 }
 
-/// Says whether a signature fits a file, and what of it was signed. Exit code 1: it does not fit.
+/// Checks a signature against a file, and names the part of it that was signed. Exit code 1: it
+/// does not fit.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example: segment-klaviyo verify body.json 38b7245dcb5dbd7fd65d388a2d4317b0c9b121bd"
@@ -33,17 +33,17 @@ pub(crate) struct VerifyArguments {
     /// The body; `-` is stdin.
     file: PathBuf,
 
-    /// What came as X-Signature.
+    /// The value of the X-Signature header.
     signature: String,
 
     #[command(flatten)]
     secret: SharedSecret,
 }
 
-/// What Segment signs with.
+/// The secret that Segment signs with.
 #[derive(clap::Args)]
 pub(crate) struct SharedSecret {
-    /// The shared secret. Better set the variable: what is typed here stays in the shell's history.
+    /// The shared secret. Prefer the variable: the shell's history keeps this option.
     #[arg(long, value_name = "TEXT", env = "SEGMENT_SHARED_SECRET", hide_env_values = true, default_value = SHARED_SECRET)]
     secret: String,
 }
@@ -57,8 +57,8 @@ impl Default for SharedSecret {
 }
 
 impl SharedSecret {
-    /// The secret as the function holds it.
-    pub(crate) fn state(&self) -> Result<Secret, String> {
+    /// The secret as the function has it.
+    pub(crate) fn to_secret(&self) -> Result<Secret, String> {
         Secret::parse(
             &json!({"klaviyo_api_key": API_KEY, "segment_shared_secret": self.secret}).to_string(),
         )
@@ -66,78 +66,66 @@ impl SharedSecret {
     }
 }
 
-/// Prints the signature.
+/// Prints the signature of the file.
 pub(crate) fn sign(arguments: &SignArguments) -> Result<(), String> {
-    let SignArguments { file, secret } = arguments;
-    secret.state()?;
-    let body = input::bytes(file)?;
-    note(&input::name(file), &body);
-    let signature =
-        signature::sign(&body, &secret.secret).ok_or("the secret cannot be used as a key")?;
+    // The function would refuse such a secret, so nothing is signed with it.
+    arguments.secret.to_secret()?;
+    let body = input::bytes(&arguments.file)?;
+    note_pitfalls(&input::name(&arguments.file), &body);
+    let signature = signature::sign(&body, &arguments.secret.secret)
+        .ok_or("the secret cannot be used as a key")?;
     output::line(&signature);
     Ok(())
 }
 
-/// Whether the signature fits.
+/// Prints whether the signature fits the file, and returns it.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool, String> {
-    let VerifyArguments {
-        file,
-        signature,
-        secret,
-    } = arguments;
-    let body = input::bytes(file)?;
-    let claimed = Credentials {
-        signature: Some(signature),
+    let body = input::bytes(&arguments.file)?;
+    let credentials = Credentials {
+        signature: Some(&arguments.signature),
         authorization: None,
     };
-    match signature::verify(&body, claimed, &secret.state()?) {
-        Ok(_) => {
-            output::line(&format!(
-                "fits: Segment signed {}",
-                signed_part(&body, signature, &secret.secret)
-            ));
-            Ok(true)
-        }
-        Err(_) => {
-            note(&input::name(file), &body);
-            output::line(
-                "does not fit: the body is not what was signed, byte for byte, or the secret is another",
-            );
-            Ok(false)
-        }
+    if signature::verify(&body, credentials, &arguments.secret.to_secret()?).is_err() {
+        note_pitfalls(&input::name(&arguments.file), &body);
+        output::line(
+            "does not fit: the body differs from the signed bytes, or the secret is another one",
+        );
+        return Ok(false);
     }
+    let part = signed_part(&body, &arguments.signature, &arguments.secret.secret);
+    output::line(&format!("fits: Segment signed {part}"));
+    Ok(true)
 }
 
-/// What of `body` a signature that fits was made of.
+/// The part of `body` that `signature`, which fits, was made of.
 fn signed_part(body: &[u8], signature: &str, secret: &str) -> &'static str {
-    if !body.trim_ascii_start().starts_with(b"[") {
+    if !is_array(body) {
         return "the single message";
     }
-    let of_first = signature::sign(body, secret);
-    if of_first.is_some_and(|of_first| of_first.eq_ignore_ascii_case(signature.trim())) {
-        "the first message of the batch"
-    } else {
-        "the whole batch"
+    match signature::sign(body, secret) {
+        Some(of_first) if of_first.eq_ignore_ascii_case(signature.trim()) => {
+            "the first message of the batch"
+        }
+        _ => "the whole batch",
     }
 }
 
-/// What easily goes wrong with a file on its way from a log or an editor.
-fn note(name: &str, body: &[u8]) {
-    let is_array = body.trim_ascii_start().starts_with(b"[");
-    if body.ends_with(b"\n") && !is_array {
+/// Prints what easily goes wrong with a body on its way from a log or an editor.
+fn note_pitfalls(name: &str, body: &[u8]) {
+    if body.ends_with(b"\n") && !is_array(body) {
         output::note(&format!(
             "{name} ends with a line break, which is signed too; Segment's bodies have none"
         ));
     }
-    let whole = serde_json::from_slice::<&RawValue>(body).ok();
-    if whole
-        .and_then(Fields::parse)
-        .is_some_and(|object| input::is_event(&object))
-    {
+    if serde_json::from_slice::<&RawValue>(body).is_ok_and(input::is_event) {
         output::note(&format!(
-            "{name} is a Lambda event: what Segment signs is its body"
+            "{name} is a Lambda event; Segment signs only its body"
         ));
     }
+}
+
+fn is_array(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"[")
 }
 
 #[cfg(test)]
@@ -145,20 +133,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_forms_are_told_apart() {
-        let batch = br#" [{"type":"track"}, {"type":"page"}]"#;
-        let (single, of_first) = (br#"{"type":"track"}"#, signature::sign(batch, "s").unwrap());
-        // The function is asked only about signatures that fit, so whatever is not the first's is the whole's.
+    fn the_signed_part_is_named() {
+        let single = br#"{"type":"track"}"#.as_slice();
+        let batch = br#" [{"type":"track"}, {"type":"page"}]"#.as_slice();
+        let of_first = signature::sign(batch, "s").unwrap();
+        // Only signatures that fit get here, so one that is not the first message's is the whole
+        // batch's.
+        let of_batch = "00".repeat(20);
         for (body, signature, expected) in [
-            (single.as_slice(), of_first.clone(), "the single message"),
+            (single, &of_first, "the single message"),
             (
-                batch.as_slice(),
-                of_first.to_uppercase(),
+                batch,
+                &of_first.to_uppercase(),
                 "the first message of the batch",
             ),
-            (batch.as_slice(), "00".repeat(20), "the whole batch"),
+            (batch, &of_batch, "the whole batch"),
         ] {
-            assert_eq!(signed_part(body, &signature, "s"), expected);
+            assert_eq!(signed_part(body, signature, "s"), expected);
         }
     }
 }

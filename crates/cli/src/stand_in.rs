@@ -9,32 +9,36 @@ use serde_json::json;
 
 use crate::output;
 
-/// How often new calls are looked for.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The pause between two looks for new requests.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Plays Secrets Manager, SQS and Klaviyo for a function in a container, and shows each call to Klaviyo.
+/// Plays Secrets Manager, SQS and Klaviyo for a function in a container, and shows each request to
+/// Klaviyo.
 ///
-/// It has no protection of its own and holds nothing real: listen only where no stranger can reach.
+/// It has no access control, so listen only where no stranger can reach it. It holds nothing real.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example: segment-klaviyo stand-in --listen 172.17.0.1:8025 --env-file target/sam-local.json\n\
     then:    sam local invoke -e events/order-completed.json --env-vars target/sam-local.json"
 )]
 pub(crate) struct Arguments {
-    /// Where to listen. 172.17.0.1 is this machine as Docker containers see it on Linux; for Docker Desktop
-    /// listen on 127.0.0.1 and give --reached-as.
+    /// The address to listen on. On Linux, Docker containers reach this machine at 172.17.0.1; for
+    /// Docker Desktop, listen on 127.0.0.1 and set --reached-as.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8025")]
     listen: SocketAddr,
 
-    /// The address that the function reaches it at, if that is another one, such as host.docker.internal:8025.
+    /// The address at which the function reaches it, if it is not --listen, such as
+    /// host.docker.internal:8025.
     #[arg(long, value_name = "HOST:PORT")]
     reached_as: Option<String>,
 
-    /// Writes the variables that lead a function here, as `sam local invoke --env-vars` reads them.
+    /// Writes the environment that directs a function here, as `sam local invoke --env-vars` reads
+    /// it.
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
 }
 
+/// Plays AWS and Klaviyo until the tool is stopped.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let Arguments {
         listen,
@@ -44,12 +48,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let stand_in = StandIn::listen(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    let url = reached_as.map_or_else(
-        || stand_in.url().to_owned(),
-        |host| format!("http://{host}"),
-    );
+    let url = match reached_as {
+        Some(host) => format!("http://{host}"),
+        None => stand_in.url().to_owned(),
+    };
     if let Some(path) = env_file {
-        // What the template leaves to AWS; SAM sets only variables that the template has.
+        // SAM sets only variables that the template has.
         let variables = json!({
             "AWS_ENDPOINT_URL": url,
             "KLAVIYO_BASE_URL": url,
@@ -65,11 +69,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     ));
     let mut number = 1;
     loop {
-        let calls = std::mem::take(&mut stand_in.state().requests);
-        for call in &calls {
-            output::call(number, call);
+        let requests = std::mem::take(&mut stand_in.state().requests);
+        for request in &requests {
+            output::request(number, request);
             number += 1;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

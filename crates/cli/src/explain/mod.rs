@@ -26,7 +26,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::overrides::SettingOverrides;
 use crate::sign::SharedSecret;
-use crate::{harness, input};
+use crate::{input, overrides};
 use diff::Difference;
 use explanation::Explanation;
 use seen::Seen;
@@ -46,11 +46,11 @@ pub(crate) struct Arguments {
     files: Vec<PathBuf>,
 
     /// Sets one of the function's settings; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = harness::setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
     settings: Vec<(String, String)>,
 
     /// Shows only what would change with this setting; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = harness::setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
     diff: Vec<(String, String)>,
 
     /// Prints JSON for scripts.
@@ -143,8 +143,8 @@ pub(crate) fn messages(
     };
     let (body, theirs, ours) = (
         request.body.as_ref(),
-        secret.state()?,
-        SharedSecret::default().state()?,
+        secret.to_secret()?,
+        SharedSecret::default().to_secret()?,
     );
     let credentials = request.credentials();
     let refused = verify(body, credentials, &theirs)

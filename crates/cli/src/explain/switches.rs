@@ -37,7 +37,7 @@ pub(crate) fn of(trial: &Trial) -> Vec<Switch> {
     let switch = |(name, instead): (&'static str, String)| {
         let seen = trial.under(&trial.setup.with(name, &instead))?;
         let effect = trial.effect(&seen);
-        let value = trial.setup.value(name).to_owned();
+        let value = trial.setup.value_or_default(name).to_owned();
         (!effect.is_none()).then_some(Switch {
             name,
             value,
@@ -89,7 +89,7 @@ pub(crate) fn remedies(trial: &Trial) -> Vec<Vec<(&'static str, String)>> {
 /// another list.
 fn alternatives(setup: &SettingOverrides) -> Vec<(&'static str, String)> {
     let of = |name: &'static str, default: Option<&str>| {
-        let value = setup.value(name);
+        let value = setup.value_or_default(name);
         let others = match (name, default) {
             ("METRIC_NAMES", _) => vec!["segment".to_owned(), "klaviyo".to_owned()],
             ("CONSENT_CHANNELS", _) => {

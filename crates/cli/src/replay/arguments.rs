@@ -1,4 +1,4 @@
-//! How a replay is asked for.
+//! The arguments of `replay`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,15 +6,16 @@ use std::time::Duration;
 use super::filter::Filter;
 use crate::harness;
 
-/// Sends recorded Segment messages to Klaviyo, by the same rules and with the same care as the Lambda function.
+/// Sends recorded Segment messages to Klaviyo, with the rules and the delivery of the Lambda
+/// function.
 ///
-/// Files hold one message a line (NDJSON), gzipped or not; a directory stands for all .ndjson, .json, .log and
-/// .gz files below it, in name order. To a real Klaviyo it keeps a checkpoint: started again after a stop or a
-/// kill it goes on where it was.
+/// Files hold one message on each line (NDJSON), gzipped or not. A directory includes all .ndjson,
+/// .json, .log and .gz files below it, in name order. A replay to a real Klaviyo keeps a
+/// checkpoint: after a stop or a kill, the same command resumes there.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Exit code: 0 all is delivered or ignored; 1 something is rejected, unreadable, given up or not \
-    finished; 2 it could not run.\n\n\
+    after_help = "Exit code: 0 if every message is delivered or ignored; 1 if a message is rejected, unreadable or \
+    given up, or the replay is not finished; 2 if it could not run.\n\n\
     Examples:\n  \
     segment-klaviyo replay --dry-run archive/\n  \
     KLAVIYO_API_KEY=pk_… segment-klaviyo replay --klaviyo-url https://a.klaviyo.com --backfill archive/"
@@ -27,35 +28,35 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(super) filter: Filter,
 
-    /// Makes every event one that fires no flows.
+    /// Marks every event as backfill, so that it triggers no flows.
     #[arg(long)]
     pub(super) backfill: bool,
 
-    /// Decides by the rules and reports; sends nothing.
+    /// Applies the rules and reports the results; sends nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
 
-    /// Messages in one delivery.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) batch: u32,
+    /// The number of messages in a batch.
+    #[arg(long = "batch", value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) batch_size: u32,
 
-    /// Stops when for so long nothing gets any further, such as 90s, 15m or 4h.
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
+    /// Stops after this time without progress, such as 90s, 15m or 4h.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration)]
     pub(super) give_up_after: Duration,
 
-    /// Stops at the first line that is no message.
+    /// Stops at the first line that is not a message.
     #[arg(long)]
     pub(super) strict: bool,
 
-    /// Where the checkpoint is, if not beside the first file as FILE.replay.json.
+    /// The checkpoint's file; by default beside the first file, as FILE.replay.json.
     #[arg(long, value_name = "FILE")]
     pub(super) checkpoint: Option<PathBuf>,
 
-    /// Begins anew, whatever the checkpoint says.
+    /// Ignores the checkpoint and starts from the beginning.
     #[arg(long)]
     pub(super) restart: bool,
 
-    /// Reports as JSON.
+    /// Prints the report as JSON.
     #[arg(long)]
     pub(super) json: bool,
 
@@ -63,21 +64,20 @@ pub(crate) struct Arguments {
     pub(super) harness: harness::Options,
 }
 
-/// A whole number of seconds, minutes or hours.
-fn duration(text: &str) -> Result<Duration, String> {
-    let expected =
-        || "expected a number of seconds, minutes or hours, such as 90s, 15m or 4h".to_owned();
+/// Parses a whole number of seconds, minutes or hours.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    const EXPECTED: &str = "expected a number of seconds, minutes or hours, such as 90s, 15m or 4h";
     let (number, unit) = text
         .split_at_checked(text.len().saturating_sub(1))
-        .ok_or_else(expected)?;
-    let number: u32 = number.parse().map_err(|_| expected())?;
-    let unit = match unit {
+        .ok_or(EXPECTED)?;
+    let number: u32 = number.parse().map_err(|_| EXPECTED)?;
+    let unit_seconds = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 3_600,
-        _ => return Err(expected()),
+        _ => return Err(EXPECTED.to_owned()),
     };
-    Ok(Duration::from_secs(u64::from(number) * unit))
+    Ok(Duration::from_secs(u64::from(number) * unit_seconds))
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_of_time_have_a_unit() {
+    fn durations_need_a_unit() {
         for (text, seconds) in [
             ("90s", Some(90)),
             ("15m", Some(900)),
@@ -99,7 +99,7 @@ mod tests {
             ("4ü", None),
         ] {
             assert_eq!(
-                duration(text).ok(),
+                parse_duration(text).ok(),
                 seconds.map(Duration::from_secs),
                 "{text}"
             );

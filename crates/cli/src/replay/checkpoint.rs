@@ -1,79 +1,88 @@
-//! How far a replay is, on disk: what makes a stopped or killed one go on without doing anything twice.
+//! The progress of a replay on disk, so that a stopped or killed one resumes without repeating
+//! anything.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::input::Source;
-use super::lines::Position;
-use super::tally::Tally;
+use super::checkpoint_path;
+use super::source::{Position, SourceFile};
+use super::stats::Stats;
 
-/// What the name of a checkpoint ends in.
-const ENDING: &str = ".replay.json";
-
-/// What the next one is called until it is whole, and what two replays cannot have at once.
-const NEW: &str = ".new";
-const LOCK: &str = ".lock";
-
-/// The form that is written, and the only one that is read.
+/// The version of the file's format. No other version is read.
 const VERSION: u8 = 1;
 
-/// Everything that is known of a replay after a batch.
+/// The state of a replay after a batch, or while a batch waits.
+///
+/// The file keeps the field names that it had first: a replay that began with an earlier version of
+/// the tool must be able to resume.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     version: u8,
-    /// The files, as they were when the last run began.
-    pub(super) sources: Vec<Source>,
-    /// What decides what is sent, and where to.
-    pub(super) settings: BTreeMap<String, String>,
-    /// When the rules are, or were first, applied, in epoch seconds.
-    pub(super) decided_at: i64,
+    /// The files, as they were at the beginning of the last run.
+    pub(super) sources: Vec<SourceFile>,
+    /// The options that decide which requests are sent, and where to.
+    #[serde(rename = "settings")]
+    options: BTreeMap<String, String>,
+    /// The time at which the rules were first applied, in epoch seconds. A resumed replay applies them as of
+    /// that time.
+    #[serde(rename = "decided_at")]
+    pub(super) first_seen_at: i64,
     /// The first line that is not finished.
     pub(super) position: Position,
-    /// The file there, up to there, when the line there ended the replay and may be mended.
-    pub(super) mended_after: Option<Source>,
-    /// What is done of the messages from there on.
-    pub(super) done: Vec<Done>,
-    /// What became of everything before it.
-    pub(super) tally: Tally,
-    /// Whether there is nothing left to do.
+    /// The completed operations of the messages from there on.
+    #[serde(rename = "done")]
+    pub(super) completed: Vec<CompletedOperations>,
+    /// The results of everything before that position.
+    #[serde(rename = "tally")]
+    pub(super) totals: Totals,
+    /// Whether nothing is left to do.
     pub(super) finished: bool,
 }
 
-/// A message that Klaviyo has acknowledged something of, in a batch that is not finished.
+/// The operations of one message that Klaviyo has acknowledged, in a batch that is not finished.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Done {
-    /// Where it is.
-    pub(super) at: Position,
-    /// The operations, by their labels.
-    pub(super) labels: Vec<String>,
+pub(super) struct CompletedOperations {
+    /// The position of the message.
+    #[serde(rename = "at")]
+    pub(super) position: Position,
+    #[serde(rename = "labels")]
+    pub(super) operation_ids: Vec<String>,
+}
+
+/// The results so far.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Totals {
+    #[serde(flatten)]
+    pub(super) stats: Stats,
+    /// The number of requests to Klaviyo.
+    #[serde(rename = "calls")]
+    pub(super) requests: u64,
 }
 
 impl Checkpoint {
-    /// Nothing is done yet.
+    /// The checkpoint of a replay that has not begun.
     pub(super) fn new(
-        sources: Vec<Source>,
-        settings: BTreeMap<String, String>,
-        decided_at: i64,
+        sources: Vec<SourceFile>,
+        options: BTreeMap<String, String>,
+        first_seen_at: i64,
     ) -> Self {
-        let (position, done, tally) = (Position::default(), Vec::new(), Tally::default());
         Checkpoint {
             version: VERSION,
             sources,
-            settings,
-            decided_at,
-            position,
-            mended_after: None,
-            done,
-            tally,
+            options,
+            first_seen_at,
+            position: Position::default(),
+            completed: Vec::new(),
+            totals: Totals::default(),
             finished: false,
         }
     }
 
-    /// The checkpoint at `path`, `None` if there is none.
+    /// Reads the checkpoint at `path`; `None` if the file does not exist.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, String> {
         let text = match fs::read(path) {
             Ok(text) => text,
@@ -83,74 +92,65 @@ impl Checkpoint {
         match serde_json::from_slice::<Checkpoint>(&text) {
             Ok(checkpoint) if checkpoint.version == VERSION => Ok(Some(checkpoint)),
             _ => Err(format!(
-                "{}: not the checkpoint of a replay; remove it, or name another with --checkpoint",
+                "{}: not the checkpoint of a replay; remove it, or use --checkpoint to name another file",
                 path.display()
             )),
         }
     }
 
-    /// Says why a replay of `now` cannot go on from here: it would do other things than it began.
-    pub(super) fn fits(&self, now: &Checkpoint) -> Result<(), String> {
-        if self.sources.len() != now.sources.len() {
+    /// Checks that a new replay has the same files and options, and returns the difference
+    /// otherwise. A file that is not finished may have grown.
+    pub(super) fn check_same_replay(&self, new: &Checkpoint) -> Result<(), String> {
+        if self.sources.len() != new.sources.len() {
             return Err(format!(
                 "it is about {} files, and now there are {}",
                 self.sources.len(),
-                now.sources.len()
+                new.sources.len()
             ));
         }
-        let mut files = self.sources.iter().zip(&now.sources).enumerate();
-        if let Some((_, (_, now))) =
-            files.find(|(file, (before, now))| !self.knows(*file, before, now))
-        {
-            return Err(format!("{} has changed since", now.path.display()));
+        for (index, (saved, now)) in self.sources.iter().zip(&new.sources).enumerate() {
+            let may_have_grown = !self.finished && index >= self.position.file;
+            let resumes = now.is_same_as(saved) || may_have_grown && now.has_grown_from(saved);
+            if !resumes {
+                return Err(format!("{} has changed since", now.path.display()));
+            }
         }
-        let keys = self.settings.keys().chain(now.settings.keys());
-        match keys
-            .into_iter()
-            .find(|key| self.settings.get(*key) != now.settings.get(*key))
-        {
-            Some(key) => Err(format!(
-                "{key} was {}",
-                self.settings.get(key).map_or("not given", String::as_str)
-            )),
-            None => Ok(()),
+        for name in self.options.keys().chain(new.options.keys()) {
+            let saved = self.options.get(name);
+            if saved != new.options.get(name) {
+                let saved = saved.map_or("not given", String::as_str);
+                return Err(format!("{name} was {saved}"));
+            }
         }
+        Ok(())
     }
 
-    /// Whether a file is as it was, or another only behind what is done of it.
-    fn knows(&self, file: usize, before: &Source, now: &Source) -> bool {
-        let is_open = !self.finished && file >= self.position.file;
-        let is_mended = || {
-            let before = self
-                .mended_after
-                .as_ref()
-                .filter(|_| file == self.position.file && self.done.is_empty());
-            before.is_some_and(|before| now.goes_on_from(before))
-        };
-        now.is(before) || is_open && (now.is_more_of(before) || is_mended())
-    }
-
-    /// Writes it whole or not at all, and so that it outlives a power cut.
+    /// Writes the checkpoint to `path`. The file is replaced as a whole, also by a crash or a power
+    /// failure.
     pub(super) fn write(&self, path: &Path) -> Result<(), String> {
-        let beside = with_ending(path, NEW);
-        let write = || {
-            let mut file = File::create(&beside)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            file.sync_all()?;
-            fs::rename(&beside, path)?;
-            sync_directory(path)
-        };
-        write().map_err(|error| format!("{}: cannot be written: {error}", path.display()))
+        self.replace(path)
+            .map_err(|error| format!("{}: cannot be written: {error}", path.display()))
+    }
+
+    fn replace(&self, path: &Path) -> io::Result<()> {
+        let new_file = checkpoint_path::new_file(path);
+        let mut file = File::create(&new_file)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        fs::rename(&new_file, path)?;
+        sync_directory(path)
     }
 }
 
-/// A new name lasts once its directory is on disk. Windows has no such thing to ask for.
+/// Writes the directory of `path` to disk: a new name lasts only then. Windows has no such
+/// operation.
 #[cfg(unix)]
 fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(not(unix))]
@@ -158,66 +158,30 @@ fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The lock that one replay has on a checkpoint as long as the file is open; an error when another has it. It is a
-/// file of its own, as the checkpoint is another after each batch, and it stays: to remove it would let two in.
+/// Locks the checkpoint at `path` for as long as the returned file is open. Fails if another replay
+/// has the lock.
+///
+/// The lock is a separate file, since each batch replaces the checkpoint. It is never removed: a
+/// replay that has the removed file open and another that creates a new one would both have the
+/// lock.
 pub(super) fn lock(path: &Path) -> Result<File, String> {
-    let beside = with_ending(path, LOCK);
-    let named = |error: io::Error| format!("{}: cannot be locked: {error}", beside.display());
+    let lock_file = checkpoint_path::lock_file(path);
     let file = File::options()
         .write(true)
         .create(true)
         .truncate(false)
-        .open(&beside)
-        .map_err(named)?;
+        .open(&lock_file)
+        .map_err(|error| cannot_lock(&lock_file, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(format!(
-            "{}: another replay is under way with it; wait for its end, or name another with --checkpoint",
+            "{}: another replay is using this checkpoint; wait for its end, or use --checkpoint to name another",
             path.display()
         )),
-        Err(TryLockError::Error(error)) => Err(named(error)),
+        Err(TryLockError::Error(error)) => Err(cannot_lock(&lock_file, &error)),
     }
 }
 
-/// The checkpoint and what may be beside it.
-pub(super) fn files(path: &Path) -> [PathBuf; 3] {
-    [
-        path.to_owned(),
-        with_ending(path, NEW),
-        with_ending(path, LOCK),
-    ]
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-/// Where the checkpoint of a replay of this file or directory is, unless it is said.
-pub(super) fn beside(path: &Path) -> PathBuf {
-    // Put together anew: a slash at the end of a directory's name would lead into it.
-    with_ending(&path.components().collect::<PathBuf>(), ENDING)
-}
-
-/// Whether this is the name of a checkpoint.
-pub(super) fn is_one(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_is_beside_the_file_or_directory() {
-        for (path, expected) in [
-            ("a/b.ndjson", "a/b.ndjson.replay.json"),
-            ("archive/", "archive.replay.json"),
-        ] {
-            assert_eq!(beside(Path::new(path)), Path::new(expected));
-            assert!(is_one(&beside(Path::new(path))));
-        }
-    }
+fn cannot_lock(path: &Path, error: &io::Error) -> String {
+    format!("{}: cannot be locked: {error}", path.display())
 }

@@ -1,14 +1,16 @@
-//! Which of the recorded messages are meant.
+//! The choice of messages that are replayed.
+
+use std::collections::BTreeMap;
 
 use clap::ValueEnum;
-use segment_klaviyo::segment::{Message, MessageType};
+use segment_klaviyo::segment::{Kind, Message};
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
-/// A type of message that may be asked for.
+/// A type of message, as `--type` takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Type {
+pub(crate) enum MessageType {
     Identify,
     Track,
     Page,
@@ -17,15 +19,28 @@ pub(crate) enum Type {
     Delete,
 }
 
-/// Which messages are replayed; without any of these, all.
+impl MessageType {
+    fn kind(self) -> Kind {
+        match self {
+            MessageType::Identify => Kind::Identify,
+            MessageType::Track => Kind::Track,
+            MessageType::Page => Kind::Page,
+            MessageType::Screen => Kind::Screen,
+            MessageType::Group => Kind::Group,
+            MessageType::Delete => Kind::Delete,
+        }
+    }
+}
+
+/// The options that choose messages. Without any of them, all messages match.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Filter {
-    /// From this moment on, by the message's timestamp: 2026-11-20 or 2026-11-20T08:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    /// Only messages with this timestamp or a later one: 2026-11-20 or 2026-11-20T08:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
     since: Option<OffsetDateTime>,
 
-    /// Before this moment; a date counts to its end (UTC).
-    #[arg(long, value_name = "TIME", value_parser = until)]
+    /// Only messages with an earlier timestamp than this; a date includes that whole day (UTC).
+    #[arg(long, value_name = "TIME", value_parser = parse_until)]
     until: Option<OffsetDateTime>,
 
     /// Only track messages of this event; may be repeated.
@@ -34,76 +49,71 @@ pub(crate) struct Filter {
 
     /// Only messages of this type; may be repeated.
     #[arg(long = "type", value_name = "TYPE")]
-    types: Vec<Type>,
+    types: Vec<MessageType>,
 }
 
 impl Filter {
-    /// Whether the message is meant. One without a readable timestamp is in no span of time.
-    pub(super) fn lets_through(&self, message: &Message) -> bool {
-        let since = self
-            .since
-            .is_none_or(|since| message.timestamp.is_some_and(|moment| moment >= since));
-        let until = self
-            .until
-            .is_none_or(|until| message.timestamp.is_some_and(|moment| moment < until));
-        let is_named = |name: &str| {
-            message.message_type == MessageType::Track
-                && self.events.iter().any(|event| event == name)
-        };
-        let event = self.events.is_empty() || message.event.as_deref().is_some_and(is_named);
-        let kind =
-            self.types.is_empty() || self.types.iter().any(|kind| kind.is(message.message_type));
-        since && until && event && kind
+    /// Whether a message matches. One without a readable timestamp matches neither `--since` nor
+    /// `--until`.
+    pub(super) fn matches(&self, message: &Message) -> bool {
+        if let Some(since) = self.since
+            && message.timestamp.is_none_or(|timestamp| timestamp < since)
+        {
+            return false;
+        }
+        if let Some(until) = self.until
+            && message.timestamp.is_none_or(|timestamp| timestamp >= until)
+        {
+            return false;
+        }
+        (self.events.is_empty() || self.matches_event(message))
+            && (self.types.is_empty() || self.types.iter().any(|kind| kind.kind() == message.kind))
     }
 
-    /// Each option that is given, as it was meant.
-    pub(super) fn given(&self) -> impl Iterator<Item = (String, String)> {
-        let moment = |moment: &OffsetDateTime| moment.unix_timestamp_nanos().to_string();
-        let types: Vec<_> = self.types.iter().map(|kind| format!("{kind:?}")).collect();
-        let given = [
-            ("--since", self.since.as_ref().map(moment)),
-            ("--until", self.until.as_ref().map(moment)),
-            (
-                "--event",
-                (!self.events.is_empty()).then(|| format!("{:?}", self.events)),
-            ),
-            ("--type", (!types.is_empty()).then(|| types.join(","))),
-        ];
-        given
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    }
-}
-
-impl Type {
-    fn is(self, kind: MessageType) -> bool {
-        kind == match self {
-            Type::Identify => MessageType::Identify,
-            Type::Track => MessageType::Track,
-            Type::Page => MessageType::Page,
-            Type::Screen => MessageType::Screen,
-            Type::Group => MessageType::Group,
-            Type::Delete => MessageType::Delete,
+    fn matches_event(&self, message: &Message) -> bool {
+        match message.event.as_deref() {
+            Some(name) => {
+                message.kind == Kind::Track && self.events.iter().any(|event| event == name)
+            }
+            None => false,
         }
     }
+
+    /// The given options by their names. Checkpoints keep them and compare them, so their form must
+    /// not change.
+    pub(super) fn options(&self) -> BTreeMap<String, String> {
+        let mut options = BTreeMap::new();
+        for (name, time) in [("--since", self.since), ("--until", self.until)] {
+            if let Some(time) = time {
+                options.insert(name.to_owned(), time.unix_timestamp_nanos().to_string());
+            }
+        }
+        if !self.events.is_empty() {
+            options.insert("--event".to_owned(), format!("{:?}", self.events));
+        }
+        if !self.types.is_empty() {
+            let types: Vec<_> = self.types.iter().map(|kind| format!("{kind:?}")).collect();
+            options.insert("--type".to_owned(), types.join(","));
+        }
+        options
+    }
 }
 
-fn since(text: &str) -> Result<OffsetDateTime, String> {
-    moment(text, Duration::ZERO)
+fn parse_since(text: &str) -> Result<OffsetDateTime, String> {
+    parse_time(text, Duration::ZERO)
 }
 
-fn until(text: &str) -> Result<OffsetDateTime, String> {
-    moment(text, Duration::DAY)
+fn parse_until(text: &str) -> Result<OffsetDateTime, String> {
+    parse_time(text, Duration::DAY)
 }
 
-/// A moment as it is; of a date its beginning and so much more.
-fn moment(text: &str, more: Duration) -> Result<OffsetDateTime, String> {
-    let moment = match Date::parse(text, format_description!("[year]-[month]-[day]")) {
-        // After the last day that there is, nothing is left to leave out.
-        Ok(date) => Some(date.midnight().assume_utc().saturating_add(more)),
-        Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok(),
-    };
-    moment.ok_or_else(|| {
+/// Parses a time, or a date, which becomes its midnight plus `after_midnight`.
+fn parse_time(text: &str, after_midnight: Duration) -> Result<OffsetDateTime, String> {
+    if let Ok(date) = Date::parse(text, format_description!("[year]-[month]-[day]")) {
+        // No message is later than the last representable day.
+        return Ok(date.midnight().assume_utc().saturating_add(after_midnight));
+    }
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
         "expected a date or RFC 3339, such as 2026-11-20 or 2026-11-20T08:00:00Z".to_owned()
     })
 }
@@ -116,13 +126,18 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct FilterArguments {
         #[command(flatten)]
         filter: Filter,
     }
 
+    fn parse(options: &str) -> Filter {
+        let arguments = std::iter::once("segment-klaviyo").chain(options.split_whitespace());
+        FilterArguments::parse_from(arguments).filter
+    }
+
     #[test]
-    fn each_option_narrows() {
+    fn messages_match_all_options() {
         let message = r#"{"type": "track", "event": "Seen", "timestamp": "2026-11-20T10:00:00Z"}"#;
         let timeless = r#"{"type": "track", "event": "Seen", "timestamp": "yesterday"}"#;
         let page = r#"{"type": "page", "event": "Seen", "timestamp": "2026-11-20T10:00:00Z"}"#;
@@ -152,11 +167,9 @@ mod tests {
                 true,
             ),
         ] {
-            let filter =
-                Line::parse_from(std::iter::once("x").chain(options.split_whitespace())).filter;
             let raw: &RawValue = serde_json::from_str(json).unwrap();
             assert_eq!(
-                filter.lets_through(&Message::parse(raw).unwrap()),
+                parse(options).matches(&Message::parse(raw).unwrap()),
                 expected,
                 "{options} {json}"
             );
@@ -164,9 +177,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_refused() {
+    fn times_that_are_neither_dates_nor_rfc_3339_are_refused() {
         for text in ["yesterday", "2026-13-01", "1795255200", "2026-11-20 10:00"] {
-            assert!(since(text).is_err(), "{text}");
+            assert!(parse_since(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn options_keep_the_form_that_checkpoints_compare() {
+        let filter = parse("--since 2026-11-20 --event Seen --type identify --type track");
+        let expected = [
+            ("--event", r#"["Seen"]"#),
+            ("--since", "1795132800000000000"),
+            ("--type", "Identify,Track"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(filter.options(), BTreeMap::from(expected));
     }
 }

@@ -1,4 +1,4 @@
-//! Line after line of all files, read as a stream, and the place that each is at.
+//! The lines of all files as a stream, each with its position.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -7,72 +7,52 @@ use std::path::Path;
 use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
-use serde::{Deserialize, Serialize};
 
-use super::input::Source;
+use super::source::{Position, SourceFile, is_gzipped};
 use crate::input::BYTE_ORDER_MARK;
 
-/// What a gzipped file begins with.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The length of the longest message: Lambda accepts no larger delivery.
+const MAX_LINE_BYTES: u64 = 6 * 1024 * 1024;
 
-/// A longer line is no message: Lambda takes no larger delivery.
-const LONGEST: u64 = 6 * 1024 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Read from disk at once.
-const BUFFER: usize = 64 * 1024;
-
-/// The next line to be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Position {
-    /// The file's place among the sources.
-    pub(super) file: usize,
-    /// Lines of the file before it.
-    pub(super) line: u64,
-    /// Bytes of the file before it, unzipped.
-    pub(super) offset: u64,
-}
-
-/// A line with something on it.
-pub(super) struct Line {
-    /// Where it begins.
-    pub(super) at: Position,
-    /// What is on it, or why that is no text to read.
+/// A line that is not blank.
+pub(super) struct SourceLine {
+    /// The position of its first byte.
+    pub(super) position: Position,
+    /// The line, or the reason why it cannot be a message.
     pub(super) text: Result<Vec<u8>, String>,
 }
 
-/// All lines from a position on.
+/// The lines of all files from a position on.
 pub(super) struct Lines<'s> {
-    sources: &'s [Source],
+    sources: &'s [SourceFile],
     position: Position,
     input: Option<Box<dyn BufRead>>,
-    /// Bytes on disk that were read of the file at hand.
-    read: Rc<Cell<u64>>,
+    /// The bytes on disk that were read of the current file.
+    file_bytes: Rc<Cell<u64>>,
 }
 
 impl<'s> Lines<'s> {
-    pub(super) fn from(sources: &'s [Source], position: Position) -> Self {
+    pub(super) fn new(sources: &'s [SourceFile], position: Position) -> Self {
         Lines {
             sources,
             position,
             input: None,
-            read: Rc::default(),
+            file_bytes: Rc::default(),
         }
     }
 
-    /// The line that comes next, read or not.
-    pub(super) fn here(&self) -> Position {
+    /// The position of the next line.
+    pub(super) fn next_position(&self) -> Position {
         self.position
     }
 
-    /// Bytes on disk that are read so far, of all files.
-    pub(super) fn bytes(&self) -> u64 {
-        let before: u64 = self
-            .sources
-            .iter()
-            .take(self.position.file)
-            .map(|source| source.bytes)
-            .sum();
-        before + self.read.get()
+    /// The bytes on disk that were read of all files.
+    pub(super) fn bytes_read(&self) -> u64 {
+        let finished_files = self.sources.iter().take(self.position.file);
+        let finished_bytes: u64 = finished_files.map(|source| source.bytes).sum();
+        finished_bytes + self.file_bytes.get()
     }
 
     fn next_file(&mut self) {
@@ -82,77 +62,86 @@ impl<'s> Lines<'s> {
             offset: 0,
         };
         self.input = None;
-        self.read = Rc::default();
+        self.file_bytes = Rc::default();
     }
 
+    /// Opens a file at the current offset.
     fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
-        let mut file = Counted {
+        let mut file = CountingFile {
             file: File::open(path)?,
-            read: self.read.clone(),
+            bytes: self.file_bytes.clone(),
         };
         if !is_gzipped(&mut file.file)? {
-            self.read.set(self.position.offset);
+            self.file_bytes.set(self.position.offset);
             file.file.seek(SeekFrom::Start(self.position.offset))?;
-            return Ok(Box::new(BufReader::with_capacity(BUFFER, file)));
+            return Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)));
         }
-        let mut unzipped = BufReader::with_capacity(
-            BUFFER,
-            MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file)),
-        );
+        let decoder = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, file));
+        let mut input = BufReader::with_capacity(BUFFER_BYTES, decoder);
+        // A gzipped file has no way to seek.
         io::copy(
-            &mut unzipped.by_ref().take(self.position.offset),
+            &mut input.by_ref().take(self.position.offset),
             &mut io::sink(),
         )?;
-        Ok(Box::new(unzipped))
+        Ok(Box::new(input))
     }
 
-    /// The next line, which may be empty; `None` at the end of the file.
-    fn read(&mut self, path: &Path) -> io::Result<Option<Line>> {
+    /// Reads the next line, which may be blank; `None` at the end of the file.
+    fn read_line(&mut self, path: &Path) -> io::Result<Option<SourceLine>> {
         let mut input = match self.input.take() {
             Some(input) => input,
             None => self.open(path)?,
         };
-        let at = self.position;
+        let position = self.position;
         let mut text = Vec::new();
-        let mut bytes = input.by_ref().take(LONGEST).read_until(b'\n', &mut text)? as u64;
+        let mut bytes = input
+            .by_ref()
+            .take(MAX_LINE_BYTES)
+            .read_until(b'\n', &mut text)? as u64;
         if bytes == 0 {
             return Ok(None);
         }
-        let is_too_long = bytes == LONGEST && text.last() != Some(&b'\n');
+        let is_too_long = bytes == MAX_LINE_BYTES && !text.ends_with(b"\n");
         if is_too_long {
             bytes += input.skip_until(b'\n')? as u64;
         }
         self.position = Position {
-            line: at.line + 1,
-            offset: at.offset + bytes,
-            ..at
+            line: position.line + 1,
+            offset: position.offset + bytes,
+            ..position
         };
         self.input = Some(input);
-        if at.offset == 0 && text.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+        if position.offset == 0 && text.starts_with(BYTE_ORDER_MARK.as_bytes()) {
             text.drain(..BYTE_ORDER_MARK.len());
         }
-        let too_long = || format!("the line is over {} MB", LONGEST / 1024 / 1024);
-        Ok(Some(Line {
-            at,
-            text: if is_too_long {
-                Err(too_long())
-            } else {
-                Ok(text)
-            },
-        }))
+        let text = if is_too_long {
+            let megabytes = MAX_LINE_BYTES / 1024 / 1024;
+            Err(format!("the line is over {megabytes} MB"))
+        } else {
+            Ok(text)
+        };
+        Ok(Some(SourceLine { position, text }))
     }
 }
 
 impl Iterator for Lines<'_> {
-    /// An error is the disk's or that of a broken archive, and stays where it is: nothing behind it is known.
-    type Item = io::Result<Line>;
+    /// An error is that of a disk or of a broken archive. The position stays at the line that could
+    /// not be read.
+    type Item = io::Result<SourceLine>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let source = self.sources.get(self.position.file)?;
-            match self.read(&source.path) {
-                Ok(Some(Line { text: Ok(text), .. })) if text.trim_ascii().is_empty() => {}
-                Ok(Some(line)) => return Some(Ok(line)),
+            match self.read_line(&source.path) {
+                Ok(Some(line)) => {
+                    let is_blank = line
+                        .text
+                        .as_ref()
+                        .is_ok_and(|text| text.trim_ascii().is_empty());
+                    if !is_blank {
+                        return Some(Ok(line));
+                    }
+                }
                 Ok(None) => self.next_file(),
                 Err(error) => return Some(Err(error)),
             }
@@ -160,26 +149,16 @@ impl Iterator for Lines<'_> {
     }
 }
 
-/// Whether the file is gzipped, by its first bytes. It is at its beginning then.
-pub(super) fn is_gzipped(file: &mut File) -> io::Result<bool> {
-    let mut magic = Vec::new();
-    file.by_ref()
-        .take(GZIP.len() as u64)
-        .read_to_end(&mut magic)?;
-    file.rewind()?;
-    Ok(magic == GZIP)
-}
-
-/// A file that knows how much of it was read.
-struct Counted {
+/// A file that counts the bytes that are read of it.
+struct CountingFile {
     file: File,
-    read: Rc<Cell<u64>>,
+    bytes: Rc<Cell<u64>>,
 }
 
-impl Read for Counted {
+impl Read for CountingFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        self.read.set(self.read.get() + read as u64);
-        Ok(read)
+        let bytes = self.file.read(buffer)?;
+        self.bytes.set(self.bytes.get() + bytes as u64);
+        Ok(bytes)
     }
 }

@@ -1,142 +1,144 @@
-//! `replay`: recorded Segment messages to Klaviyo.
+//! `replay`: sends recorded Segment messages to Klaviyo, and resumes after an interruption.
 
 mod arguments;
-mod batch;
+mod batch_sender;
 mod checkpoint;
-mod deliver;
+mod checkpoint_path;
 mod filter;
-mod input;
 mod lines;
 mod progress;
+mod read_batch;
+mod record;
 mod report;
 mod run;
+mod source;
+mod stats;
 mod stop;
-mod tally;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use segment_klaviyo::settings::{RuleSettings, VARIABLES};
+use segment_klaviyo::settings::VARIABLES;
 use time::OffsetDateTime;
 
 pub(crate) use arguments::Arguments;
 use checkpoint::Checkpoint;
 use report::Report;
-use run::Run;
+use run::Replay;
 
 use crate::harness::{Harness, StartOptions};
 use crate::output;
 
-/// One try of a delivery takes no longer. A minute is what Klaviyo's steady rate limits count by, and Ctrl-C
-/// should not wait so long.
-const BUDGET_MS: &str = "30000";
+/// The time for one attempt at a batch. Klaviyo's steady rate limits count by the minute, and
+/// Ctrl-C should not wait that long.
+const DELIVERY_BUDGET_MS: &str = "30000";
 
-/// Whether everything is delivered or ignored.
+/// Replays, prints the report, and returns whether every message is delivered or ignored.
 pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
-    let is_json = arguments.json;
-    let report = replay(arguments).await?;
-    let text = if is_json {
-        serde_json::to_string_pretty(&report).unwrap_or_default()
+    let report = replay(&arguments).await?;
+    let text = if arguments.json {
+        output::json(&report)
     } else {
         report.text()
     };
     output::line(&text);
-    Ok(report.finished && report.tally.is_clean())
+    Ok(report.finished && report.stats.is_clean())
 }
 
-async fn replay(arguments: Arguments) -> Result<Report, String> {
+async fn replay(arguments: &Arguments) -> Result<Report, String> {
+    let overrides = arguments.harness.overrides();
     for queue in ["RETRY_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"] {
-        if arguments.harness.chosen(queue).is_some() {
+        if overrides.value_of(queue).is_some() {
             return Err(format!(
-                "{queue}: a replay needs no queue, it keeps what is not finished itself"
+                "{queue}: a replay uses no queue; its checkpoint keeps unfinished messages"
             ));
         }
     }
-    let path = checkpoint_path(&arguments);
-    let now = Checkpoint::new(
-        input::sources(
-            &arguments.files,
-            arguments.checkpoint.as_deref().or(path.as_deref()),
-        )?,
-        given(&arguments),
-        OffsetDateTime::now_utc().unix_timestamp(),
-    );
+    let path = checkpoint_path(arguments);
+    let own_checkpoint = arguments.checkpoint.as_deref().or(path.as_deref());
+    let sources = source::find_sources(&arguments.files, own_checkpoint)?;
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let mut checkpoint = Checkpoint::new(sources, fixed_options(arguments), now);
     let _lock = path.as_deref().map(checkpoint::lock).transpose()?;
-    let before = match &path {
-        // What is no checkpoint is not written over, not even to begin anew.
-        Some(path) => Checkpoint::read(path)?.filter(|_| !arguments.restart),
-        None => None,
-    };
-    let checkpoint = match (before, &path) {
-        (Some(mut before), Some(path)) => {
-            before.fits(&now).map_err(|why| {
-                let path = path.display();
-                format!("{path}: cannot go on, because {why}; --restart begins anew, --checkpoint names another")
-            })?;
-            before.sources = now.sources;
-            before
+    if let Some(path) = &path {
+        // It is read even for --restart, so that a file that is not a checkpoint is never
+        // overwritten.
+        if let Some(saved) = Checkpoint::read(path)?
+            && !arguments.restart
+        {
+            checkpoint = resume(saved, checkpoint, path)?;
         }
-        _ => now,
-    };
-    if checkpoint.finished {
-        output::note("all of it was replayed before; --restart sends it again");
-        return Ok(Run::new(&arguments, checkpoint, path).report());
     }
-    let run = Run::new(&arguments, checkpoint, path);
-    if arguments.dry_run {
-        let mut rules = arguments.harness.rules()?;
-        fire_no_flows(&arguments, &mut rules);
-        return run.decide(&rules).await;
-    }
-    let way = StartOptions {
-        defaults: &[("DELIVERY_BUDGET_MS", BUDGET_MS)],
-        unseen: true,
-        ..StartOptions::default()
-    };
-    let mut harness = Harness::start_with(&arguments.harness, way).await?;
-    fire_no_flows(&arguments, harness.rules_mut());
-    run.send(&harness).await
-}
 
-fn fire_no_flows(arguments: &Arguments, rules: &mut RuleSettings) {
+    if checkpoint.finished {
+        output::note("already replayed; use --restart to send everything again");
+        return Ok(Replay::new(arguments, checkpoint, path).report());
+    }
+    let mut rules = overrides.rules()?;
     if arguments.backfill {
         rules.backfill_after = Some(Duration::ZERO);
     }
-}
-
-/// Where the checkpoint is. The stand-in forgets everything, so there is none of a replay to it, unless it is
-/// asked for.
-fn checkpoint_path(arguments: &Arguments) -> Option<PathBuf> {
-    let first = || arguments.files.first().map(|path| checkpoint::beside(path));
-    match (
-        arguments.dry_run,
-        &arguments.checkpoint,
-        arguments.harness.klaviyo_url(),
-    ) {
-        (true, ..) => None,
-        (_, Some(path), _) => Some(path.clone()),
-        (_, None, Some(_)) => first(),
-        (_, None, None) => None,
+    let replay = Replay::new(arguments, checkpoint, path);
+    if arguments.dry_run {
+        return replay.dry_run(&rules).await;
     }
+    let start = StartOptions {
+        defaults: &[("DELIVERY_BUDGET_MS", DELIVERY_BUDGET_MS)],
+        rules: Some(rules),
+        direct: true,
+        ..StartOptions::default()
+    };
+    let harness = Harness::start_with(&arguments.harness, start).await?;
+    replay.send(&harness).await
 }
 
-/// What decides what is sent, and where to: a replay that goes on must have the same.
-fn given(arguments: &Arguments) -> BTreeMap<String, String> {
-    let settings = VARIABLES.iter().map(|(name, _)| (*name).to_owned());
-    let settings = settings.filter(|name| name != "DELIVERY_BUDGET_MS");
-    let settings =
-        settings.filter_map(|name| arguments.harness.chosen(&name).map(|value| (name, value)));
-    let backfill = arguments
-        .backfill
-        .then(|| ("--backfill".to_owned(), "given".to_owned()));
-    let url = arguments
-        .harness
-        .klaviyo_url()
-        .map(|url| ("--klaviyo-url".to_owned(), url.to_owned()));
-    settings
-        .chain(arguments.filter.given())
-        .chain(backfill)
-        .chain(url)
-        .collect()
+/// Returns the saved checkpoint with the files as they are now, unless this replay differs from the
+/// saved one.
+fn resume(mut saved: Checkpoint, new: Checkpoint, path: &Path) -> Result<Checkpoint, String> {
+    saved.check_same_replay(&new).map_err(|reason| {
+        let path = path.display();
+        format!(
+            "{path}: cannot resume, because {reason}; use --restart to start from the beginning, \
+             or --checkpoint to name another checkpoint"
+        )
+    })?;
+    saved.sources = new.sources;
+    Ok(saved)
+}
+
+/// The path of the checkpoint. A dry run has none, and neither has a replay to the stand-in, which
+/// forgets everything, unless --checkpoint asks for one.
+fn checkpoint_path(arguments: &Arguments) -> Option<PathBuf> {
+    if arguments.dry_run {
+        return None;
+    }
+    if let Some(path) = &arguments.checkpoint {
+        return Some(path.clone());
+    }
+    arguments.harness.klaviyo_url()?;
+    let first = arguments.files.first()?;
+    Some(checkpoint_path::beside(first))
+}
+
+/// The options that decide which requests are sent, and where to. They must be the same when a
+/// replay resumes.
+fn fixed_options(arguments: &Arguments) -> BTreeMap<String, String> {
+    let mut options = arguments.filter.options();
+    let overrides = arguments.harness.overrides();
+    for (name, _) in VARIABLES {
+        // The budget changes only the pace.
+        if *name != "DELIVERY_BUDGET_MS"
+            && let Some(value) = overrides.value_of(name)
+        {
+            options.insert((*name).to_owned(), value.to_owned());
+        }
+    }
+    if arguments.backfill {
+        options.insert("--backfill".to_owned(), "given".to_owned());
+    }
+    if let Some(url) = arguments.harness.klaviyo_url() {
+        options.insert("--klaviyo-url".to_owned(), url.to_owned());
+    }
+    options
 }

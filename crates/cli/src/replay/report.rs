@@ -1,42 +1,43 @@
-//! The last word of a replay, for a person or a script.
+//! The report at the end of a replay, as text and for scripts.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::tally::Tally;
+use super::stats::Stats;
 
-/// What a replay came to.
+/// The results of a replay.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     /// Whether nothing is left to do.
     pub(super) finished: bool,
-    /// Whether it was only decided, and nothing sent.
+    /// Whether the rules were applied and nothing was sent.
     pub(super) dry_run: bool,
-    /// Files that were named.
+    /// The number of files.
     pub(super) files: usize,
     #[serde(flatten)]
-    pub(super) tally: Tally,
-    /// Messages that an earlier run had read.
+    pub(super) stats: Stats,
+    /// The number of requests to Klaviyo.
+    pub(super) requests: u64,
+    /// The number of messages that earlier runs had read.
     pub(super) read_before: u64,
-    /// How long this run took.
+    /// The duration of this run.
     pub(super) seconds: f64,
-    /// Where the next one goes on, as `file:line`.
-    pub(super) goes_on_at: Option<String>,
-    /// Whether it was to begin anew, whatever the checkpoint said.
+    /// The line at which the next run resumes, as `file:line`.
+    pub(super) resume_at: Option<String>,
+    /// Whether this run was started with `--restart`.
     #[serde(skip)]
     pub(super) restarted: bool,
-    /// What keeps that in mind.
+    /// The file with the progress.
     pub(super) checkpoint: Option<PathBuf>,
-    /// What the stand-in holds, if that was the target.
-    pub(super) stand_in: Option<StandInHolds>,
+    /// The content of the stand-in, if that played Klaviyo.
+    pub(super) stand_in: Option<StandInContent>,
 }
 
-/// What the stand-in's account holds.
+/// The content of the stand-in's account.
 #[derive(Debug, Serialize)]
-pub(super) struct StandInHolds {
+pub(super) struct StandInContent {
     pub(super) events: usize,
     pub(super) profiles: usize,
     pub(super) subscriptions: usize,
@@ -45,106 +46,108 @@ pub(super) struct StandInHolds {
 impl Report {
     /// The report as text.
     pub(super) fn text(&self) -> String {
-        let tally = &self.tally;
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let mut line = |args: std::fmt::Arguments| {
-            let _ = writeln!(text, "{args}");
-        };
-        let what = if self.dry_run {
-            "Decided, and sent nothing"
-        } else {
-            "Replayed"
-        };
-        let before = format!(" ({} of them before)", grouped(self.read_before));
-        line(format_args!(
-            "{what}: {}{} from {} in {}, {} to Klaviyo\n",
-            count(tally.read, "message"),
-            if self.read_before > 0 {
-                before.as_str()
-            } else {
-                ""
-            },
-            count(self.files as u64, "file"),
-            seconds(Duration::from_secs_f64(self.seconds)),
-            count(tally.calls, "call")
-        ));
-        for (name, number, outcome) in [
-            ("delivered", tally.delivered, "delivered"),
-            ("ignored", tally.ignored, "ignored"),
-            ("rejected", tally.rejected, "rejected"),
-            ("given up", tally.given_up, "given_up"),
-            ("unreadable", tally.unreadable, "unreadable"),
-            ("left out", tally.left_out, "left_out"),
-        ] {
-            let name = if self.dry_run && name == "delivered" {
-                "to deliver"
-            } else {
-                name
+        let mut lines = vec![self.headline(), String::new()];
+        lines.extend(self.outcome_rows());
+        if !self.stats.examples.is_empty() {
+            lines.push(String::new());
+        }
+        for example in &self.stats.examples {
+            let id = match &example.message_id {
+                Some(id) => format!(" ({id})"),
+                None => String::new(),
             };
-            if number > 0 || outcome == "delivered" {
-                let reasons = tally.reasons.get(outcome).into_iter().flatten();
-                let reasons: Vec<_> = reasons
-                    .map(|(reason, count)| format!("{reason} {}", grouped(*count)))
-                    .collect();
-                let row = format!("  {name:11}{:>12}  {}", grouped(number), reasons.join(", "));
-                line(format_args!("{}", row.trim_end()));
-            }
-        }
-        if !tally.examples.is_empty() {
-            line(format_args!(""));
-        }
-        for example in &tally.examples {
-            let id = example
-                .message_id
-                .as_deref()
-                .map(|id| format!(" ({id})"))
-                .unwrap_or_default();
             let outcome = example.outcome.replace('_', " ");
-            line(format_args!(
+            lines.push(format!(
                 "  {}{id}: {outcome}: {}",
                 example.at, example.detail
             ));
         }
-        if let Some(held) = &self.stand_in {
-            let (events, profiles) = (
-                count(held.events as u64, "event"),
-                count(held.profiles as u64, "profile"),
-            );
-            let subscriptions = count(held.subscriptions as u64, "subscription");
-            line(format_args!(
-                "\n  The stand-in holds {events}, {profiles}, {subscriptions}; it forgets them now."
+        if let Some(content) = &self.stand_in {
+            lines.push(format!(
+                "\n  The stand-in received {}, {} and {}; it keeps nothing.",
+                counted(content.events as u64, "event"),
+                counted(content.profiles as u64, "profile"),
+                counted(content.subscriptions as u64, "subscription")
             ));
         }
-        match (&self.checkpoint, &self.goes_on_at) {
-            (Some(path), Some(at)) => line(format_args!(
-                "\n  Not finished: the same command{} goes on at {at} ({} keeps that in mind).",
-                if self.restarted {
-                    " without --restart"
-                } else {
-                    ""
-                },
-                path.display()
-            )),
-            (None, Some(at)) => line(format_args!("\n  Not finished: it ended at {at}.")),
-            _ => {}
+        if let Some(resume_at) = &self.resume_at {
+            lines.push(format!("\n  Not finished: {}", self.next_step(resume_at)));
         }
-        text.trim_end().to_owned()
+        lines.join("\n")
+    }
+
+    fn headline(&self) -> String {
+        let title = if self.dry_run { "Dry run" } else { "Replayed" };
+        let mut messages = counted(self.stats.read, "message");
+        if self.read_before > 0 {
+            let before = grouped(self.read_before);
+            messages = format!("{messages} ({before} of them in earlier runs)");
+        }
+        format!(
+            "{title}: {messages} from {} in {}, {} to Klaviyo",
+            counted(self.files as u64, "file"),
+            duration_text(Duration::from_secs_f64(self.seconds)),
+            counted(self.requests, "request")
+        )
+    }
+
+    fn outcome_rows(&self) -> Vec<String> {
+        let stats = &self.stats;
+        let delivered = if self.dry_run {
+            "to deliver"
+        } else {
+            "delivered"
+        };
+        let mut rows = Vec::new();
+        for (title, outcome, count) in [
+            (delivered, "delivered", stats.delivered),
+            ("ignored", "ignored", stats.ignored),
+            ("rejected", "rejected", stats.rejected),
+            ("given up", "given_up", stats.given_up),
+            ("unreadable", "unreadable", stats.unreadable),
+            ("left out", "left_out", stats.left_out),
+        ] {
+            if count == 0 && outcome != "delivered" {
+                continue;
+            }
+            let mut reasons = Vec::new();
+            for (reason, count) in stats.reasons.get(outcome).into_iter().flatten() {
+                reasons.push(format!("{reason} {}", grouped(*count)));
+            }
+            let row = format!("  {title:11}{:>12}  {}", grouped(count), reasons.join(", "));
+            rows.push(row.trim_end().to_owned());
+        }
+        rows
+    }
+
+    fn next_step(&self, resume_at: &str) -> String {
+        let Some(checkpoint) = &self.checkpoint else {
+            return format!("stopped at {resume_at}.");
+        };
+        let without_restart = if self.restarted {
+            " without --restart"
+        } else {
+            ""
+        };
+        let checkpoint = checkpoint.display();
+        format!(
+            "run the same command{without_restart} to resume at {resume_at} (progress saved in {checkpoint})."
+        )
     }
 }
 
-/// A number and what it is of.
-fn count(number: u64, noun: &str) -> String {
+/// Returns a number with its noun: `1,000 messages`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(number))
 }
 
-/// A number as people read it: 12,345.
+/// Returns a number with separators between its thousands: `12,345`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -152,10 +155,10 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// A span of time as people say it.
-pub(super) fn seconds(time: Duration) -> String {
-    match time.as_secs() {
-        0..=9 => format!("{:.1} s", time.as_secs_f64()),
+/// Returns a duration in the unit that people would use: `5.0 s`, `12 min`.
+pub(super) fn duration_text(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..=9 => format!("{:.1} s", duration.as_secs_f64()),
         seconds @ 10..=119 => format!("{seconds} s"),
         seconds @ 120..=7_199 => format!("{} min", seconds / 60),
         seconds => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
@@ -167,19 +170,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_on_with_the_same_command_without_the_option_that_begins_anew() {
+    fn the_command_to_resume_has_no_restart() {
         for (restarted, expected) in [
-            (false, "the same command goes on"),
-            (true, "command without --restart goes on"),
+            (false, "run the same command to resume at a.ndjson:2"),
+            (
+                true,
+                "run the same command without --restart to resume at a.ndjson:2",
+            ),
         ] {
             let report = Report {
                 finished: false,
                 dry_run: false,
                 files: 1,
-                tally: Tally::default(),
+                stats: Stats::default(),
+                requests: 0,
                 read_before: 0,
                 seconds: 1.0,
-                goes_on_at: Some("a.ndjson:2".to_owned()),
+                resume_at: Some("a.ndjson:2".to_owned()),
                 restarted,
                 checkpoint: Some("a.ndjson.replay.json".into()),
                 stand_in: None,
@@ -189,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_grouped() {
+    fn thousands_are_separated() {
         for (number, expected) in [
             (0, "0"),
             (999, "999"),

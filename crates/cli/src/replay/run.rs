@@ -1,217 +1,233 @@
-//! From the first line to the last: read a batch, send it, write down that it is done.
+//! One run of a replay: reads, sends and saves one batch after another.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use segment_klaviyo::batch;
 use segment_klaviyo::settings::RuleSettings;
 use time::OffsetDateTime;
 
 use super::arguments::Arguments;
-use super::batch::{Batch, ReplayMessage, next};
-use super::checkpoint::{Checkpoint, Done};
-use super::deliver::{Courier, End};
-use super::lines::{Lines, Position};
-use super::progress::Progress;
-use super::report::{Report, StandInHolds, seconds};
-use super::stop::Stop;
-use super::tally::place;
+use super::batch_sender::{BatchEnd, BatchSender, RetryPause};
+use super::checkpoint::{Checkpoint, CompletedOperations};
+use super::lines::Lines;
+use super::progress::ProgressDisplay;
+use super::read_batch::read_batch;
+use super::record::{self, Batch, ReplayMessage};
+use super::report::{Report, StandInContent, counted, duration_text};
+use super::source::{Position, SourceFile};
+use super::stats::{Stats, location};
+use super::stop::StopSignal;
 use crate::harness::Harness;
 
-/// A replay, from where its checkpoint is.
-pub(super) struct Run<'a> {
+/// A run, from the position of its checkpoint on.
+pub(super) struct Replay<'a> {
     arguments: &'a Arguments,
     checkpoint: Checkpoint,
     path: Option<PathBuf>,
     started: Instant,
-    /// Messages that an earlier run had read.
-    before: u64,
+    /// The number of messages that earlier runs had read.
+    read_before: u64,
 }
 
-/// What a batch goes through.
-enum Through<'d> {
+/// The receiver of the batches.
+enum Target<'t> {
     /// The rules alone.
-    RuleSettings(&'d RuleSettings),
-    /// The function.
-    Function(Courier<'d>, &'d Harness),
+    Rules(&'t RuleSettings),
+    /// The function, which sends to Klaviyo.
+    Function(BatchSender<'t>),
 }
 
-impl<'a> Run<'a> {
+/// The ids of completed operations, by the positions of their messages.
+type CompletedByPosition = BTreeMap<Position, Vec<String>>;
+
+impl<'a> Replay<'a> {
     pub(super) fn new(
         arguments: &'a Arguments,
         checkpoint: Checkpoint,
         path: Option<PathBuf>,
     ) -> Self {
-        let before = checkpoint.tally.read;
-        Run {
+        let read_before = checkpoint.totals.stats.read;
+        Replay {
             arguments,
             checkpoint,
             path,
             started: Instant::now(),
-            before,
+            read_before,
         }
     }
 
-    /// Decides by the rules, and sends nothing.
-    pub(super) async fn decide(self, rules: &RuleSettings) -> Result<Report, String> {
-        self.all(Through::RuleSettings(rules)).await
+    /// Applies the rules to all messages and sends nothing.
+    pub(super) async fn dry_run(mut self, rules: &RuleSettings) -> Result<Report, String> {
+        let stats = self.run(Target::Rules(rules)).await?;
+        let mut report = self.report();
+        report.stats = stats;
+        Ok(report)
     }
 
-    /// Sends to Klaviyo what the rules decide.
-    pub(super) async fn send(self, harness: &Harness) -> Result<Report, String> {
-        let courier = Courier {
-            destination: harness.destination(),
-            decided_at: self.decided_at(),
-            patience: self.arguments.give_up_after,
-            calls: self.checkpoint.tally.calls,
+    /// Sends all messages to Klaviyo.
+    pub(super) async fn send(mut self, harness: &Harness) -> Result<Report, String> {
+        let sender = BatchSender {
+            harness,
+            first_seen_at: self.first_seen_at(),
+            give_up_after: self.arguments.give_up_after,
+            requests: self.checkpoint.totals.requests,
         };
-        self.all(Through::Function(courier, harness)).await
+        let stats = self.run(Target::Function(sender)).await?;
+        let is_stand_in = self.arguments.harness.klaviyo_url().is_none();
+        let mut report = self.report();
+        report.stats = stats;
+        if is_stand_in {
+            report.stand_in = Some(content_of(harness));
+        }
+        Ok(report)
     }
 
-    async fn all(mut self, mut through: Through<'_>) -> Result<Report, String> {
-        // Nothing is sent before it is known that the checkpoint can be written, and that of a run before is gone.
+    /// Runs all batches and returns the results. Those of messages that the next run sends again
+    /// are not part of the checkpoint.
+    async fn run(&mut self, mut target: Target<'_>) -> Result<Stats, String> {
+        // Before anything is sent: a checkpoint that cannot be written ends the run, and after
+        // --restart the finished one must be gone.
         self.save()?;
         let sources = self.checkpoint.sources.clone();
-        let mut lines = Lines::from(&sources, self.checkpoint.position);
-        let mut known: BTreeMap<Position, Vec<String>> = self
-            .checkpoint
-            .done
-            .drain(..)
-            .map(|done| (done.at, done.labels))
-            .collect();
-        let total = sources.iter().map(|source| source.bytes).sum();
-        let mut progress = Progress::new(total, lines.bytes(), self.checkpoint.tally.read);
-        let mut stop = Stop::listen({
-            let progress = progress.clone();
-            move || progress.say("finishing what is under way; Ctrl-C again ends at once")
-        });
+        let mut lines = Lines::new(&sources, self.checkpoint.position);
+        let mut completed_before = self.take_completed();
+        let total_bytes = sources.iter().map(|source| source.bytes).sum();
+        let read = self.checkpoint.totals.stats.read;
+        let mut progress = ProgressDisplay::new(total_bytes, lines.bytes_read(), read);
+        let mut stop = listen_for_stop(&progress);
         let Arguments {
-            batch: most,
+            batch_size,
             filter,
             strict,
             ..
         } = self.arguments;
-        let mut tally = None;
+
         loop {
-            let Some(mut batch) = next(&mut lines, *most as usize, filter, *strict) else {
+            let Some(mut batch) = read_batch(&mut lines, *batch_size as usize, filter, *strict)
+            else {
                 self.checkpoint.finished = true;
                 self.save()?;
                 break;
             };
-            if stop.is_asked() {
+            if stop.is_requested() {
                 break;
             }
             for message in &mut batch.messages {
-                message.done = known.remove(&message.at).unwrap_or_default();
-            }
-            match self
-                .one(&mut batch, &mut through, &known, &mut stop, &progress)
-                .await?
-            {
-                End::Finished => {}
-                End::Stopped => break,
-                End::GivenUp => {
-                    let mut given_up = self.checkpoint.tally.clone();
-                    given_up.count(&batch, &sources);
-                    tally = Some(given_up);
-                    break;
+                if let Some(operation_ids) = completed_before.remove(&message.position) {
+                    message.completed = operation_ids;
                 }
             }
-            self.checkpoint.tally.count(&batch, &sources);
-            self.checkpoint.position = batch.end;
-            self.checkpoint.done = done(&[], &known);
-            let source = batch
-                .ended_by
-                .as_ref()
-                .and_then(|line| Some((sources.get(line.at.file)?, line.at)));
-            self.checkpoint.mended_after = source.and_then(|(source, at)| source.before(at));
-            self.save()?;
-            progress.show(lines.bytes(), self.checkpoint.tally.read);
-            if let Some(line) = &batch.ended_by {
-                let mut ended = self.checkpoint.tally.clone();
-                ended.count_unreadable(line, &sources);
-                tally = Some(ended);
-                break;
+            let end = match &mut target {
+                Target::Rules(rules) => {
+                    record::decide(&mut batch.messages, rules, self.first_seen_at());
+                    BatchEnd::Finished
+                }
+                Target::Function(sender) => {
+                    self.send_batch(&mut batch, sender, &completed_before, &mut stop, &progress)
+                        .await?
+                }
+            };
+            match end {
+                BatchEnd::Finished => {}
+                BatchEnd::Stopped => break,
+                BatchEnd::GivenUp => {
+                    progress.clear();
+                    let mut stats = self.checkpoint.totals.stats.clone();
+                    stats.count(&batch, &sources);
+                    return Ok(stats);
+                }
             }
+            self.finish_batch(&batch, &sources, &completed_before)?;
+            progress.update(lines.bytes_read(), self.checkpoint.totals.stats.read);
+            if let Some(line) = &batch.stopped_at {
+                progress.clear();
+                let mut stats = self.checkpoint.totals.stats.clone();
+                stats.count_unreadable(line, &sources);
+                return Ok(stats);
+            }
+            // A dry run never waits, so signals would not be handled otherwise.
             tokio::task::yield_now().await;
         }
         progress.clear();
-        let holds = match through {
-            Through::Function(_, harness) if self.arguments.harness.klaviyo_url().is_none() => {
-                Some(holds(harness))
-            }
-            _ => None,
-        };
-        let report = self.report();
-        Ok(Report {
-            stand_in: holds,
-            tally: tally.unwrap_or(report.tally),
-            ..report
-        })
+        Ok(self.checkpoint.totals.stats.clone())
     }
 
-    /// Sends one batch. What is done of it so far is written down whenever it has to wait.
-    async fn one(
+    /// Sends one batch, and saves the completed operations whenever it has to wait.
+    async fn send_batch(
         &mut self,
         batch: &mut Batch,
-        through: &mut Through<'_>,
-        known: &BTreeMap<Position, Vec<String>>,
-        stop: &mut Stop,
-        progress: &Progress,
-    ) -> Result<End, String> {
-        let (courier, harness) = match through {
-            Through::Function(courier, harness) => (courier, harness),
-            Through::RuleSettings(rules) => {
-                decide(&mut batch.messages, rules, self.decided_at());
-                return Ok(End::Finished);
-            }
-        };
-        let end = courier
-            .deliver(&mut batch.messages, stop, |wait| {
-                self.checkpoint.done = done(wait.messages, known);
-                self.checkpoint.tally.calls = wait.calls;
-                let then = wait.pause.map_or_else(
-                    || "given up".to_owned(),
-                    |pause| format!("wait {}", seconds(pause)),
-                );
-                progress.say(&format!("{}; {} {then}", wait.cause, wait.left));
+        sender: &mut BatchSender<'_>,
+        completed_before: &CompletedByPosition,
+        stop: &mut StopSignal,
+        progress: &ProgressDisplay,
+    ) -> Result<BatchEnd, String> {
+        let end = sender
+            .send(&mut batch.messages, stop, |pause| {
+                self.checkpoint.completed = completed_operations(pause.messages, completed_before);
+                self.checkpoint.totals.requests = pause.requests;
+                progress.print(&pause_text(&pause));
                 self.save()
             })
             .await?;
-        self.checkpoint.tally.calls = courier.calls;
-        harness.stand_in().state().requests.clear();
+        self.checkpoint.totals.requests = sender.requests;
+        // Without a real Klaviyo, the stand-in would keep every request until the end.
+        sender.harness.stand_in().state().requests.clear();
         Ok(end)
     }
 
-    fn decided_at(&self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp(self.checkpoint.decided_at)
+    /// Saves that a batch is finished.
+    fn finish_batch(
+        &mut self,
+        batch: &Batch,
+        sources: &[SourceFile],
+        completed_before: &CompletedByPosition,
+    ) -> Result<(), String> {
+        self.checkpoint.totals.stats.count(batch, sources);
+        self.checkpoint.position = batch.end;
+        self.checkpoint.completed = completed_operations(&[], completed_before);
+        self.save()
+    }
+
+    /// Takes the operations that an earlier run completed out of the checkpoint. Its batch may have
+    /// been larger than the next one of this run, so they stay known until their messages are read.
+    fn take_completed(&mut self) -> CompletedByPosition {
+        let mut completed = CompletedByPosition::new();
+        for message in self.checkpoint.completed.drain(..) {
+            completed.insert(message.position, message.operation_ids);
+        }
+        completed
+    }
+
+    fn first_seen_at(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.checkpoint.first_seen_at)
             .unwrap_or_else(|_| OffsetDateTime::now_utc())
     }
 
     fn save(&self) -> Result<(), String> {
-        self.path
-            .as_ref()
-            .map_or(Ok(()), |path| self.checkpoint.write(path))
+        match &self.path {
+            Some(path) => self.checkpoint.write(path),
+            None => Ok(()),
+        }
     }
 
-    /// What it came to so far.
+    /// Returns the report by the checkpoint.
     pub(super) fn report(self) -> Report {
-        let Checkpoint {
-            sources,
-            tally,
-            position,
-            finished,
-            ..
-        } = self.checkpoint;
+        let checkpoint = self.checkpoint;
+        let resume_at = if checkpoint.finished {
+            None
+        } else {
+            Some(location(&checkpoint.sources, checkpoint.position))
+        };
         Report {
-            finished,
+            finished: checkpoint.finished,
             dry_run: self.arguments.dry_run,
-            files: sources.len(),
+            files: checkpoint.sources.len(),
+            stats: checkpoint.totals.stats,
+            requests: checkpoint.totals.requests,
+            read_before: self.read_before,
             seconds: self.started.elapsed().as_secs_f64(),
-            goes_on_at: (!finished).then(|| place(&sources, position)),
-            tally,
-            read_before: self.before,
+            resume_at,
             restarted: self.arguments.restart,
             checkpoint: self.path,
             stand_in: None,
@@ -219,37 +235,54 @@ impl<'a> Run<'a> {
     }
 }
 
-fn decide(messages: &mut [ReplayMessage], rules: &RuleSettings, decided_at: OffsetDateTime) {
-    let parcels: Vec<_> = messages
-        .iter()
-        .map(|message| message.parcel(decided_at))
-        .collect();
-    let ended = batch::decide(&parcels, rules).ended;
-    for (message, ended) in messages.iter_mut().zip(ended) {
-        message.ended = Some(ended);
+fn listen_for_stop(progress: &ProgressDisplay) -> StopSignal {
+    let progress = progress.clone();
+    StopSignal::listen(move || {
+        progress.print("finishing the current batch; press Ctrl-C again to quit now");
+    })
+}
+
+/// Returns the completed operations of the messages of a batch, and those of later messages that an
+/// earlier run completed.
+fn completed_operations(
+    messages: &[ReplayMessage],
+    completed_before: &CompletedByPosition,
+) -> Vec<CompletedOperations> {
+    let mut completed = Vec::new();
+    for message in messages {
+        if !message.completed.is_empty() {
+            completed.push(CompletedOperations {
+                position: message.position,
+                operation_ids: message.completed.clone(),
+            });
+        }
+    }
+    for (position, operation_ids) in completed_before {
+        completed.push(CompletedOperations {
+            position: *position,
+            operation_ids: operation_ids.clone(),
+        });
+    }
+    completed
+}
+
+fn pause_text(pause: &RetryPause) -> String {
+    let messages = counted(pause.unsettled as u64, "message");
+    match pause.pause {
+        Some(duration) => format!(
+            "{}; retrying {messages} in {}",
+            pause.reason,
+            duration_text(duration)
+        ),
+        None => format!("{}; giving up on {messages}", pause.reason),
     }
 }
 
-/// What is done of these messages, and of those that an earlier run came to and this one has not yet.
-fn done(messages: &[ReplayMessage], known: &BTreeMap<Position, Vec<String>>) -> Vec<Done> {
-    let here = messages.iter().filter(|message| !message.done.is_empty());
-    let here = here.map(|message| Done {
-        at: message.at,
-        labels: message.done.clone(),
-    });
-    here.chain(known.iter().map(|(at, labels)| Done {
-        at: *at,
-        labels: labels.clone(),
-    }))
-    .collect()
-}
-
-fn holds(harness: &Harness) -> StandInHolds {
-    let held = harness.stand_in().state();
-    let account = &held.account;
-    StandInHolds {
-        events: account.events.len(),
-        profiles: account.profiles.len(),
-        subscriptions: account.consents.len(),
+fn content_of(harness: &Harness) -> StandInContent {
+    let state = harness.stand_in().state();
+    StandInContent {
+        events: state.account.events.len(),
+        profiles: state.account.profiles.len(),
+        subscriptions: state.account.consents.len(),
     }
 }

@@ -1,55 +1,56 @@
-//! Ctrl-C, or SIGTERM: once to finish what is under way, twice to end at once.
+//! Ctrl-C and SIGTERM: the first stops the replay after the current batch, the second one
+//! immediately.
 
 use std::io;
 
 use tokio::sync::watch;
 
-/// What a shell expects of a program that Ctrl-C ended.
+/// The exit code that a shell expects after Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// Whether a person wants the replay to stop.
-pub(super) struct Stop(watch::Receiver<bool>);
+/// Whether the user, or the machine, wants the replay to stop.
+pub(super) struct StopSignal(watch::Receiver<bool>);
 
-impl Stop {
-    /// Takes the signals from here on; `first` is done on the first one.
-    pub(super) fn listen(first: impl FnOnce() + Send + 'static) -> Self {
+impl StopSignal {
+    /// Handles the signals from now on. The first one runs `on_first`, the second one ends the
+    /// process.
+    pub(super) fn listen(on_first: impl FnOnce() + Send + 'static) -> Self {
         let (sender, receiver) = watch::channel(false);
         tokio::spawn(async move {
-            if signal().await.is_err() {
-                // Nobody can ask, then; who waits for it waits on.
+            if next_signal().await.is_err() {
+                // Signals cannot be received. The sender stays, so that `requested` waits forever.
                 return std::future::pending().await;
             }
-            first();
+            on_first();
             sender.send_replace(true);
-            let _ = signal().await;
+            let _ = next_signal().await;
             std::process::exit(INTERRUPTED);
         });
-        Stop(receiver)
+        StopSignal(receiver)
     }
 
-    /// Whether it was asked for.
-    pub(super) fn is_asked(&self) -> bool {
+    /// Whether a stop was requested.
+    pub(super) fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits until it is asked for.
-    pub(super) async fn asked(&mut self) {
-        let _ = self.0.wait_for(|asked| *asked).await;
+    /// Waits until a stop is requested.
+    pub(super) async fn requested(&mut self) {
+        let _ = self.0.wait_for(|is_requested| *is_requested).await;
     }
 }
 
-/// The next signal to end: of a person, or of a machine that goes down.
 #[cfg(unix)]
-async fn signal() -> io::Result<()> {
+async fn next_signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+        result = tokio::signal::ctrl_c() => result,
         _ = terminate.recv() => Ok(()),
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() -> io::Result<()> {
+async fn next_signal() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }

@@ -1,218 +1,225 @@
-//! The last deliveries, as the page shows them.
+//! The last deliveries, in the form of the page's JSON.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use segment_klaviyo::response::{ResultEntry, WebhookResponse};
-use segment_klaviyo::segment::{InvalidMessage, Message};
+use segment_klaviyo::segment::Message;
 use segment_klaviyo_stand_in::RecordedRequest;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-/// Deliveries that are kept.
-const DELIVERIES: usize = 200;
+/// The number of signed deliveries that are kept.
+const MAX_DELIVERIES: usize = 200;
 
-/// Refusals that are kept beside them: anybody can cause those.
-const REFUSALS: usize = 20;
+/// The number of refused requests that are kept besides them. Anybody can cause those.
+const MAX_REFUSED: usize = 20;
 
-/// Characters that are kept of a type, a name or an id.
-const CHARACTERS: usize = 127;
+/// The number of characters that are kept of a type, a name or an id.
+const MAX_TEXT_CHARS: usize = 127;
 
-/// The status of what nobody signed.
-const REFUSED: u16 = 401;
+/// The status of a request without a valid signature.
+const UNAUTHORIZED: u16 = 401;
 
-/// Messages that are shown of a delivery, beside those with something to say of them.
-const MESSAGES: usize = 100;
+/// The number of messages that are kept of a delivery, besides those with a result entry.
+const MAX_MESSAGES: usize = 100;
 
-/// Bytes of messages and calls that are kept of a delivery in full.
-const FULL_BYTES: usize = 256 * 1024;
+/// The bytes of messages, requests and responses that are kept of one delivery.
+const MAX_JSON_BYTES: usize = 256 * 1024;
 
-/// One delivery and what became of it.
+/// One delivery, with its messages and requests.
 #[derive(Debug, Serialize)]
-pub(super) struct Delivery {
-    /// Its place among all of them, from 1.
+pub(super) struct DeliveryRecord {
+    /// Counts all deliveries, from 1.
     number: usize,
-    /// When it came, in epoch milliseconds.
-    at: i64,
-    took_ms: u128,
+    /// The time of arrival in epoch milliseconds.
+    received_at: i64,
+    duration_ms: u128,
     bytes: usize,
-    /// What Segment was told.
+    /// The status of the response to Segment.
     status: u16,
     retry_after: Option<u64>,
-    /// Nobody signed it.
+    /// Whether it had no valid signature.
     refused: bool,
     message: String,
     received: usize,
-    messages: Vec<Shown>,
-    calls: Vec<Call>,
-}
-
-/// A message and how it ended.
-#[derive(Debug, Serialize)]
-struct Shown {
-    index: usize,
-    /// Its type, and the event's or page's name.
-    kind: String,
-    name: Option<String>,
-    message_id: Option<String>,
-    outcome: &'static str,
-    reason: Option<&'static str>,
-    detail: Option<String>,
-    /// The message itself, if there is room for it.
-    full: Option<String>,
-}
-
-/// A call to Klaviyo.
-#[derive(Debug, Serialize)]
-struct Call {
-    method: String,
-    path: String,
-    /// What it is about, in a few words.
-    about: Option<String>,
-    status: u16,
-    /// Its body and the answer to it, if there is room for them.
-    full: Option<String>,
-    answer: Option<String>,
+    messages: Vec<MessageRow>,
+    requests: Vec<RequestRow>,
 }
 
 /// The last deliveries, the newest first.
 #[derive(Debug, Default)]
 pub(super) struct History {
     count: usize,
-    deliveries: VecDeque<Delivery>,
-    refusals: VecDeque<Delivery>,
+    deliveries: VecDeque<DeliveryRecord>,
+    refused: VecDeque<DeliveryRecord>,
 }
 
 impl History {
-    /// Keeps a delivery, and forgets one of its kind if there are too many.
+    /// Adds a delivery, and removes the oldest of its kind if there are too many.
     pub(super) fn add(
         &mut self,
-        at: OffsetDateTime,
-        took: Duration,
+        received_at: OffsetDateTime,
+        duration: Duration,
         body: &[u8],
-        answer: &WebhookResponse,
-        calls: &[RecordedRequest],
+        response: &WebhookResponse,
+        requests: &[RecordedRequest],
     ) {
         self.count += 1;
-        let mut room = FULL_BYTES;
-        let refused = answer.status == REFUSED;
-        let (kept, most) = if refused {
-            (&mut self.refusals, REFUSALS)
-        } else {
-            (&mut self.deliveries, DELIVERIES)
-        };
-        kept.push_front(Delivery {
+        let mut room = MAX_JSON_BYTES;
+        let record = DeliveryRecord {
             number: self.count,
-            at: (at.unix_timestamp_nanos() / 1_000_000) as i64,
-            took_ms: took.as_millis(),
+            received_at: (received_at.unix_timestamp_nanos() / 1_000_000) as i64,
+            duration_ms: duration.as_millis(),
             bytes: body.len(),
-            status: answer.status,
-            retry_after: answer.retry_after,
-            refused,
-            message: answer.body.message.clone(),
-            received: answer.body.received,
-            messages: messages(body, answer, &mut room),
-            calls: calls
+            status: response.status,
+            retry_after: response.retry_after,
+            refused: response.status == UNAUTHORIZED,
+            message: response.body.message.clone(),
+            received: response.body.received,
+            messages: message_rows(body, response, &mut room),
+            requests: requests
                 .iter()
-                .map(|call| self::call(call, &mut room))
+                .map(|request| RequestRow::new(request, &mut room))
                 .collect(),
-        });
-        kept.truncate(most);
+        };
+        // Refused requests have a list of their own, so that they cannot push deliveries out.
+        let (records, max) = if record.refused {
+            (&mut self.refused, MAX_REFUSED)
+        } else {
+            (&mut self.deliveries, MAX_DELIVERIES)
+        };
+        records.push_front(record);
+        records.truncate(max);
     }
 
-    /// Those after this number, the newest first.
-    pub(super) fn after(&self, number: usize) -> Vec<&Delivery> {
-        let newer = |kept: &'_ VecDeque<Delivery>| {
-            kept.partition_point(|delivery| delivery.number > number)
-        };
-        let (deliveries, refusals) = (newer(&self.deliveries), newer(&self.refusals));
-        let mut both: Vec<_> = self
+    /// Returns the deliveries after the one with this number, the newest first.
+    pub(super) fn after(&self, number: usize) -> Vec<&DeliveryRecord> {
+        let mut newer: Vec<_> = self
             .deliveries
             .iter()
-            .take(deliveries)
-            .chain(self.refusals.iter().take(refusals))
+            .chain(&self.refused)
+            .filter(|delivery| delivery.number > number)
             .collect();
-        both.sort_unstable_by_key(|delivery| Reverse(delivery.number));
-        both
+        newer.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.number));
+        newer
     }
 }
 
-/// What a delivery held, as far as the function let it in: what nobody signed is not looked at.
-fn messages(body: &[u8], answer: &WebhookResponse, room: &mut usize) -> Vec<Shown> {
-    let said: BTreeMap<usize, &ResultEntry> = answer
-        .body
-        .results
-        .iter()
-        .map(|item| (item.index, item))
-        .collect();
-    let elements = if answer.body.received == 0 {
-        Vec::new()
-    } else {
-        elements(body)
-    };
-    let is_shown = |index: &usize| *index < MESSAGES || said.contains_key(index);
-    let elements = elements
-        .into_iter()
-        .enumerate()
-        .filter(|(index, _)| is_shown(index));
-    elements
-        .map(|(index, raw)| shown(index, raw, said.get(&index).copied(), room))
-        .collect()
-}
-
-fn elements(body: &[u8]) -> Vec<&RawValue> {
-    serde_json::from_slice(body)
-        .or_else(|_| serde_json::from_slice(body).map(|one| vec![one]))
-        .unwrap_or_default()
-}
-
-fn shown(index: usize, raw: &RawValue, said: Option<&ResultEntry>, room: &mut usize) -> Shown {
-    let message = Message::parse(raw);
-    let text = |key: &str| {
-        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
-        serde_json::from_str::<String>(fields.get(key)?.get()).ok()
-    };
-    let message = message.as_ref().map_err(|InvalidMessage| ()).ok();
-    let kind = message
-        .and_then(|_| text("type"))
-        .map(|kind| cut(&kind, room).unwrap_or_else(|| "…".to_owned()));
-    let name = message.and_then(|it| it.event.as_deref().or(it.name.as_deref()));
-    Shown {
-        index,
-        kind: kind.unwrap_or_else(|| "no type".to_owned()),
-        name: name.and_then(|name| cut(name, room)),
-        message_id: message.and_then(|it| cut(it.message_id.as_deref()?, room)),
-        outcome: said.map_or("delivered", |item| item.outcome),
-        reason: said.map(|item| item.reason),
-        detail: said.map(|item| item.detail.clone()),
-        full: pretty(raw, raw.get().len(), room),
+/// Returns the messages of a delivery. A request that the function refused is not parsed.
+fn message_rows(body: &[u8], response: &WebhookResponse, room: &mut usize) -> Vec<MessageRow> {
+    if response.body.received == 0 {
+        return Vec::new();
     }
-}
-
-fn call(call: &RecordedRequest, room: &mut usize) -> Call {
-    let full = |json: &Value, room: &mut usize| {
-        if json.is_null() {
-            None
-        } else {
-            pretty(json, json.to_string().len(), room)
+    let mut results: BTreeMap<usize, &ResultEntry> = BTreeMap::new();
+    for result in &response.body.results {
+        results.insert(result.index, result);
+    }
+    let mut rows = Vec::new();
+    for (index, raw) in elements(body).into_iter().enumerate() {
+        let result = results.get(&index).copied();
+        if index < MAX_MESSAGES || result.is_some() {
+            rows.push(MessageRow::new(index, raw, result, room));
         }
-    };
-    Call {
-        method: call.method.clone(),
-        path: call.path.clone(),
-        about: about(&call.body),
-        status: call.status,
-        full: full(&call.body, room),
-        answer: full(&call.answer, room),
+    }
+    rows
+}
+
+/// The elements of a batch, or the single message. A body that is neither has none.
+fn elements(body: &[u8]) -> Vec<&RawValue> {
+    if let Ok(elements) = serde_json::from_slice(body) {
+        return elements;
+    }
+    match serde_json::from_slice(body) {
+        Ok(single) => vec![single],
+        Err(_) => Vec::new(),
     }
 }
 
-/// The metric, if a call is about one event, else how many things it is about.
-fn about(body: &Value) -> Option<String> {
-    const SEVERAL: [(&str, &str); 3] = [
+/// A message and its result.
+#[derive(Debug, Serialize)]
+struct MessageRow {
+    index: usize,
+    /// The type of the message.
+    kind: String,
+    /// The name of the event or page.
+    name: Option<String>,
+    message_id: Option<String>,
+    outcome: &'static str,
+    reason: Option<&'static str>,
+    detail: Option<String>,
+    /// The message itself, if it fits.
+    json: Option<String>,
+}
+
+impl MessageRow {
+    fn new(index: usize, raw: &RawValue, result: Option<&ResultEntry>, room: &mut usize) -> Self {
+        let mut row = MessageRow {
+            index,
+            kind: "no type".to_owned(),
+            name: None,
+            message_id: None,
+            outcome: "delivered",
+            reason: None,
+            detail: None,
+            json: None,
+        };
+        if let Ok(message) = Message::parse(raw) {
+            if let Some(kind) = type_of(raw) {
+                row.kind = cut(&kind, room).unwrap_or_else(|| "…".to_owned());
+            }
+            let name = message.event.as_deref().or(message.name.as_deref());
+            row.name = name.and_then(|name| cut(name, room));
+            let message_id = message.message_id.as_deref();
+            row.message_id = message_id.and_then(|message_id| cut(message_id, room));
+        }
+        if let Some(result) = result {
+            row.outcome = result.outcome;
+            row.reason = Some(result.reason);
+            row.detail = Some(result.detail.clone());
+        }
+        row.json = indented(raw, raw.get().len(), room);
+        row
+    }
+}
+
+/// The `type` of a message as Segment sent it, also one that the function does not know.
+fn type_of(raw: &RawValue) -> Option<String> {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
+    serde_json::from_str(fields.get("type")?.get()).ok()
+}
+
+/// A request to Klaviyo.
+#[derive(Debug, Serialize)]
+struct RequestRow {
+    method: String,
+    path: String,
+    /// The metric, or the number of profiles.
+    summary: Option<String>,
+    status: u16,
+    /// The body and the response, if they fit.
+    body: Option<String>,
+    response: Option<String>,
+}
+
+impl RequestRow {
+    fn new(request: &RecordedRequest, room: &mut usize) -> Self {
+        RequestRow {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            summary: summary(&request.body),
+            status: request.status,
+            body: indented_value(&request.body, room),
+            response: indented_value(&request.answer, room),
+        }
+    }
+}
+
+/// Returns the metric of a request for one event, otherwise the number of items.
+fn summary(body: &Value) -> Option<String> {
+    const LISTS: [(&str, &str); 3] = [
         (
             "/data/attributes/events-bulk-create/data",
             "profiles with events",
@@ -220,34 +227,38 @@ fn about(body: &Value) -> Option<String> {
         ("/data/attributes/profiles/data", "profiles"),
         ("/data", "profiles"),
     ];
-    let metric = body
-        .pointer("/data/attributes/metric/data/attributes/name")
-        .and_then(Value::as_str);
-    let count = |(place, noun): &(&str, &str)| {
-        Some(format!("{} {noun}", body.pointer(place)?.as_array()?.len()))
-    };
-    metric
-        .map(str::to_owned)
-        .or_else(|| SEVERAL.iter().find_map(count))
+    let metric = body.pointer("/data/attributes/metric/data/attributes/name");
+    if let Some(Value::String(metric)) = metric {
+        return Some(metric.clone());
+    }
+    for (pointer, noun) in LISTS {
+        if let Some(Value::Array(items)) = body.pointer(pointer) {
+            return Some(format!("{} {noun}", items.len()));
+        }
+    }
+    None
 }
 
-/// The beginning of a text, if there is room for it.
+/// Returns the beginning of a text, if there is room for it.
 fn cut(text: &str, room: &mut usize) -> Option<String> {
-    let end = text
-        .char_indices()
-        .nth(CHARACTERS)
-        .map_or(text.len(), |(end, _)| end);
-    let (kept, rest) = text.split_at(end);
+    let kept = match text.char_indices().nth(MAX_TEXT_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end)?),
+        None => text.to_owned(),
+    };
     *room = room.checked_sub(kept.len())?;
-    Some(if rest.is_empty() {
-        kept.to_owned()
-    } else {
-        format!("{kept}…")
-    })
+    Some(kept)
 }
 
-/// JSON as people read it, if there is room for so many bytes.
-fn pretty(json: impl Serialize, bytes: usize, room: &mut usize) -> Option<String> {
+/// Returns the indented JSON of a value that is not null, if there is room for it.
+fn indented_value(value: &Value, room: &mut usize) -> Option<String> {
+    if value.is_null() {
+        return None;
+    }
+    indented(value, value.to_string().len(), room)
+}
+
+/// Returns indented JSON, if there is room for it. `bytes` is its length without the indentation.
+fn indented(json: impl Serialize, bytes: usize, room: &mut usize) -> Option<String> {
     room.checked_sub(bytes)?;
     let value = serde_json::to_value(json).ok()?;
     let text = serde_json::to_string_pretty(&value).ok()?;

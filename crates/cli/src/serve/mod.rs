@@ -1,6 +1,7 @@
-//! `serve`: the function behind an HTTP endpoint on this machine, and a page of what comes in.
+//! `serve`: the function behind an HTTP endpoint on this machine, and a page that shows the
+//! deliveries.
 
-mod door;
+mod access;
 mod history;
 mod routes;
 
@@ -16,28 +17,29 @@ use tokio::sync::mpsc;
 
 use crate::harness::{self, Harness, StartOptions};
 use crate::output;
-use routes::{Job, Service};
+use access::Token;
+use routes::{MAX_IN_FLIGHT, Service, WebhookJob};
 
-/// Where the page is if all addresses are listened on.
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// Takes Segment's deliveries on this machine, as the Lambda function would, and shows what becomes of them.
+/// Receives Segment's deliveries on this machine, as the Lambda function would, and shows their
+/// results on a page.
 ///
-/// POST /segment takes them, from a tunnel or from curl; requests must be signed with the shared secret. A
-/// page shows the last 200, for this machine only: its address is printed, with a new token in it each time. One
-/// delivery is worked on at a time.
+/// POST deliveries to /segment, with curl or from Segment through a tunnel; they must be signed
+/// with the shared secret. The page shows the last 200 deliveries, on this machine only. Its
+/// address is printed, and contains a new token with each start. Deliveries are handled one at a
+/// time.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example: SEGMENT_SHARED_SECRET=… segment-klaviyo serve --settings LIST_ID=Y6nRLr\n\
-    then:    let a tunnel lead to it, and give Segment the tunnel's address with /segment at its end"
+    then:    connect a tunnel to it, and give Segment the tunnel's address followed by /segment"
 )]
 pub(crate) struct Arguments {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// What Segment signs with; else SEGMENT_SHARED_SECRET in the environment, else the samples' secret, which
-    /// everybody knows: not with --klaviyo-url or where others can reach it.
+    /// The secret that Segment signs with; by default SEGMENT_SHARED_SECRET in the environment,
+    /// otherwise the samples' secret. Everybody knows that one, so it is refused with --klaviyo-url
+    /// and where others can connect.
     #[arg(long, value_name = "SECRET")]
     shared_secret: Option<String>,
 
@@ -45,95 +47,112 @@ pub(crate) struct Arguments {
     harness: harness::Options,
 }
 
+impl Arguments {
+    /// The option that needs a secret of the user's own, if there is one: others could sign
+    /// messages that reach a real account, or reach this machine.
+    fn option_that_needs_secret(&self) -> Option<&'static str> {
+        if self.harness.klaviyo_url().is_some() {
+            Some("--klaviyo-url")
+        } else if !self.listen.ip().to_canonical().is_loopback() {
+            Some("--listen with an address that others can reach")
+        } else {
+            None
+        }
+    }
+}
+
+/// Serves until the tool is stopped.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
-    let Arguments {
-        listen,
-        shared_secret,
-        harness: options,
-    } = arguments;
-    let shared_secret = shared_secret.or_else(|| std::env::var("SEGMENT_SHARED_SECRET").ok());
-    let open = [
-        options.klaviyo_url().map(|_| "--klaviyo-url"),
-        (!listen.ip().to_canonical().is_loopback())
-            .then_some("--listen with an address that others can reach"),
-    ];
-    if let Some(option) = open.into_iter().flatten().next()
-        && shared_secret
-            .as_deref()
-            .is_none_or(|secret| secret == SHARED_SECRET)
-    {
+    let shared_secret = match &arguments.shared_secret {
+        Some(secret) => Some(secret.clone()),
+        None => std::env::var("SEGMENT_SHARED_SECRET").ok(),
+    };
+    let is_public_secret = match &shared_secret {
+        Some(secret) => secret == SHARED_SECRET,
+        None => true,
+    };
+    if is_public_secret && let Some(option) = arguments.option_that_needs_secret() {
         return Err(format!(
-            "{option} needs a secret of your own in SEGMENT_SHARED_SECRET: with the samples' secret anybody can sign"
+            "{option} needs a shared secret of your own in SEGMENT_SHARED_SECRET; everybody knows the samples' secret"
         ));
     }
-    let harness = Harness::start_with(
-        &options,
-        StartOptions {
-            shared_secret,
-            ..StartOptions::default()
-        },
-    )
-    .await?;
-    let failed = |error: std::io::Error| format!("cannot listen on {listen}: {error}");
-    let listener = TcpListener::bind(listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let token = door::Token::new()?;
-    let (port, page) = (
-        address.port(),
-        if address.ip().is_unspecified() {
-            LOOPBACK
-        } else {
-            address.ip()
-        },
-    );
-    let page = format!("http://{}/{}/", SocketAddr::new(page, port), token.as_str());
-    let klaviyo = options
-        .klaviyo_url()
-        .unwrap_or("a stand-in on this machine");
-    let (sender, jobs) = mpsc::channel(routes::PLACES);
+    let start = StartOptions {
+        shared_secret,
+        ..StartOptions::default()
+    };
+    let harness = Harness::start_with(&arguments.harness, start).await?;
+
+    let listen = arguments.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| cannot_listen(listen, &error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| cannot_listen(listen, &error))?;
+    let token = Token::new()?;
+    let page = page_url(address, &token);
+    let klaviyo_url = arguments.harness.klaviyo_url();
+    let klaviyo = klaviyo_url.unwrap_or("a stand-in on this machine");
+    let (sender, jobs) = mpsc::channel(MAX_IN_FLIGHT);
     let service = Service::new(sender, klaviyo);
     let router = service
         .clone()
         .router(token)
         .into_make_service_with_connect_info::<SocketAddr>();
     output::line(&format!(
-        "http://{address}/segment takes deliveries, {page} shows them; Ctrl-C ends it"
+        "http://{address}/segment receives deliveries, {page} shows them; press Ctrl-C to stop"
     ));
     tokio::select! {
-        ended = axum::serve(listener, router) => ended.map_err(failed),
-        ended = work(&harness, jobs, &service) => ended,
+        result = axum::serve(listener, router) => result.map_err(|error| cannot_listen(listen, &error)),
+        result = handle_jobs(&harness, jobs, &service) => result,
     }
 }
 
-/// Runs the function for one request after another: what it calls meanwhile is that one's.
-async fn work(
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {
+    format!("cannot listen on {address}: {error}")
+}
+
+/// The page's address. It is on this machine also if the server listens on all addresses.
+fn page_url(address: SocketAddr, token: &Token) -> String {
+    let ip = if address.ip().is_unspecified() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    } else {
+        address.ip()
+    };
+    let host = SocketAddr::new(ip, address.port());
+    format!("http://{host}/{}/", token.as_str())
+}
+
+/// Runs the function for one request after another. So the requests to Klaviyo in between belong to
+/// that one.
+async fn handle_jobs(
     harness: &Harness,
-    mut jobs: mpsc::Receiver<Job>,
+    mut jobs: mpsc::Receiver<WebhookJob>,
     service: &Service,
 ) -> Result<(), String> {
     while let Some(job) = jobs.recv().await {
-        // Who does not wait any more sends it again.
-        if job.answer.is_closed() {
+        // A client that has disconnected resends the request.
+        if job.response_sender.is_closed() {
             continue;
         }
         let Ok(event) = job.event() else { continue };
-        let Job {
-            body,
-            answer,
-            place: _place,
-            ..
-        } = job;
-        let (at, began) = (OffsetDateTime::now_utc(), Instant::now());
-        let (reply, calls) = harness.invoke(&event).await?;
-        let answered = match reply {
-            Reply::Http(answered) => answered,
+        let (received_at, started) = (OffsetDateTime::now_utc(), Instant::now());
+        let (reply, requests) = harness.invoke(&event).await?;
+        let response = match reply {
+            Reply::Http(response) => response,
             Reply::Check(_) | Reply::Records(_) => WebhookResponse::internal_error(),
         };
-        service
-            .history()
-            .add(at, began.elapsed(), &body, &answered, &calls);
-        output::served(at, &answered, calls.len());
-        let _ = answer.send(answered.into_response());
+        service.history().add(
+            received_at,
+            started.elapsed(),
+            &job.body,
+            &response,
+            &requests,
+        );
+        output::delivery_line(received_at, &response, requests.len());
+        // An error means that the client has disconnected by now.
+        let _ = job.response_sender.send(response.into_response());
+        drop(job.permit);
     }
     Ok(())
 }
@@ -150,53 +169,43 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Command {
+    struct HarnessArguments {
         #[command(flatten)]
         harness: harness::Options,
     }
 
     #[tokio::test]
-    async fn what_nobody_waits_for_is_not_worked_on_and_gives_its_place_back() {
-        let harness = Harness::start(Command::parse_from(["local"]).harness)
-            .await
-            .unwrap();
-        let (sender, jobs) = mpsc::channel(routes::PLACES);
+    async fn requests_of_disconnected_clients_are_skipped_and_release_their_permit() {
+        let arguments = HarnessArguments::parse_from(["segment-klaviyo"]);
+        let harness = Harness::start(&arguments.harness).await.unwrap();
+        let (sender, jobs) = mpsc::channel(MAX_IN_FLIGHT);
         let service = Service::new(sender.clone(), "");
-        let places = Arc::new(Semaphore::new(3));
-        let mut waiting = Vec::new();
-        for waits in [true, false, true] {
-            let (answer, answered) = oneshot::channel();
-            let (headers, body, peer) = (
-                HeaderMap::new(),
-                Bytes::from_static(b"{}"),
-                ([127, 0, 0, 1], 1).into(),
-            );
-            let place = places.clone().try_acquire_owned().unwrap();
-            assert!(
-                sender
-                    .send(Job {
-                        headers,
-                        body,
-                        peer,
-                        answer,
-                        place
-                    })
-                    .await
-                    .is_ok()
-            );
-            waiting.extend(waits.then_some(answered));
+        let in_flight = Arc::new(Semaphore::new(3));
+        let mut receivers = Vec::new();
+        for is_connected in [true, false, true] {
+            let (response_sender, response_receiver) = oneshot::channel();
+            let job = WebhookJob {
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(b"{}"),
+                peer: ([127, 0, 0, 1], 1).into(),
+                response_sender,
+                permit: in_flight.clone().try_acquire_owned().unwrap(),
+            };
+            assert!(sender.send(job).await.is_ok());
+            if is_connected {
+                receivers.push(response_receiver);
+            }
         }
-        let work = work(&harness, jobs, &service);
-        let answers = async {
-            for answered in waiting {
-                assert_eq!(answered.await.unwrap().status_code, 401);
+        let responses = async {
+            for receiver in receivers {
+                assert_eq!(receiver.await.unwrap().status_code, 401);
             }
         };
         tokio::select! {
-            ended = work => panic!("{ended:?}"),
-            () = answers => {}
+            result = handle_jobs(&harness, jobs, &service) => panic!("{result:?}"),
+            () = responses => {}
         }
         assert_eq!(service.history().after(0).len(), 2);
-        assert_eq!(places.available_permits(), 3);
+        assert_eq!(in_flight.available_permits(), 3);
     }
 }

@@ -1,4 +1,4 @@
-//! The local tool takes what people have at hand, and its exit codes can be used in scripts.
+//! The commands accept messages in every form, and have exit codes for scripts.
 
 use std::process::Command;
 
@@ -9,12 +9,12 @@ use serde_json::json;
 use crate::support::{order, root, segment_klaviyo, track};
 
 #[test]
-fn messages_are_sent_in_every_form_they_come_in() {
+fn messages_are_accepted_in_every_form() {
     let (one, other) = (
         track("m-1", &json!({})).to_string(),
         order("R1", 2).to_string(),
     );
-    for (what, input, expected) in [
+    for (form, input, expected) in [
         ("one message", one.clone(), "1 delivered"),
         ("an array", format!("[{one},{other}]"), "2 delivered"),
         ("NDJSON", format!("{one}\n{other}\n"), "2 delivered"),
@@ -26,10 +26,10 @@ fn messages_are_sent_in_every_form_they_come_in() {
     ] {
         let (code, shown) = segment_klaviyo(&["-"], &input);
         assert!(
-            shown.contains("Segment is told 200") && shown.contains(expected),
-            "{what}: {shown}"
+            shown.contains("Response to Segment: 200") && shown.contains(expected),
+            "{form}: {shown}"
         );
-        assert_eq!(code, 0, "{what}");
+        assert_eq!(code, 0, "{form}");
     }
     let (code, shown) = segment_klaviyo(&["send", "-"], &one.replace('{', "["));
     assert!(
@@ -39,7 +39,7 @@ fn messages_are_sent_in_every_form_they_come_in() {
 }
 
 #[test]
-fn lambda_events_are_sent_as_they_are() {
+fn lambda_events_keep_their_signature() {
     let (code, shown) = segment_klaviyo(
         &[
             "events/unsigned.json",
@@ -48,15 +48,18 @@ fn lambda_events_are_sent_as_they_are() {
         "",
     );
     assert_eq!(code, 0);
-    let told: Vec<_> = shown
+    let responses: Vec<_> = shown
         .lines()
-        .filter(|line| line.contains("Segment is told"))
+        .filter(|line| line.contains("Response to Segment"))
         .collect();
-    assert_eq!(told, ["  Segment is told 401", "  Segment is told 200"]);
+    assert_eq!(
+        responses,
+        ["  Response to Segment: 401", "  Response to Segment: 200"]
+    );
 }
 
 #[test]
-fn a_signature_is_made_and_told() {
+fn signatures_are_created_and_verified() {
     let message = track("m-1", &json!({})).to_string();
     let batch = format!("[{message},{message}]");
     let signature = sign(message.as_bytes(), SHARED_SECRET).unwrap();
@@ -68,13 +71,13 @@ fn a_signature_is_made_and_told() {
         segment_klaviyo(&["sign", "-"], &batch),
         (0, format!("{signature}\n"))
     );
-    let by_another = sign(message.as_bytes(), "another").unwrap();
+    let with_another_secret = sign(message.as_bytes(), "another").unwrap();
     assert_eq!(
         segment_klaviyo(&["sign", "--secret", "another", "-"], &message),
-        (0, format!("{by_another}\n"))
+        (0, format!("{with_another_secret}\n"))
     );
 
-    for (what, body, signature, secret, code, expected) in [
+    for (case, body, signature, secret, code, expected) in [
         (
             "single",
             &message,
@@ -119,7 +122,7 @@ fn a_signature_is_made_and_told() {
         let (found, shown) = segment_klaviyo(&["verify", "--secret", secret, "-", signature], body);
         assert!(
             found == code && shown.starts_with(expected),
-            "{what}: {found} {shown}"
+            "{case}: {found} {shown}"
         );
     }
     let (code, shown) = segment_klaviyo(&["sign", "--secret", " ", "-"], &message);
@@ -130,7 +133,7 @@ fn a_signature_is_made_and_told() {
 }
 
 #[test]
-fn what_is_easily_signed_by_mistake_is_noted() {
+fn common_mistakes_with_bodies_are_noted() {
     let (code, shown) = segment_klaviyo(&["sign", "events/order-completed.json"], "");
     assert_eq!(code, 0);
     assert!(
@@ -138,7 +141,7 @@ fn what_is_easily_signed_by_mistake_is_noted() {
         "{shown}"
     );
     assert!(
-        shown.contains("is a Lambda event: what Segment signs is its body"),
+        shown.contains("is a Lambda event; Segment signs only its body"),
         "{shown}"
     );
 }
@@ -163,7 +166,7 @@ fn a_check_fails_when_a_delivery_would() {
 }
 
 #[test]
-fn every_command_explains_itself_with_an_example() {
+fn every_command_has_a_help_text_with_an_example() {
     let (_, help) = segment_klaviyo(&["--help"], "");
     let commands = help
         .split("Commands:")
@@ -172,7 +175,7 @@ fn every_command_explains_itself_with_an_example() {
         .split("\n\n")
         .next()
         .unwrap();
-    // What is indented further goes on with a description.
+    // Lines with more indentation continue a description.
     let lines = commands
         .lines()
         .filter_map(|line| line.strip_prefix("  "))
@@ -199,7 +202,7 @@ fn every_command_explains_itself_with_an_example() {
 }
 
 #[test]
-fn completions_know_the_commands() {
+fn completions_contain_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (code, script) = segment_klaviyo(&["completions", shell], "");
         assert!(
@@ -210,8 +213,8 @@ fn completions_know_the_commands() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_whoever_asks_for_them() {
-    for (environment, is_coloured) in [
+fn colors_are_for_terminals_and_on_request() {
+    for (environment, is_colored) in [
         (&[][..], false),
         (&[("CLICOLOR_FORCE", "1")], true),
         (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
@@ -226,6 +229,6 @@ fn colours_are_for_terminals_and_whoever_asks_for_them() {
             .output()
             .unwrap()
             .stdout;
-        assert_eq!(shown.contains(&0x1b), is_coloured, "{environment:?}");
+        assert_eq!(shown.contains(&0x1b), is_colored, "{environment:?}");
     }
 }

@@ -90,7 +90,7 @@ fn what_cannot_be_compared_is_an_error() {
         (
             "typo",
             "ENFORCE_MAIL=true",
-            "line 1: no such setting; there are ENVIRONMENT",
+            "line 1: unknown setting; expected one of ENVIRONMENT",
         ),
         (
             "value",

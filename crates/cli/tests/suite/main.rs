@@ -1,4 +1,4 @@
-//! The tool as it is built, seen from outside. One module for each command.
+//! The built tool, run as a process. Each command has a module.
 
 #![allow(missing_docs, reason = "tests speak for themselves")]
 #![allow(

@@ -1,4 +1,6 @@
-//! `segment-klaviyo serve`, as it is built: Segment's deliveries over HTTP, and who may see what became of them.
+//! `segment-klaviyo serve`, as it is built: deliveries over HTTP, and the page that shows them.
+
+mod access;
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,10 +14,10 @@ use tokio::process::{Child, Command};
 
 use crate::support::{order, track};
 
-/// The program, and where it listens.
+/// The running program and its addresses.
 struct Server {
     url: String,
-    /// The page's address without the slash at its end.
+    /// The page's address without its last slash.
     page: String,
     program: Child,
 }
@@ -47,10 +49,10 @@ impl Server {
         if let Some(secret) = secret {
             request = request.header("X-Signature", signature::sign(&body, secret).unwrap());
         }
-        let answer = request.body(body).send().await.unwrap();
+        let response = request.body(body).send().await.unwrap();
         (
-            answer.status().as_u16(),
-            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default(),
+            response.status().as_u16(),
+            serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default(),
         )
     }
 
@@ -67,8 +69,8 @@ impl Server {
     }
 
     async fn deliveries(&self, after: usize) -> Vec<Value> {
-        let answer = self.get(&format!("/deliveries/after/{after}"), &[]).await;
-        let news: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        let response = self.get(&format!("/deliveries/after/{after}"), &[]).await;
+        let news: Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
         news["deliveries"].as_array().unwrap().clone()
     }
 }
@@ -77,7 +79,7 @@ fn client() -> reqwest::Client {
     segment_klaviyo::http::client().unwrap()
 }
 
-/// The next line that the program prints.
+/// Reads the next line that the program prints.
 async fn line(program: &mut Child) -> String {
     let mut text = String::new();
     let mut output = BufReader::with_capacity(1, program.stdout.as_mut().unwrap());
@@ -90,7 +92,7 @@ async fn line(program: &mut Child) -> String {
 }
 
 #[tokio::test]
-async fn a_signed_delivery_is_answered_as_lambda_would_and_is_on_the_page() {
+async fn a_signed_delivery_is_handled_as_by_lambda_and_is_on_the_page() {
     let mut server = Server::start(None).await;
     let bodies =
         json!([track("m1", &json!({})), {"type": "alias", "messageId": "m2"}, order("R1", 2)])
@@ -128,20 +130,22 @@ async fn a_signed_delivery_is_answered_as_lambda_would_and_is_on_the_page() {
     ]);
     assert_eq!(json!(messages), expected);
     assert!(
-        delivery["messages"][0]["full"]
+        delivery["messages"][0]["json"]
             .as_str()
             .unwrap()
             .contains("sarah@klaviyo-demo.com")
     );
-    let calls = delivery["calls"].as_array().unwrap();
-    assert_eq!(calls.len(), 4);
-    assert!(calls.iter().all(|call| call["path"] == "/api/events"
-        && call["status"] == 202
-        && call["full"].is_string()));
+    let requests = delivery["requests"].as_array().unwrap();
+    assert_eq!(requests.len(), 4);
+    for request in requests {
+        assert_eq!(request["path"], "/api/events");
+        assert_eq!(request["status"], 202);
+        assert!(request["body"].is_string(), "{request}");
+    }
 }
 
 #[tokio::test]
-async fn what_is_not_signed_is_refused_and_nothing_of_it_is_looked_at() {
+async fn unsigned_requests_are_refused_unparsed() {
     let server = Server::start(Some("another-shared-secret")).await;
     let body = track("m1", &json!({})).to_string();
     assert_eq!(server.post(body.clone(), None).await.0, 401);
@@ -170,160 +174,30 @@ async fn what_is_not_signed_is_refused_and_nothing_of_it_is_looked_at() {
     assert_eq!(
         statuses,
         [400, 200, 401],
-        "the newest first, and only those that are asked for"
+        "the newest first, and only those after number 1"
     );
     assert_eq!(
-        (&deliveries[2]["messages"], &deliveries[2]["calls"]),
+        (&deliveries[2]["messages"], &deliveries[2]["requests"]),
         (&json!([]), &json!([]))
     );
 }
 
 #[tokio::test]
-async fn the_page_is_for_this_machine_and_nothing_in_it_comes_from_elsewhere() {
-    let server = Server::start(None).await;
-    for path in ["/", "/page.css", "/page.js", "/deliveries/after/0"] {
-        let answer = server.get(path, &[]).await;
-        assert_eq!(answer.status(), 200, "{path}");
-        let policy = answer.headers()["content-security-policy"]
-            .to_str()
-            .unwrap();
-        assert!(
-            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
-            "{policy}"
-        );
-        for (name, value) in [
-            ("host", "rebound.klaviyo-demo.com"),
-            ("x-forwarded-for", "203.0.113.7"),
-        ] {
-            let refused = server.get(path, &[(name, value)]).await;
-            assert_eq!(refused.status(), 403, "{path} {name}");
-            assert!(!refused.text().await.unwrap().contains("deliveries"));
-        }
-    }
-    let body = track("m1", &json!({})).to_string();
-    let tunnelled = client()
-        .post(format!("{}/segment", server.url))
-        .header("host", "tunnel.klaviyo-demo.com")
-        .header("x-forwarded-for", "203.0.113.7")
-        .header(
-            "x-signature",
-            signature::sign(body.as_bytes(), SHARED_SECRET).unwrap(),
-        )
-        .body(body);
-    assert_eq!(
-        tunnelled.send().await.unwrap().status(),
-        200,
-        "a tunnel may deliver"
-    );
-}
-
-#[tokio::test]
-async fn only_who_knows_the_token_sees_the_page() {
-    let (server, other) = (Server::start(None).await, Server::start(None).await);
-    let token = |server: &Server| {
-        server
-            .page
-            .strip_prefix(&format!("{}/", server.url))
-            .unwrap()
-            .to_owned()
-    };
-    let (mine, others) = (token(&server), token(&other));
-    assert_eq!(
-        (mine.len(), mine == others),
-        (32, false),
-        "128 bits, others each time"
-    );
-    let paths = ["/", "/page.js", "/deliveries/after/0", "//", "/segment/"].map(str::to_owned);
-    let wrong = [&others, &mine[1..], "0"].map(|token| format!("/{token}/deliveries/after/0"));
-    for path in paths.iter().chain(&wrong) {
-        // What a plain tunnel passes on: from this machine, under its name, without a header of its own.
-        let answer = client()
-            .get(format!("{}{path}", server.url))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 403, "{path}");
-        let text = answer.text().await.unwrap();
-        assert!(!text.contains(&mine) && !text.contains("klaviyo"), "{text}");
-    }
-}
-
-#[test]
-fn the_samples_secret_is_only_for_this_machine_and_the_stand_in() {
-    let cases = [
-        (
-            &["--klaviyo-url", "http://127.0.0.1:9"][..],
-            "error: --klaviyo-url needs",
-        ),
-        (
-            &["--listen", "0.0.0.0:0"],
-            "error: --listen with an address that others can reach needs",
-        ),
-        (&["--listen", "[::]:0"], "error: --listen with"),
-    ];
-    for (arguments, expected) in cases {
-        for secret in [None, Some(SHARED_SECRET)] {
-            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
-            command
-                .arg("serve")
-                .args(arguments)
-                .env_remove("SEGMENT_SHARED_SECRET")
-                .env("KLAVIYO_API_KEY", "pk_1");
-            let output = command
-                .envs(secret.map(|secret| ("SEGMENT_SHARED_SECRET", secret)))
-                .output()
-                .unwrap();
-            let shown = String::from_utf8(output.stderr).unwrap();
-            assert_eq!(output.status.code(), Some(2), "{shown}");
-            assert!(
-                shown.starts_with(expected) && shown.contains("SEGMENT_SHARED_SECRET"),
-                "{shown}"
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn with_a_secret_of_its_own_others_may_reach_it() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
-    command.args([
-        "serve",
-        "--listen",
-        "0.0.0.0:0",
-        "--klaviyo-url",
-        "http://127.0.0.1:9",
-    ]);
-    command
-        .env("SEGMENT_SHARED_SECRET", "my-own")
-        .env("KLAVIYO_API_KEY", "pk_1");
-    let mut program = command
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let line = line(&mut program).await;
-    assert!(
-        line.contains(" http://127.0.0.1:"),
-        "the page is on this machine: {line}"
-    );
-}
-
-#[tokio::test]
-async fn beyond_the_limit_large_deliveries_are_told_to_come_again() {
-    const PLACES: usize = 16;
+async fn deliveries_beyond_the_limit_get_503() {
+    const MAX_IN_FLIGHT: usize = 16;
     let server = Server::start(None).await;
     let host = server.url.strip_prefix("http://").unwrap();
     let mut slow = Vec::new();
-    for _ in 0..PLACES {
+    for _ in 0..MAX_IN_FLIGHT {
         let mut connection = TcpStream::connect(host).await.unwrap();
         let head = format!(
             "POST /segment HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
         );
         connection.write_all(head.as_bytes()).await.unwrap();
-        let mut told = [0; 25];
-        connection.read_exact(&mut told).await.unwrap();
+        let mut response = [0; 25];
+        connection.read_exact(&mut response).await.unwrap();
         assert!(
-            told.starts_with(b"HTTP/1.1 100 Continue"),
+            response.starts_with(b"HTTP/1.1 100 Continue"),
             "its body is being read"
         );
         slow.push(connection);
@@ -333,17 +207,17 @@ async fn beyond_the_limit_large_deliveries_are_told_to_come_again() {
         .collect();
     let body = body.to_string();
     assert!(body.len() > 4 * 1024 * 1024);
-    let answers = (0..8).map(|_| server.post(body.clone(), Some(SHARED_SECRET)));
-    for (status, _) in futures_util::future::join_all(answers).await {
+    let responses = (0..8).map(|_| server.post(body.clone(), Some(SHARED_SECRET)));
+    for (status, _) in futures_util::future::join_all(responses).await {
         assert_eq!(status, 503);
     }
     assert_eq!(server.deliveries(0).await.len(), 0);
 
-    // One is done: its place is free again.
+    // One is finished, so another may be handled.
     slow[0].write_all(b"[1, 2, 3]").await.unwrap();
-    let mut told = [0; 12];
-    slow[0].read_exact(&mut told).await.unwrap();
-    assert_eq!(&told, b"HTTP/1.1 401");
+    let mut response = [0; 12];
+    slow[0].read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 401");
     assert_eq!(
         server
             .post(track("m1", &json!({})).to_string(), Some(SHARED_SECRET))
@@ -354,7 +228,7 @@ async fn beyond_the_limit_large_deliveries_are_told_to_come_again() {
 }
 
 #[tokio::test]
-async fn large_deliveries_are_kept_in_part_and_old_ones_not_at_all() {
+async fn large_deliveries_are_kept_in_part_and_old_ones_are_removed() {
     let server = Server::start(None).await;
     let many: Value = (0..4_000)
         .map(|n| track(&format!("m{n}"), &json!({"text": "x".repeat(200)})))
@@ -363,13 +237,13 @@ async fn large_deliveries_are_kept_in_part_and_old_ones_not_at_all() {
         server.post(many.to_string(), Some(SHARED_SECRET)).await.0,
         200
     );
-    let answer = server
+    let response = server
         .get("/deliveries/after/0", &[])
         .await
         .bytes()
         .await
         .unwrap();
-    assert!(answer.len() < 1024 * 1024, "{} bytes", answer.len());
+    assert!(response.len() < 1024 * 1024, "{} bytes", response.len());
     let first = &server.deliveries(0).await[0];
     assert_eq!(
         (
@@ -390,7 +264,7 @@ async fn large_deliveries_are_kept_in_part_and_old_ones_not_at_all() {
 }
 
 #[tokio::test]
-async fn what_anybody_can_cause_pushes_no_delivery_out() {
+async fn unsigned_requests_push_no_delivery_out() {
     let server = Server::start(None).await;
     let body = track("m1", &json!({})).to_string();
     assert_eq!(server.post(body.clone(), Some(SHARED_SECRET)).await.0, 200);
@@ -418,7 +292,7 @@ async fn what_anybody_can_cause_pushes_no_delivery_out() {
 }
 
 #[tokio::test]
-async fn long_names_are_cut_and_have_their_part_of_the_room() {
+async fn long_names_are_cut_and_count_toward_the_limit() {
     let server = Server::start(None).await;
     let mut long = track(&"ü".repeat(1_000_000), &json!({}));
     (long["event"], long["type"]) = ("x".repeat(1_000_000).into(), "y".repeat(1_000_000).into());
@@ -430,5 +304,5 @@ async fn long_names_are_cut_and_have_their_part_of_the_room() {
     for (key, letter) in [("kind", "y"), ("name", "x"), ("message_id", "ü")] {
         assert_eq!(message[key], format!("{}…", letter.repeat(127)), "{key}");
     }
-    assert_eq!(message["full"], Value::Null);
+    assert_eq!(message["json"], Value::Null);
 }

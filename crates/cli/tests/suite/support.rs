@@ -1,4 +1,4 @@
-//! The built tool, and messages to give it.
+//! The built tool, and messages as input for it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub(crate) fn identify(traits: &Value, integrations: &Value) -> Value {
     })
 }
 
-/// An order of `lines` lines.
+/// An order with so many lines.
 pub(crate) fn order(id: &str, lines: usize) -> Value {
     let products: Vec<_> = (0..lines)
         .map(|n| json!({"product_id": format!("p{n}"), "price": 19.99, "quantity": 3}))
@@ -43,7 +43,7 @@ pub(crate) fn order(id: &str, lines: usize) -> Value {
     })
 }
 
-/// Runs the local tool with this on stdin: its exit code, and what it prints, errors too.
+/// Runs the tool with this on stdin. Returns the exit code, and stdout followed by stderr.
 pub(crate) fn segment_klaviyo(arguments: &[&str], input: &str) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
     command
@@ -57,7 +57,7 @@ pub(crate) fn segment_klaviyo(arguments: &[&str], input: &str) -> (i32, String) 
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut tool = command.spawn().unwrap();
-    // One that does not read its input has closed it.
+    // A command that does not read stdin has closed it.
     let _ = tool.stdin.take().unwrap().write_all(input.as_bytes());
     let output = tool.wait_with_output().unwrap();
     let shown = [output.stdout, output.stderr].concat();

@@ -1,124 +1,134 @@
-// Everything from outside becomes text, never markup: a message may say anything.
+// Everything from outside becomes text, never markup: a message may contain anything.
 "use strict";
 
-const PAUSE_MS = 1000;
-const MOST_DELIVERIES = 200;
-const MOST_REFUSALS = 20;
-const ROWS_SHOWN = 8;
+const POLL_INTERVAL_MS = 1000;
+const MAX_DELIVERIES = 200;
+const MAX_REFUSED = 20;
+const VISIBLE_ROWS = 8;
 
 const deliveries = document.getElementById("deliveries");
 const state = document.getElementById("state");
 let newest = 0;
 
 function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children.filter((child) => child !== null));
-  return made;
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  node.append(...children.filter((child) => child !== null));
+  return node;
 }
 
-function pill(text, look) {
-  return element("span", `pill ${look}`, String(text));
+function pill(text, level) {
+  return element("span", `pill ${level}`, String(text));
 }
 
-function lookOfStatus(status) {
-  if (status >= 200 && status < 300) return "good";
-  return status >= 300 && status < 500 ? "fair" : "bad";
+function statusLevel(status) {
+  if (status >= 200 && status < 300) return "ok";
+  return status >= 300 && status < 500 ? "warn" : "error";
 }
 
-const LOOK_OF_OUTCOME = { delivered: "good", ignored: "fair", queued: "fair", rejected: "bad", retry: "bad" };
+const OUTCOME_LEVELS = { delivered: "ok", ignored: "warn", queued: "warn", rejected: "error", retry: "error" };
 
-// A line that opens when there is more to see of it.
-function row(line, full, ...below) {
-  const texts = full.filter((text) => text !== null).map((text) => element("pre", "", text));
+// A line that opens if there are details.
+function row(line, details, ...below) {
+  const texts = details.filter((text) => text !== null).map((text) => element("pre", "", text));
   if (texts.length === 0) return element("div", "row", element("div", "plain", ...line), ...below);
-  const details = element("details", "row", element("summary", "", ...line), ...texts);
-  return element("div", "", details, ...below);
+  const opening = element("details", "row", element("summary", "", ...line), ...texts);
+  return element("div", "", opening, ...below);
 }
 
-function message(it) {
+function messageRow(message) {
   const line = [
-    element("span", "kind", it.kind),
-    element("span", "grows", it.name || it.message_id || `message ${it.index}`),
-    pill(it.outcome, LOOK_OF_OUTCOME[it.outcome] ?? "fair"),
+    element("span", "kind", message.kind),
+    element("span", "grows", message.name || message.message_id || `message ${message.index}`),
+    pill(message.outcome, OUTCOME_LEVELS[message.outcome] ?? "warn"),
   ];
-  const why = it.detail === null ? null : element("p", "why", `${it.reason}: ${it.detail}`);
-  return row(line, [it.full], why);
+  const reason = message.detail === null ? null : element("p", "reason", `${message.reason}: ${message.detail}`);
+  return row(line, [message.json], reason);
 }
 
-function call(it) {
+function requestRow(request) {
   const line = [
-    element("span", "kind", it.method),
-    element("span", "mono", it.path),
-    element("span", "grows kind", it.about ?? ""),
-    pill(it.status === 0 ? "no answer" : it.status, it.status === 0 ? "bad" : lookOfStatus(it.status)),
+    element("span", "kind", request.method),
+    element("span", "mono", request.path),
+    element("span", "grows kind", request.summary ?? ""),
+    request.status === 0 ? pill("no response", "error") : pill(request.status, statusLevel(request.status)),
   ];
-  return row(line, [it.full, it.answer]);
+  return row(line, [request.body, request.response]);
 }
 
-function side(title, items, made, leftOut, none) {
-  const rows = items.map(made);
-  const hidden = rows.splice(ROWS_SHOWN);
-  const more = hidden.length === 0 ? null : element("details", "row", element("summary", "", `${hidden.length} more`), ...hidden);
-  const gone = leftOut > 0 ? element("p", "none", `and ${leftOut} that are not kept here`) : null;
-  const nothing = items.length === 0 ? element("p", "none", none) : null;
-  return element("section", "side", element("h2", "", title), ...rows, more, gone, nothing);
+function side(title, rows, omitted, placeholder) {
+  const hidden = rows.slice(VISIBLE_ROWS);
+  const parts = rows.slice(0, VISIBLE_ROWS);
+  if (rows.length === 0) parts.push(element("p", "none", placeholder));
+  if (hidden.length > 0) parts.push(element("details", "row", element("summary", "", `${hidden.length} more`), ...hidden));
+  if (omitted > 0) parts.push(element("p", "none", `and ${omitted} that are not kept here`));
+  return element("section", "side", element("h2", "", title), ...parts);
 }
 
-// Of many messages, those that were not simply delivered are seen first.
-function inView(messages) {
-  if (messages.length <= ROWS_SHOWN) return messages;
-  const said = (it) => it.detail !== null;
-  return [...messages.filter(said), ...messages.filter((it) => !said(it))];
+// If not all messages are visible, those with a reason come first.
+function sorted(messages) {
+  if (messages.length <= VISIBLE_ROWS) return messages;
+  const withReason = messages.filter((message) => message.detail !== null);
+  const others = messages.filter((message) => message.detail === null);
+  return [...withReason, ...others];
 }
 
-function delivery(it) {
-  const when = element("time", "about", new Date(it.at).toLocaleTimeString());
-  when.dateTime = new Date(it.at).toISOString();
-  const again = it.retry_after === null ? "" : `, Retry-After ${it.retry_after} s`;
-  const about = element("span", "about", `${it.bytes.toLocaleString("en")} bytes, ${it.took_ms} ms${again}`);
-  const head = element("div", "head", when, pill(it.status, lookOfStatus(it.status)), element("span", "said", it.message), about);
+function card(delivery) {
+  const receivedAt = new Date(delivery.received_at);
+  const time = element("time", "about", receivedAt.toLocaleTimeString());
+  time.dateTime = receivedAt.toISOString();
+  const retryAfter = delivery.retry_after === null ? "" : `, Retry-After ${delivery.retry_after} s`;
+  const about = `${delivery.bytes.toLocaleString("en")} bytes, ${delivery.duration_ms} ms${retryAfter}`;
+  const head = element(
+    "div",
+    "head",
+    time,
+    pill(delivery.status, statusLevel(delivery.status)),
+    element("span", "message", delivery.message),
+    element("span", "about", about),
+  );
+  const messages = sorted(delivery.messages).map(messageRow);
   const sides = element(
     "div",
     "sides",
-    side("Segment sent", inView(it.messages), message, it.received - it.messages.length, "Nothing that was looked at."),
-    side("Klaviyo got", it.calls, call, 0, "Nothing."),
+    side("Messages from Segment", messages, delivery.received - delivery.messages.length, "Nothing was parsed."),
+    side("Requests to Klaviyo", delivery.requests.map(requestRow), 0, "Nothing was sent."),
   );
-  const card = element("article", "delivery", head, sides);
-  card.dataset.refused = it.refused;
-  return card;
+  const article = element("article", "delivery", head, sides);
+  article.dataset.refused = delivery.refused;
+  return article;
 }
 
-function show(news) {
-  document.getElementById("klaviyo").textContent = news.klaviyo;
-  if (news.deliveries.length === 0) return;
-  newest = news.deliveries[0].number;
+function show(update) {
+  document.getElementById("klaviyo").textContent = update.klaviyo;
+  if (update.deliveries.length === 0) return;
+  newest = update.deliveries[0].number;
   document.getElementById("empty")?.remove();
-  deliveries.prepend(...news.deliveries.map(delivery));
-  for (const [refused, most] of [[false, MOST_DELIVERIES], [true, MOST_REFUSALS]]) {
+  deliveries.prepend(...update.deliveries.map(card));
+  for (const [refused, max] of [[false, MAX_DELIVERIES], [true, MAX_REFUSED]]) {
     const cards = deliveries.querySelectorAll(`[data-refused="${refused}"]`);
-    [...cards].slice(most).forEach((card) => card.remove());
+    [...cards].slice(max).forEach((article) => article.remove());
   }
 }
 
-function lost(text) {
+function showLost(text) {
   state.textContent = text;
   state.className = "lost";
 }
 
-async function look() {
+async function poll() {
   try {
-    const answer = await fetch(`deliveries/after/${newest}`);
-    if (answer.status === 403) return lost("another run: open the address that its terminal shows");
-    if (!answer.ok) throw new Error(answer.statusText);
-    show(await answer.json());
+    const response = await fetch(`deliveries/after/${newest}`);
+    if (response.status === 403) return showLost("the tool was restarted: open the address in its terminal");
+    if (!response.ok) throw new Error(response.statusText);
+    show(await response.json());
     state.textContent = "live";
     state.className = "";
   } catch {
-    lost("no connection");
+    showLost("no connection");
   }
-  setTimeout(look, PAUSE_MS);
+  setTimeout(poll, POLL_INTERVAL_MS);
 }
 
 document.getElementById("endpoint").textContent = new URL("/segment", location.href).href;
-look();
+poll();

@@ -1,4 +1,4 @@
-//! Who may see the page: it shows what Segment sends, people's addresses and all.
+//! Access to the page: it shows the personal data that Segment sends.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,38 +8,37 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-const CLOSED: &str =
-    "this page is for the machine that it runs on: open it there, at the address in the terminal\n";
+const FORBIDDEN: &str = "this page is only for the machine that serves it: open it there, at the address in the terminal\n";
 
-/// What the page's address has in it that only the terminal shows.
+/// The secret part of the page's address. Only the terminal shows it.
 #[derive(Clone)]
 pub(super) struct Token(String);
 
 impl Token {
-    /// Another one each time: 128 bits from the operating system.
+    /// A new token: 128 random bits from the operating system.
     pub(super) fn new() -> Result<Self, String> {
         let mut bytes = [0; 16];
-        let random = rustls::crypto::ring::default_provider().secure_random;
-        random
+        rustls::crypto::ring::default_provider()
+            .secure_random
             .fill(&mut bytes)
             .map_err(|_| "the operating system gives no random numbers".to_owned())?;
         Ok(Token(hex::encode(bytes)))
     }
 
-    /// Itself, as it stands in the address.
+    /// The token as it is in the address.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is the first part of this path. How long that takes says nothing about it.
-    fn opens(&self, path: &str) -> bool {
+    /// Whether the first segment of a path is this token. The comparison takes constant time.
+    fn matches(&self, path: &str) -> bool {
         let first = path.split('/').nth(1).unwrap_or_default();
         first.as_bytes().ct_eq(self.0.as_bytes()).into()
     }
 }
 
-/// What a browser may do with anything from here: nothing from elsewhere, nothing written into the page, nothing
-/// kept.
+/// The restrictions for a browser: it loads nothing from elsewhere, runs no inline script and
+/// caches nothing.
 const HEADERS: [(header::HeaderName, &str); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -59,17 +58,18 @@ const HEADERS: [(header::HeaderName, &str); 6] = [
     ),
 ];
 
-/// Lets in who knows the token, is on this machine and names it so. A plain tunnel (`ssh -R`, `socat`) connects from
-/// this machine and passes on whatever name it is given: there only the token keeps others out.
-pub(super) async fn only_this_machine(
+/// Lets a request pass if it knows the token, comes from this machine and is addressed to it. A
+/// plain tunnel (`ssh -R`, `socat`) connects from this machine and passes on any name: against
+/// that, only the token protects.
+pub(super) async fn require_local(
     State(token): State<Token>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
-    let is_here = peer.ip().to_canonical().is_loopback() && is_for_this_machine(request.headers());
-    if !is_here || !token.opens(request.uri().path()) {
-        return (StatusCode::FORBIDDEN, CLOSED).into_response();
+    let is_local = peer.ip().to_canonical().is_loopback() && names_this_machine(request.headers());
+    if !is_local || !token.matches(request.uri().path()) {
+        return (StatusCode::FORBIDDEN, FORBIDDEN).into_response();
     }
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
@@ -80,24 +80,29 @@ pub(super) async fn only_this_machine(
     response
 }
 
-/// Whether a request says that it was meant for this machine. A name that only leads here (DNS rebinding) does
-/// not, nor do the headers that a proxy adds.
-fn is_for_this_machine(headers: &HeaderMap) -> bool {
-    let is_passed_on = headers.keys().any(|name| {
+/// Whether a request is addressed to this machine by its own name. Another name that only resolves
+/// to it (DNS rebinding) does not count, and neither does a request with the headers that a proxy
+/// adds.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    for name in headers.keys() {
         let name = name.as_str();
-        name.starts_with("x-forwarded-") || ["forwarded", "via", "x-real-ip"].contains(&name)
-    });
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-    let is_loopback = |host: &str| {
-        let address = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<IpAddr>();
-        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+        if name.starts_with("x-forwarded-") || ["forwarded", "via", "x-real-ip"].contains(&name) {
+            return false;
+        }
+    }
+    let Some(Ok(host)) = headers.get(header::HOST).map(HeaderValue::to_str) else {
+        return false;
     };
-    !is_passed_on && host.is_some_and(|host| is_loopback(host.host()))
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let host = authority.host();
+    // An IPv6 address is in brackets.
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -105,14 +110,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_whole_token_opens_the_page() {
+    fn only_the_whole_token_matches() {
         let (token, other) = (Token::new().unwrap(), Token::new().unwrap());
         let text = token.as_str();
         assert_eq!((text.len(), text == other.as_str()), (32, false));
-        assert!(
-            token.opens(&format!("/{text}/"))
-                && token.opens(&format!("/{text}/deliveries/after/0"))
-        );
+        for path in [format!("/{text}/"), format!("/{text}/deliveries/after/0")] {
+            assert!(token.matches(&path), "{path}");
+        }
         let (part, longer, later) = (
             format!("/{}/", &text[1..]),
             format!("/{text}0/"),
@@ -129,12 +133,12 @@ mod tests {
             text,
             &format!("/{}/", other.as_str()),
         ] {
-            assert!(!token.opens(path), "{path}");
+            assert!(!token.matches(path), "{path}");
         }
     }
 
     #[test]
-    fn only_names_of_this_machine_open_the_page() {
+    fn only_loopback_hosts_name_this_machine() {
         for (host, expected) in [
             ("127.0.0.1:8080", true),
             ("localhost:8080", true),
@@ -148,18 +152,18 @@ mod tests {
             ("", false),
         ] {
             let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
-            assert_eq!(is_for_this_machine(&headers), expected, "{host}");
+            assert_eq!(names_this_machine(&headers), expected, "{host}");
         }
-        assert!(!is_for_this_machine(&HeaderMap::new()));
+        assert!(!names_this_machine(&HeaderMap::new()));
     }
 
     #[test]
-    fn what_a_proxy_passes_on_does_not() {
+    fn requests_through_a_proxy_do_not_name_this_machine() {
         for name in ["x-forwarded-for", "x-forwarded-host", "forwarded", "via"] {
             let mut headers =
                 HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("localhost"))]);
             headers.insert(name, HeaderValue::from_static("1.2.3.4"));
-            assert!(!is_for_this_machine(&headers), "{name}");
+            assert!(!names_this_machine(&headers), "{name}");
         }
     }
 }

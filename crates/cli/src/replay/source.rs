@@ -1,0 +1,232 @@
+//! The files of a replay, positions in them, and how a changed file is noticed.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::checkpoint_path;
+
+/// The extensions of files of messages, when a directory is searched for them.
+const EXTENSIONS: [&str; 4] = ["ndjson", "json", "log", "gz"];
+
+/// The number of bytes at the beginning and at the end of a file that identify it.
+const SAMPLE_BYTES: u64 = 64 * 1024;
+
+/// The first bytes of a gzipped file.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The place of a line among all files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// The index of the file among the sources.
+    pub(super) file: usize,
+    /// The number of lines before it in the file.
+    pub(super) line: u64,
+    /// The number of bytes before it in the file, uncompressed.
+    pub(super) offset: u64,
+}
+
+/// A file of messages, as it was at the beginning of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SourceFile {
+    /// Its path, as the user gave it.
+    pub(super) path: PathBuf,
+    /// Its size on disk.
+    pub(super) bytes: u64,
+    /// The SHA-256 of its first 64 KB.
+    head: String,
+    /// The SHA-256 of its first and last 64 KB.
+    digest: String,
+}
+
+impl SourceFile {
+    fn read(path: &Path) -> io::Result<Self> {
+        let bytes = fs::metadata(path)?.len();
+        let mut file = File::open(path)?;
+        let mut hash = Sha256::new();
+        hash.update(read_part(&mut file, 0, SAMPLE_BYTES.min(bytes))?);
+        let head = hex::encode(hash.clone().finalize());
+        let tail_start = bytes.saturating_sub(SAMPLE_BYTES);
+        hash.update(read_part(&mut file, tail_start, bytes - tail_start)?);
+        Ok(SourceFile {
+            path: path.to_owned(),
+            bytes,
+            head,
+            digest: hex::encode(hash.finalize()),
+        })
+    }
+
+    /// Whether it has the content of an earlier run's file. It may have moved.
+    pub(super) fn is_same_as(&self, earlier: &SourceFile) -> bool {
+        (self.bytes, &self.digest) == (earlier.bytes, &earlier.digest)
+    }
+
+    /// Whether it is an earlier run's file with more at the end, such as a download that is
+    /// complete now. Only the first 64 KB are compared.
+    pub(super) fn has_grown_from(&self, earlier: &SourceFile) -> bool {
+        self.bytes > earlier.bytes
+            && head_digest(&self.path, earlier.bytes).is_ok_and(|head| head == earlier.head)
+    }
+}
+
+/// Returns the `head` that a file would have if it ended after so many bytes.
+fn head_digest(path: &Path, bytes: u64) -> io::Result<String> {
+    let head = read_part(&mut File::open(path)?, 0, SAMPLE_BYTES.min(bytes))?;
+    Ok(hex::encode(Sha256::digest(head)))
+}
+
+fn read_part(file: &mut File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut part = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    file.take(bytes).read_to_end(&mut part)?;
+    Ok(part)
+}
+
+/// Whether a file is gzipped, by its first bytes. Leaves the file at its beginning.
+pub(super) fn is_gzipped(file: &mut File) -> io::Result<bool> {
+    let magic = read_part(file, 0, GZIP_MAGIC.len() as u64)?;
+    file.rewind()?;
+    Ok(magic == GZIP_MAGIC)
+}
+
+/// Finds the files that these paths name, each once. A directory includes all files of messages
+/// below it, in name order, except the replay's own checkpoint.
+pub(super) fn find_sources(
+    paths: &[PathBuf],
+    checkpoint: Option<&Path>,
+) -> Result<Vec<SourceFile>, String> {
+    let checkpoint_files = checkpoint_files(checkpoint);
+    let mut files = Vec::new();
+    for path in paths {
+        if fs::metadata(path)
+            .map_err(|error| failed(path, &error))?
+            .is_dir()
+        {
+            let mut found = Vec::new();
+            search(path, &mut found).map_err(|error| failed(path, &error))?;
+            found.retain(|file| !contains_file(&checkpoint_files, file));
+            if found.is_empty() {
+                return Err(format!(
+                    "{}: contains no file that ends in .{}",
+                    path.display(),
+                    EXTENSIONS.join(", .")
+                ));
+            }
+            files.append(&mut found);
+        } else if contains_file(&checkpoint_files, path) {
+            return Err(format!(
+                "{}: the checkpoint cannot also be a file of messages",
+                path.display()
+            ));
+        } else {
+            files.push(path.clone());
+        }
+    }
+
+    let mut known = HashSet::new();
+    let mut sources = Vec::new();
+    for file in files {
+        let canonical = file.canonicalize().map_err(|error| failed(&file, &error))?;
+        if known.insert(canonical) {
+            sources.push(SourceFile::read(&file).map_err(|error| failed(&file, &error))?);
+        }
+    }
+    Ok(sources)
+}
+
+fn failed(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// The canonical paths of those files of a checkpoint that exist.
+fn checkpoint_files(checkpoint: Option<&Path>) -> HashSet<PathBuf> {
+    let Some(path) = checkpoint else {
+        return HashSet::new();
+    };
+    let files = [
+        path.to_owned(),
+        checkpoint_path::new_file(path),
+        checkpoint_path::lock_file(path),
+    ];
+    files
+        .iter()
+        .filter_map(|file| file.canonicalize().ok())
+        .collect()
+}
+
+fn contains_file(files: &HashSet<PathBuf>, path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| files.contains(&path))
+}
+
+fn search(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        // Links to directories are not followed: one may lead back to a directory above it.
+        if entry.file_type()?.is_dir() {
+            search(&path, files)?;
+        } else if path.is_file() && is_file_of_messages(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_file_of_messages(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+        && !checkpoint_path::is_checkpoint(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_messages_have_their_extensions_and_checkpoints_are_none() {
+        for (name, expected) in [
+            ("a.ndjson", true),
+            ("a.json", true),
+            ("a.log", true),
+            ("a.gz", true),
+            ("a.txt", false),
+            ("a", false),
+            ("a.ndjson.replay.json", false),
+        ] {
+            assert_eq!(is_file_of_messages(Path::new(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn changed_files_are_noticed_and_may_grow() {
+        let directory = std::env::temp_dir().join(format!("replay-source-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("a.ndjson");
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            SourceFile::read(&path).unwrap()
+        };
+        let long = "x".repeat(100_000);
+        for earlier_text in ["short", &long] {
+            let earlier = read(earlier_text);
+            for (text, is_same, has_grown) in [
+                (earlier_text.to_owned(), true, false),
+                (format!("{earlier_text} and more"), false, true),
+                (format!("y{earlier_text}"), false, false),
+                (earlier_text.replace(['s', 'x'], "y"), false, false),
+                (String::new(), false, false),
+            ] {
+                let now = read(&text);
+                let length = text.len();
+                assert_eq!(now.is_same_as(&earlier), is_same, "{length} bytes");
+                assert_eq!(now.has_grown_from(&earlier), has_grown, "{length} bytes");
+            }
+        }
+        fs::remove_dir_all(directory).unwrap();
+    }
+}
