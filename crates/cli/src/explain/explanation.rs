@@ -1,120 +1,126 @@
-//! Everything that is found of one message.
+//! The explanation of one message: everything that the experiments show.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::diff::{self, Difference};
-use super::fields::Path;
-use super::left_out::{self, Why};
-use super::seen::Seen;
-use super::switches::{self, Switch};
-use super::trace::{self, Origin, Probe, Source};
-use super::trial::{Spot, Trial};
+use super::attribute_origin::{AttributeOrigin, AttributeSource};
+use super::attribution::find_origins;
+use super::difference::Difference;
+use super::effect::AttributeRef;
+use super::evaluation::Evaluation;
+use super::experiment::Experiment;
+use super::field_probe::FieldProbe;
+use super::json_path::JsonPath;
+use super::setting_changes::SettingChange;
+use super::suggestions::Suggestions;
+use super::unused::{UnusedField, find_unused};
 use crate::overrides::SettingOverrides;
 
-/// Everything that was found of one message.
+/// The explanation of one message.
 pub(super) struct Explanation {
+    /// The message.
     pub(super) message: Value,
-    pub(super) seen: Seen,
-    pub(super) origins: BTreeMap<Spot, Origin>,
-    /// What is left out or not read as it is meant.
-    pub(super) left_out: Vec<(Path, Why)>,
+    /// The evaluation of the message as it came.
+    pub(super) evaluation: Evaluation,
+    /// The origin of each attribute of each request.
+    pub(super) origins: BTreeMap<AttributeRef, AttributeOrigin>,
+    /// The fields that are not sent, or whose value cannot be used. Empty if the message is not sent.
+    pub(super) unused: Vec<UnusedField>,
     /// Every field of the message.
-    pub(super) fields: Vec<Path>,
-    /// Fields that decide whether and how often it is sent, and are nowhere to be seen.
-    pub(super) decisive: Vec<Path>,
-    pub(super) switches: Vec<Switched>,
-    pub(super) remedies: Remedies,
+    pub(super) fields: Vec<JsonPath>,
+    /// The fields that decide whether the message is sent and in which requests, and that no
+    /// attribute comes from. Empty if the message is not sent.
+    pub(super) decisive_fields: Vec<JsonPath>,
+    /// The settings that make a difference.
+    pub(super) decisive_settings: Vec<SettingEffect>,
+    /// The changes after which a message that is not sent would be sent.
+    pub(super) suggestions: Suggestions,
 }
 
-/// A setting that makes a difference.
-pub(super) struct Switched {
+/// A setting that makes a difference to a message.
+pub(super) struct SettingEffect {
+    /// The variable.
     pub(super) name: &'static str,
+    /// The current value; empty if it is not set.
     pub(super) value: String,
-    pub(super) instead: String,
+    /// Another value; empty if it is not set.
+    pub(super) alternative: String,
+    /// The difference that the other value makes.
     pub(super) difference: Difference,
 }
 
-/// With what a message would be sent that is not.
-#[derive(Default)]
-pub(super) struct Remedies {
-    /// One or two settings together.
-    pub(super) settings: Vec<Vec<(&'static str, String)>>,
-    /// Without one of these fields.
-    pub(super) without: Vec<Path>,
-    /// With another value in one of these fields.
-    pub(super) with_another_value: Vec<Path>,
-}
-
-/// Explains one message: `seen` is what becomes of its very bytes.
-pub(super) fn of(
-    message: &Value,
-    seen: Seen,
-    setup: &SettingOverrides,
-    now: OffsetDateTime,
-) -> Result<Explanation, String> {
-    let trial = Trial::of(message, setup, now)?;
-    let probes = trace::probes(&trial);
-    let switches = switches::of(&trial);
-    let origins = trace::origins(&trial, &probes, &switches);
-    let paths = |chosen: &dyn Fn(&Probe) -> bool| -> Vec<Path> {
-        probes
-            .iter()
-            .filter(|probe| chosen(probe))
-            .map(|probe| probe.field.path.clone())
-            .collect()
-    };
-    let is_sent = seen.verdict.is_sent();
-    let is_source = |path: &Path| {
-        let source = Source::Field(path.clone());
-        origins
-            .values()
-            .any(|origin| origin.sources.contains(&source))
-    };
-    let remedies = if is_sent {
-        Remedies::default()
-    } else {
-        Remedies {
-            settings: switches::remedies(&trial),
-            without: paths(&Probe::is_sent_without),
-            with_another_value: paths(&Probe::is_sent_with_another_value),
-        }
-    };
-    Ok(Explanation {
-        left_out: if is_sent {
-            left_out::of(&trial, &probes, &origins, &switches)
+impl Explanation {
+    /// Explains a message. `evaluation` is that of its original bytes, in which keys may be repeated
+    /// and numbers be more precise than in `message`.
+    pub(super) fn new(
+        message: &Value,
+        evaluation: Evaluation,
+        settings: &SettingOverrides,
+        now: OffsetDateTime,
+    ) -> Result<Self, String> {
+        let experiment = Experiment::new(message, settings, now)?;
+        let probes = FieldProbe::all(&experiment);
+        let setting_changes = SettingChange::all(&experiment);
+        let origins = find_origins(&experiment, &probes, &setting_changes);
+        let mut explanation = Explanation {
+            message: message.clone(),
+            evaluation,
+            origins,
+            unused: Vec::new(),
+            fields: probes
+                .iter()
+                .map(|probe| probe.field.path.clone())
+                .collect(),
+            decisive_fields: Vec::new(),
+            decisive_settings: setting_effects(&experiment, &setting_changes),
+            suggestions: Suggestions::default(),
+        };
+        if explanation.evaluation.decision.is_sent() {
+            let origins = &explanation.origins;
+            explanation.unused = find_unused(&experiment, &probes, origins, &setting_changes);
+            explanation.decisive_fields = decisive_fields(&probes, origins);
         } else {
-            Vec::new()
-        },
-        fields: paths(&|_| true),
-        decisive: paths(&|probe| is_sent && probe.is_structural() && !is_source(&probe.field.path)),
-        switches: switches
-            .into_iter()
-            .filter_map(|switch| switched(&trial, switch))
-            .collect(),
-        message: message.clone(),
-        seen,
-        origins,
-        remedies,
-    })
+            explanation.suggestions = Suggestions::new(&experiment, &probes);
+        }
+        Ok(explanation)
+    }
 }
 
-/// A switch as it is told of; that another list is another list goes without saying.
-fn switched(trial: &Trial, switch: Switch) -> Option<Switched> {
-    let Switch {
-        name,
-        value,
-        instead,
-        seen,
-        ..
-    } = switch;
-    let difference = diff::between(&trial.seen, &seen);
-    (name != "LIST_ID" || instead.is_empty()).then_some(Switched {
-        name,
-        value,
-        instead,
-        difference,
-    })
+fn decisive_fields(
+    probes: &[FieldProbe],
+    origins: &BTreeMap<AttributeRef, AttributeOrigin>,
+) -> Vec<JsonPath> {
+    let mut decisive = Vec::new();
+    for probe in probes {
+        let source = AttributeSource::Field(probe.field.path.clone());
+        let is_source = origins
+            .values()
+            .any(|origin| origin.sources.contains(&source));
+        if probe.is_structural() && !is_source {
+            decisive.push(probe.field.path.clone());
+        }
+    }
+    decisive
+}
+
+fn setting_effects(
+    experiment: &Experiment,
+    setting_changes: &[SettingChange],
+) -> Vec<SettingEffect> {
+    let mut effects = Vec::new();
+    for change in setting_changes {
+        // Another list in LIST_ID would be another list in the request, which needs no explanation.
+        if change.name == "LIST_ID" && !change.alternative.is_empty() {
+            continue;
+        }
+        effects.push(SettingEffect {
+            name: change.name,
+            value: change.value.clone(),
+            alternative: change.alternative.clone(),
+            difference: Difference::between(&experiment.baseline, &change.evaluation),
+        });
+    }
+    effects
 }

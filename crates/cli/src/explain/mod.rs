@@ -1,200 +1,116 @@
-//! `explain`: which rule decided what of a message, field by field, without a call to anybody.
+//! `explain`: where each attribute of the requests to Klaviyo comes from. Nothing is sent.
+//!
+//! # Attribution by experiment
+//!
+//! The rules are pure functions of the message, the settings and the time. `explain` therefore needs
+//! no knowledge of them: it changes one input, runs the rules again and compares the requests. The
+//! attributes that change come from this input. An explanation cannot disagree with the rules,
+//! because it only reports what the rules did.
+//!
+//! For example, the rules turn this message
+//!
+//! ```json
+//! {
+//!   "type": "track", "event": "Order Completed", "messageId": "m-1", "userId": "usr_1",
+//!   "properties": {"email": "sarah@klaviyo-demo.com", "order_id": "R1", "total": 5}
+//! }
+//! ```
+//!
+//! into one request, `POST /api/events`, with the attributes `unique_id` (`R1`), `value` (`5`) and
+//! others. These are some of the experiments. Each changes one input of the message as it came; a
+//! row that begins with "and" keeps the change of the row above.
+//!
+//! | Input | Changed to | `unique_id` | `value` | Conclusion |
+//! |---|---|---|---|---|
+//! | none | | `R1` | 5 | |
+//! | `properties.order_id` | `R2` | `R2` | 5 | `unique_id` comes from `properties.order_id` |
+//! | `properties.order_id` | removed | `m-1` | 5 | `unique_id` has a fallback |
+//! | and `messageId` | `m-2` | `m-2` | 5 | the fallback is `messageId` |
+//! | `properties.total` | 6 | `R1` | 6 | `value` comes from `properties.total` |
+//! | `properties.total` | removed | `R1` | none | `value` has no fallback |
+//! | `type` | `tracl` | | | the message is not sent: `type` decides that |
+//! | `userId` | `usr_2` | `R1` | 5 | nothing changes: `userId` is unused |
+//! | `ENFORCE_EMAIL` | `false` | `R1` | 5 | `profile.external_id` appears: the setting decides that |
+//! | and `userId` | `usr_2` | `R1` | 5 | `profile.external_id` changes: it would come from `userId` |
+//! | the time | an hour later | `R1` | 5 | no attribute comes from the time of the delivery |
+//! | an unknown key | added | `R1` | 5 | no attribute is a hash of the whole message |
+//!
+//! # The modules
+//!
+//! - [`messages`] reads the messages of a file, and [`report`] reports on each of them.
+//! - [`explanation`] holds everything that is found out about one message: [`attribution`] finds the
+//!   sources of each attribute, [`fallbacks`] the fields that would replace them, [`unused`] the
+//!   other fields, and [`suggestions`] the changes after which a message would be sent.
+//! - These are conclusions from experiments. [`field_probe`] changes and removes each field,
+//!   [`setting_changes`] changes each setting, [`experiment`] runs the rules, and an [`effect`] is
+//!   the difference to the message as it came.
+//! - A changed message is made with [`field`], [`variant`] and [`json_path`]. Its [`evaluation`] is
+//!   the decision of the rules with a [`request_preview`] for each request; [`json_api`] takes the
+//!   attributes out of the body.
+//! - A [`difference`] compares two evaluations for people. `compare` uses it too.
+//! - [`rendering`] and [`json_output`] print the reports.
 
-pub(crate) mod diff;
+mod arguments;
+pub(crate) mod messages;
+pub(crate) mod message_title;
+mod report;
 mod explanation;
-mod fields;
-mod json;
-mod left_out;
-mod rows;
-pub(crate) mod seen;
+mod attribution;
+mod attribute_origin;
+mod fallbacks;
+mod unused;
+mod suggestions;
+mod field_probe;
+mod setting_changes;
+mod experiment;
+mod effect;
+mod field;
+mod variant;
+mod json_path;
+pub(crate) mod difference;
+pub(crate) mod evaluation;
+mod request_preview;
+mod json_api;
 mod rendering;
-mod switches;
-mod trace;
-mod trial;
+mod json_output;
+mod text;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use segment_klaviyo::ingress::{EventPayload, Trigger};
-use segment_klaviyo::segment;
-use segment_klaviyo::signature::{Credentials, sign, verify};
-use segment_klaviyo_stand_in::SHARED_SECRET;
-use serde_json::Value;
-use serde_json::value::RawValue;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+pub(crate) use arguments::{Arguments, parse_time};
+use report::{FileReport, ReportOptions};
+
+use crate::output;
 use crate::overrides::SettingOverrides;
-use crate::sign::SharedSecret;
-use crate::{input, overrides};
-use diff::Difference;
-use explanation::Explanation;
-use seen::Seen;
-
-/// Says of each message what Klaviyo would get, where each attribute of it comes from, and what was left out and
-/// why. Nothing is sent.
-///
-/// The rules themselves are asked: each field in turn is given another value or taken away, each setting is
-/// turned, and what changes in the requests came from it.
-#[derive(clap::Args)]
-#[command(
-    after_help = "Examples: segment-klaviyo explain events/order-completed.json\n          segment-klaviyo explain --diff ENFORCE_EMAIL=false messages.ndjson"
-)]
-pub(crate) struct Arguments {
-    /// Lambda events, Segment messages, arrays of them or NDJSON; `-` is stdin.
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-
-    /// Sets one of the function's settings; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
-    settings: Vec<(String, String)>,
-
-    /// Shows only what would change with this setting; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
-    diff: Vec<(String, String)>,
-
-    /// Prints JSON for scripts.
-    #[arg(long)]
-    json: bool,
-
-    /// Takes the messages as coming at this time (RFC 3339) instead of now.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    now: Option<OffsetDateTime>,
-
-    #[command(flatten)]
-    secret: SharedSecret,
-}
-
-/// A time as options take it.
-pub(crate) fn moment(text: &str) -> Result<OffsetDateTime, String> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| "expected a time such as 2026-11-20T12:00:00Z".to_owned())
-}
-
-/// What is said of one file.
-struct Explained {
-    /// How to speak of it.
-    name: String,
-    /// What Segment would be told instead of taking the messages.
-    refused: Option<String>,
-    messages: Vec<About>,
-}
-
-/// What is said of one message.
-struct About {
-    /// Its type, event and id, as far as it has them.
-    titles: [Option<String>; 3],
-    said: Said,
-}
-
-enum Said {
-    Explanation(Box<Explanation>),
-    /// With `--diff`.
-    Difference(Box<Difference>),
-    /// Of a message whose fields cannot be tried, since something in it (such as 1e999) is no value here.
-    Untried {
-        seen: Seen,
-        problem: String,
-    },
-}
 
 /// Explains each file in turn.
 pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
-    let setup = SettingOverrides::new(arguments.settings);
-    setup.rules()?;
-    let other = (!arguments.diff.is_empty()).then(|| setup.with_all(arguments.diff));
-    other.as_ref().map(SettingOverrides::rules).transpose()?;
-    let now = arguments.now.unwrap_or_else(OffsetDateTime::now_utc);
-    let mut files = Vec::new();
+    let settings = SettingOverrides::new(arguments.settings);
+    // Invalid settings are reported before any file is read.
+    settings.rules()?;
+    let mut other_settings = None;
+    if !arguments.diff.is_empty() {
+        let changed = settings.with_all(arguments.diff);
+        changed.rules()?;
+        other_settings = Some(changed);
+    }
+    let options = ReportOptions {
+        settings,
+        other_settings,
+        now: arguments.now.unwrap_or_else(OffsetDateTime::now_utc),
+    };
+
+    let mut reports = Vec::new();
     for path in &arguments.files {
-        let name = input::name(path);
-        let (bodies, refused) = messages(&input::event(path)?, &arguments.secret)
-            .map_err(|problem| format!("{name}: {problem}"))?;
-        let messages: Result<Vec<_>, String> = bodies
-            .iter()
-            .map(|raw| about(raw, &setup, other.as_ref(), now))
-            .collect();
-        let messages = messages.map_err(|problem| format!("{name}: {problem}"))?;
-        let file = Explained {
-            name,
-            refused,
-            messages,
-        };
+        let report = FileReport::new(path, &options, &arguments.secret)?;
         if arguments.json {
-            files.push(file);
+            reports.push(report);
         } else {
-            rendering::file(&file);
+            rendering::print_file(&report);
         }
     }
     if arguments.json {
-        crate::output::line(&crate::output::json(&json::of(&files)));
+        output::line(&output::json(&json_output::files(&reports)));
     }
     Ok(())
-}
-
-/// The messages of a delivery, and what Segment would be told if the function did not take it. What is signed
-/// with the stand-in's secret is taken as well.
-pub(crate) fn messages(
-    event: &EventPayload,
-    secret: &SharedSecret,
-) -> Result<(Vec<Box<RawValue>>, Option<String>), String> {
-    let Ok(Trigger::Webhook(request)) = event.trigger() else {
-        return Err("not an HTTP request and no messages".to_owned());
-    };
-    let (body, theirs, ours) = (
-        request.body.as_ref(),
-        secret.to_secret()?,
-        SharedSecret::default().to_secret()?,
-    );
-    let credentials = request.credentials();
-    let refused = verify(body, credentials, &theirs)
-        .or_else(|_| verify(body, credentials, &ours))
-        .err();
-    let refused = refused.map(|why| format!("401: {why}"));
-    // What is explained is what would be done if the body were let in.
-    let signature = sign(body, SHARED_SECRET);
-    let credentials = Credentials {
-        signature: signature.as_deref(),
-        authorization: None,
-    };
-    let body = verify(body, credentials, &ours).map_err(|error| error.to_string())?;
-    match segment::raw_messages(&body) {
-        Ok(elements) => Ok((
-            elements.into_iter().map(ToOwned::to_owned).collect(),
-            refused,
-        )),
-        Err(why) => Ok((Vec::new(), refused.or_else(|| Some(format!("400: {why}"))))),
-    }
-}
-
-fn about(
-    raw: &RawValue,
-    setup: &SettingOverrides,
-    other: Option<&SettingOverrides>,
-    now: OffsetDateTime,
-) -> Result<About, String> {
-    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-    let titles =
-        ["type", "event", "messageId"].map(|key| serde_json::from_str(fields.get(key)?.get()).ok());
-    let seen = seen::see(raw, &setup.rules()?, now, &[]);
-    let message = match serde_json::from_str::<Value>(raw.get()) {
-        Ok(message) => message,
-        Err(error) => {
-            return Ok(About {
-                titles,
-                said: Said::Untried {
-                    seen,
-                    problem: error.to_string(),
-                },
-            });
-        }
-    };
-    let said = match other {
-        Some(other) => Said::Difference(Box::new(diff::between(
-            &seen,
-            &seen::see(raw, &other.rules()?, now, &[]),
-        ))),
-        None => Said::Explanation(Box::new(explanation::of(&message, seen, setup, now)?)),
-    };
-    Ok(About { titles, said })
 }

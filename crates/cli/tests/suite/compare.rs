@@ -1,4 +1,5 @@
-//! `segment-klaviyo compare` sums up what other settings would do to a file of messages, by the built program.
+//! `segment-klaviyo compare`, run as the built program: what other settings would change for a file
+//! of messages.
 
 use std::path::PathBuf;
 
@@ -6,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::support::{identify, order, segment_klaviyo, track};
 
-/// A file of settings that lives as long as the test.
-struct Settings(PathBuf);
+/// A settings file that is removed at the end of the test.
+struct SettingsFile(PathBuf);
 
-impl Settings {
+impl SettingsFile {
     fn new(name: &str, text: &str) -> Self {
         let path = std::env::temp_dir().join(format!("compare-{}-{name}.env", std::process::id()));
         std::fs::write(&path, text).unwrap();
-        Settings(path)
+        SettingsFile(path)
     }
 
     fn path(&self) -> &str {
@@ -21,70 +22,83 @@ impl Settings {
     }
 }
 
-impl Drop for Settings {
+impl Drop for SettingsFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-fn compare(old: &Settings, new: &Settings, messages: &[Value]) -> (i32, String) {
+/// Runs `compare` with messages as NDJSON on stdin. Returns the exit code and the output.
+fn compare(old: &SettingsFile, new: &SettingsFile, messages: &[Value]) -> (i32, String) {
+    let now = "2026-11-20T12:00:00Z";
     let lines: Vec<_> = messages.iter().map(Value::to_string).collect();
     segment_klaviyo(
-        &[
-            "compare",
-            "--now",
-            "2026-11-20T12:00:00Z",
-            old.path(),
-            new.path(),
-            "-",
-        ],
+        &["compare", "--now", now, old.path(), new.path(), "-"],
         &lines.join("\n"),
     )
 }
 
 #[test]
-fn differences_are_summed_up_by_what_the_messages_are() {
-    let old = Settings::new(
-        "sum-old",
+fn differences_are_counted_by_kind_of_message() {
+    let old = SettingsFile::new(
+        "kinds-old",
         "# as deployed\nLIST_ID=Y6nRLr\n\nEVENTS_BLOCKED=\"Product Viewed\"\n",
     );
-    let new = Settings::new(
-        "sum-new",
+    let new = SettingsFile::new(
+        "kinds-new",
         "LIST_ID=Y6nRLr\nENFORCE_EMAIL=false\nAWS_REGION=us-east-1\nKLAVIYO_PROPERTY_NAMES=false",
     );
-    let mut messages: Vec<_> = (0..5)
-        .map(|n| track(&format!("view-{n}"), &json!({})))
-        .collect();
-    messages.extend([
-        order("R1", 1),
-        order("R2", 2),
-        json!({"type": "alias", "messageId": "alias-1"}),
-    ]);
+    let mut messages = Vec::new();
+    for number in 0..5 {
+        messages.push(track(&format!("view-{number}"), &json!({})));
+    }
+    messages.push(order("R1", 1));
+    messages.push(order("R2", 2));
+    messages.push(json!({"type": "alias", "messageId": "alias-1"}));
     messages.push(identify(
         &json!({"email": "sarah@klaviyo-demo.com"}),
         &json!({}),
     ));
     messages.push(json!({"type": "identify", "userId": "usr_2", "traits": {}}));
-    let (code, shown) = compare(&old, &new, &messages);
-    assert_eq!(code, 1, "{shown}");
-    insta::with_settings!({omit_expression => true}, { insta::assert_snapshot!(shown) });
+    let (code, output) = compare(&old, &new, &messages);
+    assert_eq!(code, 1, "{output}");
+    insta::with_settings!({omit_expression => true}, { insta::assert_snapshot!(output) });
 }
 
 #[test]
-fn settings_that_mean_the_same_make_no_difference() {
-    let old = Settings::new("same-old", "");
-    let new = Settings::new("same-new", "ENFORCE_EMAIL=true\n");
-    let (code, shown) = compare(&old, &new, &[order("R1", 1)]);
-    assert_eq!(code, 0, "{shown}");
-    assert_eq!(
-        shown,
-        "1 message: 0 with another outcome, 0 of which Klaviyo gets something else\n"
+fn warnings_that_come_and_go_are_differences() {
+    let email = SettingsFile::new("warnings-email", "LIST_ID=Y6nRLr\n");
+    let sms = SettingsFile::new("warnings-sms", "LIST_ID=Y6nRLr\nCONSENT_CHANNELS=sms\n");
+    let traits = json!({"email": "sarah@klaviyo-demo.com"});
+    let message = [identify(&traits, &json!({}))];
+
+    let (_, output) = compare(&email, &sms, &message);
+    assert!(
+        output.contains("\n    + warning not_subscribed\n"),
+        "{output}"
+    );
+    let (_, output) = compare(&sms, &email, &message);
+    assert!(
+        output.contains("\n    − warning not_subscribed\n"),
+        "{output}"
     );
 }
 
 #[test]
-fn what_cannot_be_compared_is_an_error() {
-    let good = Settings::new("good", "");
+fn equivalent_settings_make_no_difference() {
+    let old = SettingsFile::new("same-old", "");
+    let new = SettingsFile::new("same-new", "ENFORCE_EMAIL=true\n");
+    let (code, output) = compare(&old, &new, &[order("R1", 1)]);
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(
+        output,
+        "1 message: 0 with a different outcome, 0 with different requests or warnings\n"
+    );
+}
+
+#[test]
+fn invalid_settings_are_an_error() {
+    let valid = SettingsFile::new("valid", "");
     for (name, text, expected) in [
         ("word", "LIST_ID=a\nhello", "line 2: expected KEY=VALUE"),
         (
@@ -98,20 +112,21 @@ fn what_cannot_be_compared_is_an_error() {
             ": ENFORCE_EMAIL is invalid: expected true or false",
         ),
     ] {
-        let (code, shown) = compare(&good, &Settings::new(name, text), &[order("R1", 1)]);
-        assert_eq!(code, 2, "{shown}");
-        assert!(
-            shown.starts_with("error: ") && shown.contains(expected),
-            "{shown}"
-        );
+        let invalid = SettingsFile::new(name, text);
+        let (code, output) = compare(&valid, &invalid, &[order("R1", 1)]);
+        assert_eq!(code, 2, "{output}");
+        assert!(output.starts_with("error: "), "{output}");
+        assert!(output.contains(expected), "{output}");
     }
-    let (code, shown) = compare(&good, &good, &[json!(5)]);
-    assert_eq!(
-        (
-            code,
-            shown.starts_with("error: stdin: neither an event nor a message")
-        ),
-        (2, true),
-        "{shown}"
+}
+
+#[test]
+fn a_file_without_messages_is_an_error() {
+    let settings = SettingsFile::new("no-messages", "");
+    let (code, output) = compare(&settings, &settings, &[json!(5)]);
+    assert_eq!(code, 2, "{output}");
+    assert!(
+        output.starts_with("error: stdin: neither an event nor a message"),
+        "{output}"
     );
 }

@@ -1,0 +1,75 @@
+//! `compare`: what other settings would change for many messages, summed up. Nothing is sent.
+
+mod comparison;
+mod rendering;
+
+use std::path::{Path, PathBuf};
+
+use segment_klaviyo::settings::RuleSettings;
+use time::OffsetDateTime;
+
+use crate::explain::difference::Difference;
+use crate::explain::evaluation::evaluate;
+use crate::explain::message_title::MessageTitle;
+use crate::explain::messages::DeliveryMessages;
+use crate::explain::parse_time;
+use crate::input;
+use crate::overrides::SettingOverrides;
+use crate::sign::SharedSecret;
+use comparison::Comparison;
+
+/// Shows what changes for a file of messages when one file of settings replaces another. Nothing is
+/// sent. Exit code 0: nothing changes, 1: something changes, 2: error.
+///
+/// A settings file has a KEY=VALUE on each line, as .env files have. Settings that it does not name
+/// have their defaults.
+#[derive(clap::Args)]
+#[command(after_help = "Example: segment-klaviyo compare now.env planned.env messages.ndjson")]
+pub(crate) struct Arguments {
+    /// The current settings.
+    old: PathBuf,
+
+    /// The new settings.
+    new: PathBuf,
+
+    /// A Segment message, an array of them, NDJSON or a Lambda event; `-` is stdin.
+    file: PathBuf,
+
+    /// Evaluates the messages as if they came at this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    now: Option<OffsetDateTime>,
+}
+
+/// Compares and prints the result. Returns whether nothing changes.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
+    let old = read_rules(&arguments.old)?;
+    let new = read_rules(&arguments.new)?;
+    let now = arguments.now.unwrap_or_else(OffsetDateTime::now_utc);
+
+    let name = input::name(&arguments.file);
+    let event = input::event(&arguments.file)?;
+    let delivery = DeliveryMessages::from_event(&event, &SharedSecret::default())
+        .map_err(|problem| format!("{name}: {problem}"))?;
+    if let Some(rejection) = delivery.rejection
+        && delivery.messages.is_empty()
+    {
+        return Err(format!("{name}: {rejection}"));
+    }
+
+    let mut comparison = Comparison::default();
+    for message in &delivery.messages {
+        let before = evaluate(message, &old, now);
+        let after = evaluate(message, &new, now);
+        let difference = Difference::between(&before, &after);
+        comparison.add(&MessageTitle::parse(message), difference);
+    }
+    rendering::print_comparison(&comparison);
+    Ok(comparison.is_empty())
+}
+
+fn read_rules(path: &Path) -> Result<RuleSettings, String> {
+    let settings = SettingOverrides::read(path)?;
+    settings
+        .rules()
+        .map_err(|problem| format!("{}: {problem}", input::name(path)))
+}

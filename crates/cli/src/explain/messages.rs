@@ -1,0 +1,55 @@
+//! The messages of a delivery, read as the function reads them.
+
+use segment_klaviyo::ingress::{EventPayload, Trigger};
+use segment_klaviyo::segment;
+use segment_klaviyo::signature::{Credentials, sign, verify};
+use segment_klaviyo_stand_in::SHARED_SECRET;
+use serde_json::value::RawValue;
+
+use crate::sign::SharedSecret;
+
+/// The messages of a delivery.
+pub(crate) struct DeliveryMessages {
+    /// The messages in their order; none if the body is not JSON.
+    pub(crate) messages: Vec<Box<RawValue>>,
+    /// The status and the reason with which the function would reject the delivery.
+    pub(crate) rejection: Option<String>,
+}
+
+impl DeliveryMessages {
+    /// Reads the messages of a delivery, even if its signature is missing or wrong. The signature may
+    /// be made with `secret` or with the stand-in's shared secret. Fails if the event is not a
+    /// webhook request.
+    pub(crate) fn from_event(event: &EventPayload, secret: &SharedSecret) -> Result<Self, String> {
+        let Ok(Trigger::Webhook(request)) = event.trigger() else {
+            return Err("neither an HTTP request nor Segment messages".to_owned());
+        };
+        let body = request.body.as_ref();
+        let given_secret = secret.state()?;
+        let stand_in_secret = SharedSecret::default().state()?;
+        let credentials = request.credentials();
+        let verification = verify(body, credentials, &given_secret)
+            .or_else(|_| verify(body, credentials, &stand_in_secret));
+        let unverified = verification.err().map(|error| format!("401: {error}"));
+
+        // Only a verified body can be parsed. The explanation shows what the function would do with
+        // a valid signature, so the body gets one.
+        let signature = sign(body, SHARED_SECRET);
+        let credentials = Credentials {
+            signature: signature.as_deref(),
+            authorization: None,
+        };
+        let body =
+            verify(body, credentials, &stand_in_secret).map_err(|error| error.to_string())?;
+        match segment::raw_messages(&body) {
+            Ok(messages) => Ok(DeliveryMessages {
+                messages: messages.into_iter().map(ToOwned::to_owned).collect(),
+                rejection: unverified,
+            }),
+            Err(error) => Ok(DeliveryMessages {
+                messages: Vec::new(),
+                rejection: unverified.or_else(|| Some(format!("400: {error}"))),
+            }),
+        }
+    }
+}
