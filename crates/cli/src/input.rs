@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use segment_klaviyo::ingress::EventPayload;
-use segment_klaviyo::segment::json::Fields;
+use segment_klaviyo::json::RawObject;
 use segment_klaviyo::signature::{SIGNATURE_HEADER, sign};
 use segment_klaviyo_stand_in::SHARED_SECRET;
 use serde_json::json;
@@ -52,14 +52,15 @@ pub(crate) fn event(path: &Path) -> Result<EventPayload, String> {
 
 /// Whether a JSON value is a Segment message: an object with a type.
 pub(crate) fn is_message(value: &RawValue) -> bool {
-    Fields::parse(value).is_some_and(|object| object.has("type"))
+    RawObject::parse(value).is_some_and(|object| object.contains_key("type"))
 }
 
 /// Whether a JSON value is an event that Lambda passes to a function. No event has a type.
 pub(crate) fn is_event(value: &RawValue) -> bool {
     const MARKS: [&str; 4] = ["requestContext", "httpMethod", "Records", "check"];
-    Fields::parse(value)
-        .is_some_and(|object| !object.has("type") && MARKS.iter().any(|mark| object.has(mark)))
+    RawObject::parse(value).is_some_and(|object| {
+        !object.contains_key("type") && MARKS.iter().any(|mark| object.contains_key(mark))
+    })
 }
 
 fn parse(text: &str) -> Result<EventPayload, String> {

@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
 }
 
 fn read_rules(path: &Path) -> Result<RuleSettings, String> {
-    let settings = SettingOverrides::read(path)?;
+    let settings = SettingOverrides::from_file(path)?;
     settings
         .rules()
         .map_err(|problem| format!("{}: {problem}", input::name(path)))

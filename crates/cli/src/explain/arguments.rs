@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::harness;
+use crate::overrides;
 use crate::sign::SharedSecret;
 
 /// Shows what Klaviyo would get for each message, the field that each attribute comes from, and
@@ -23,11 +23,11 @@ pub(crate) struct Arguments {
     pub(super) files: Vec<PathBuf>,
 
     /// Sets one of the function's settings; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = harness::setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
     pub(super) settings: Vec<(String, String)>,
 
     /// Shows only what would change with this setting; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = harness::setting)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
     pub(super) diff: Vec<(String, String)>,
 
     /// Prints JSON for scripts.

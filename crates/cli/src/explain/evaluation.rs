@@ -96,10 +96,7 @@ pub(super) fn evaluate_change(
     known_requests: &[Rc<RequestPreview>],
 ) -> Evaluation {
     let (operations, warnings) = match decide(message, rules, now) {
-        Decision::Send {
-            operations,
-            warnings,
-        } => (operations, warnings),
+        Decision::Send(plan) => plan.into_parts(),
         Decision::Ignore(reason) => {
             return Evaluation::without_requests(RuleDecision::Ignored(DecisionReason {
                 name: reason.reason(),

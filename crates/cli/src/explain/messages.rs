@@ -25,8 +25,8 @@ impl DeliveryMessages {
             return Err("neither an HTTP request nor Segment messages".to_owned());
         };
         let body = request.body.as_ref();
-        let given_secret = secret.state()?;
-        let stand_in_secret = SharedSecret::default().state()?;
+        let given_secret = secret.to_secret()?;
+        let stand_in_secret = SharedSecret::default().to_secret()?;
         let credentials = request.credentials();
         let verification = verify(body, credentials, &given_secret)
             .or_else(|_| verify(body, credentials, &stand_in_secret));

@@ -75,7 +75,7 @@ pub(super) fn api_requests(operation: &Operation) -> Vec<ApiRequest> {
     planned.extend(build_requests_by_id(&[operation], |_| {
         profile_id.as_deref()
     }));
-    planned.into_iter().map(|planned| planned.call).collect()
+    planned.into_iter().map(|planned| planned.request).collect()
 }
 
 /// Returns text that takes the place of the profile ID in operations that need one. Only Klaviyo
@@ -83,11 +83,10 @@ pub(super) fn api_requests(operation: &Operation) -> Vec<ApiRequest> {
 fn profile_id_placeholder(operation: &Operation) -> Option<String> {
     let identifiers = match operation {
         Operation::Delete(identifiers) => identifiers,
-        Operation::RemoveFromList(membership) => &membership.identity,
+        Operation::RemoveFromList(membership) => &membership.identifiers,
         _ => return None,
     };
-    let key = identifiers.key()?;
-    Some(format!("{PROFILE_ID_PREFIX}{})", key.value()))
+    Some(format!("{PROFILE_ID_PREFIX}{})", identifiers.key().value()))
 }
 
 /// Whether a value of a request is the placeholder for a profile ID.

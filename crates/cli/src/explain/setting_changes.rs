@@ -37,7 +37,7 @@ impl SettingChange {
             if !effect.is_empty() {
                 changes.push(SettingChange {
                     name,
-                    value: experiment.settings.value(name).to_owned(),
+                    value: experiment.settings.value_or_default(name).to_owned(),
                     alternative: value,
                     evaluation,
                     effect,
@@ -79,7 +79,7 @@ impl fmt::Display for SettingValue {
 pub(super) fn alternatives(settings: &SettingOverrides) -> Vec<SettingValue> {
     let mut alternatives = Vec::new();
     for (name, default) in VARIABLES {
-        let current = settings.value(name);
+        let current = settings.value_or_default(name);
         for value in other_values(name, *default, current) {
             if value != current {
                 alternatives.push(SettingValue { name, value });

@@ -6,6 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
+use segment_klaviyo::klaviyo::OperationId;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint_path;
@@ -50,7 +51,7 @@ pub(super) struct CompletedOperations {
     #[serde(rename = "at")]
     pub(super) position: Position,
     #[serde(rename = "labels")]
-    pub(super) operation_ids: Vec<String>,
+    pub(super) operation_ids: Vec<OperationId>,
 }
 
 /// The results so far.

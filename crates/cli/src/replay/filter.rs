@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
-use segment_klaviyo::segment::{Kind, Message};
+use segment_klaviyo::segment::{Message, MessageType};
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
 /// A type of message, as `--type` takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MessageType {
+pub(crate) enum TypeFilter {
     Identify,
     Track,
     Page,
@@ -19,15 +19,15 @@ pub(crate) enum MessageType {
     Delete,
 }
 
-impl MessageType {
-    fn kind(self) -> Kind {
+impl TypeFilter {
+    fn message_type(self) -> MessageType {
         match self {
-            MessageType::Identify => Kind::Identify,
-            MessageType::Track => Kind::Track,
-            MessageType::Page => Kind::Page,
-            MessageType::Screen => Kind::Screen,
-            MessageType::Group => Kind::Group,
-            MessageType::Delete => Kind::Delete,
+            TypeFilter::Identify => MessageType::Identify,
+            TypeFilter::Track => MessageType::Track,
+            TypeFilter::Page => MessageType::Page,
+            TypeFilter::Screen => MessageType::Screen,
+            TypeFilter::Group => MessageType::Group,
+            TypeFilter::Delete => MessageType::Delete,
         }
     }
 }
@@ -49,7 +49,7 @@ pub(crate) struct Filter {
 
     /// Only messages of this type; may be repeated.
     #[arg(long = "type", value_name = "TYPE")]
-    types: Vec<MessageType>,
+    types: Vec<TypeFilter>,
 }
 
 impl Filter {
@@ -67,13 +67,18 @@ impl Filter {
             return false;
         }
         (self.events.is_empty() || self.matches_event(message))
-            && (self.types.is_empty() || self.types.iter().any(|kind| kind.kind() == message.kind))
+            && (self.types.is_empty()
+                || self
+                    .types
+                    .iter()
+                    .any(|wanted| wanted.message_type() == message.message_type))
     }
 
     fn matches_event(&self, message: &Message) -> bool {
         match message.event.as_deref() {
             Some(name) => {
-                message.kind == Kind::Track && self.events.iter().any(|event| event == name)
+                message.message_type == MessageType::Track
+                    && self.events.iter().any(|event| event == name)
             }
             None => false,
         }
@@ -92,7 +97,11 @@ impl Filter {
             options.insert("--event".to_owned(), format!("{:?}", self.events));
         }
         if !self.types.is_empty() {
-            let types: Vec<_> = self.types.iter().map(|kind| format!("{kind:?}")).collect();
+            let types: Vec<_> = self
+                .types
+                .iter()
+                .map(|wanted| format!("{wanted:?}"))
+                .collect();
             options.insert("--type".to_owned(), types.join(","));
         }
         options

@@ -1,6 +1,7 @@
 //! Recorded messages, in the batches in which they are sent.
 
-use segment_klaviyo::batch::{self, InboundMessage, MessageResult};
+use segment_klaviyo::delivery::{InboundMessage, MessageResult, plan};
+use segment_klaviyo::klaviyo::OperationId;
 use segment_klaviyo::outcome::{Outcome, RetryReason};
 use segment_klaviyo::settings::RuleSettings;
 use serde_json::value::RawValue;
@@ -15,7 +16,7 @@ pub(super) struct ReplayMessage {
     /// The message's own bytes.
     pub(super) raw: Box<RawValue>,
     /// The ids of the operations that Klaviyo has acknowledged.
-    pub(super) completed: Vec<String>,
+    pub(super) completed: Vec<OperationId>,
     /// The result of the last attempt.
     pub(super) result: Option<MessageResult>,
 }
@@ -32,15 +33,12 @@ impl ReplayMessage {
 
     /// The message as the function takes it.
     pub(super) fn inbound(&self, first_seen_at: OffsetDateTime) -> InboundMessage<'_> {
-        InboundMessage {
-            done: self.completed.clone(),
-            ..InboundMessage::new(&self.raw, first_seen_at)
-        }
+        InboundMessage::resumed(&self.raw, first_seen_at, self.completed.clone())
     }
 
     /// Takes over the result of an attempt, and the operations that are completed after it.
     pub(super) fn set_result(&mut self, result: MessageResult) {
-        self.completed.clone_from(&result.done);
+        self.completed.clone_from(&result.completed);
         self.result = Some(result);
     }
 
@@ -58,24 +56,22 @@ impl ReplayMessage {
     }
 }
 
-/// Applies the rules to messages and sends nothing.
+/// Applies the rules to messages and sends nothing. A message that would be sent gets the result of
+/// a delivered one.
 pub(super) fn decide(
     messages: &mut [ReplayMessage],
     rules: &RuleSettings,
     first_seen_at: OffsetDateTime,
 ) {
-    let inbound: Vec<_> = messages
-        .iter()
-        .map(|message| message.inbound(first_seen_at))
-        .collect();
-    let results = batch::decide(&inbound, rules).ended;
-    assert_eq!(
-        messages.len(),
-        results.len(),
-        "the rules decide about each message"
-    );
-    for (message, result) in messages.iter_mut().zip(results) {
-        message.result = Some(result);
+    for message in messages {
+        let mut result = None;
+        for planned in plan([message.inbound(first_seen_at)], rules) {
+            if !planned.is_settled() && !planned.is_rejected() {
+                planned.settle(Outcome::Delivered);
+            }
+            result = Some(planned.result());
+        }
+        message.result = result;
     }
 }
 

@@ -39,7 +39,7 @@ enum Target<'t> {
 }
 
 /// The ids of completed operations, by the positions of their messages.
-type CompletedByPosition = BTreeMap<Position, Vec<String>>;
+type CompletedByPosition = BTreeMap<Position, Vec<OperationId>>;
 
 impl<'a> Replay<'a> {
     pub(super) fn new(

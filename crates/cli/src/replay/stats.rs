@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use segment_klaviyo::batch::MessageResult;
+use segment_klaviyo::delivery::MessageResult;
 use segment_klaviyo::outcome::Outcome;
 use segment_klaviyo::response;
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ impl Stats {
             Outcome::Rejected(_) => self.rejected += 1,
             Outcome::Queued(_) | Outcome::Retry(_) => self.given_up += 1,
         }
-        for entry in response::entries((0, result)) {
+        for entry in response::entries(0, result) {
             let outcome = match entry.outcome {
                 "retry" => "given_up",
                 outcome => outcome,

@@ -139,7 +139,7 @@ async fn handle_jobs(
         let (received_at, started) = (OffsetDateTime::now_utc(), Instant::now());
         let (reply, requests) = harness.invoke(&event).await?;
         let response = match reply {
-            Reply::Http(response) => response,
+            Reply::Webhook(response) => response,
             Reply::Check(_) | Reply::Records(_) => WebhookResponse::internal_error(),
         };
         service.history().add(
@@ -151,7 +151,7 @@ async fn handle_jobs(
         );
         output::delivery_line(received_at, &response, requests.len());
         // An error means that the client has disconnected by now.
-        let _ = job.response_sender.send(response.into_response());
+        let _ = job.response_sender.send(response.to_gateway_response());
         drop(job.permit);
     }
     Ok(())
