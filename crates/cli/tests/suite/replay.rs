@@ -477,11 +477,8 @@ async fn begun_anew_and_killed_in_the_first_batch_it_is_not_finished() {
     };
     let delay = Duration::from_secs(600);
     place.stand_in.state().faults = vec![Fault {
-        path: EVENT_JOBS,
-        times: 1,
         delay,
-        applied: false,
-        symptom,
+        ..Fault::new(EVENT_JOBS, symptom, 1)
     }];
     let mut child = place.command(&path, &["--restart"]).spawn().unwrap();
     place
@@ -812,13 +809,7 @@ async fn throttled_it_waits_as_long_as_klaviyo_says_and_ends_with_everything_del
         retry_after: Some(1),
         body: error,
     };
-    let fault = Fault {
-        path: EVENT_JOBS,
-        times: 2,
-        delay: Duration::ZERO,
-        applied: false,
-        symptom,
-    };
+    let fault = Fault::new(EVENT_JOBS, symptom, 2);
     place.stand_in.state().faults = vec![fault];
     // A try of half a second cannot wait for a whole one: the replay does.
     let (code, report, said) = place
