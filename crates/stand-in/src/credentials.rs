@@ -1,9 +1,10 @@
-//! The credentials that the stand-ins accept when nothing else is set, and the secret that holds them.
+//! The credentials that the stand-ins accept when nothing else is set, and the secret that holds
+//! them.
 
 use serde_json::json;
 
-/// The API key that the stand-in's Klaviyo accepts, unless [`Account::api_key`](crate::Account::api_key)
-/// names another.
+/// The API key that the stand-in's Klaviyo accepts, unless
+/// [`Account::api_key`](crate::Account::api_key) names another.
 pub const API_KEY: &str = "pk_local_not_a_real_key";
 
 /// The shared secret that samples are signed with.

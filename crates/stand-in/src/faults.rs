@@ -124,7 +124,8 @@ pub(crate) fn error_body(status: u16) -> Value {
     json!({"errors": [{"status": status, "code": "fault", "source": {"pointer": "/data"}}]})
 }
 
-/// Returns a response whose body fails before its first byte, which makes the server close the connection.
+/// Returns a response whose body fails before its first byte, which makes the server close the
+/// connection.
 pub(crate) fn broken_connection() -> Response<Body> {
     let failure = stream::iter([Err::<Bytes, _>(std::io::Error::other("dropped"))]);
     Response::new(Body::from_stream(failure))

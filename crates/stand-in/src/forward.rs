@@ -29,7 +29,8 @@ pub(crate) fn client() -> Result<reqwest::Client, BoxError> {
         .build()?)
 }
 
-/// Passes a request on to `base_url` and returns the answer; 502 with the reason when there is none.
+/// Passes a request on to `base_url` and returns the answer; 502 with the reason when there is
+/// none.
 pub(crate) async fn forward(
     client: Result<reqwest::Client, BoxError>,
     base_url: &str,

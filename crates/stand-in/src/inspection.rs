@@ -1,4 +1,5 @@
-//! The inspection API: what a script asks and sets over HTTP, below [`PATH`]. It is no part of Klaviyo.
+//! The inspection API: what a script asks and sets over HTTP, below [`PATH`]. It is no part of
+//! Klaviyo.
 //!
 //! | Request | Body | Answer |
 //! |---|---|---|
@@ -44,8 +45,8 @@ enum InspectionError {
     UnknownProcess(String),
 }
 
-/// A fault to set. A request that it affects gets `status`, or no answer with `drop`, or its usual answer
-/// after `delay_ms`.
+/// A fault to set. A request that it affects gets `status`, or no answer with `drop`, or its usual
+/// answer after `delay_ms`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultSpec {

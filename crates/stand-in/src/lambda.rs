@@ -88,7 +88,8 @@ impl RuntimeApi {
         ]
     }
 
-    /// Waits until the function asks for an event, which it does when it is ready, and returns when it asked.
+    /// Waits until the function asks for an event, which it does when it is ready, and returns when
+    /// it asked.
     pub async fn ready(&mut self) -> Result<Instant, AnswerTimeout> {
         receive(&mut self.polls).await
     }

@@ -1,28 +1,28 @@
 //! Klaviyo, Secrets Manager, SQS and the Lambda Runtime API on loopback.
 //!
-//! The command line tool, the tests and the benchmarks run the function against this crate. The function
-//! reaches it over HTTP with the same clients that reach the real services, so it cannot tell the
-//! difference.
+//! The command line tool, the tests and the benchmarks run the function against this crate. The
+//! function reaches it over HTTP with the same clients that reach the real services, so it cannot
+//! tell the difference.
 //!
 //! # Usage
 //!
 //! [`StandIn::start`] serves Klaviyo, Secrets Manager and SQS on one free port, and
-//! [`StandIn::environment`] gives the variables that lead a function there. [`StandIn::state`] opens
-//! [`StandInState`]: everything that the services hold, and what goes wrong with them, to be read and
-//! changed while they run. A script in another language does the same over HTTP, through the
-//! inspection API (`inspection`). [`RuntimeApi`] plays the part of Lambda for a function that runs as a
-//! process of its own.
+//! [`StandIn::environment`] gives the variables that lead a function there. [`StandIn::state`]
+//! opens [`StandInState`]: everything that the services hold, and what goes wrong with them, to be
+//! read and changed while they run. A script in another language does the same over HTTP, through
+//! the inspection API (`inspection`). [`RuntimeApi`] plays the part of Lambda for a function that
+//! runs as a process of its own.
 //!
 //! # Path of a request to Klaviyo
 //!
 //! 1. `server` waits for the latency, then asks `faults` and `chaos` whether the request fails.
-//! 2. `forward` passes it on where another Klaviyo is set. Else `klaviyo` answers it: the headers, the rate
-//!    limits, the schema of the body and the rules of the endpoint are checked before anything is kept in
-//!    the [`Account`].
+//! 2. `forward` passes it on where another Klaviyo is set. Else `klaviyo` answers it: the headers,
+//!    the rate limits, the schema of the body and the rules of the endpoint are checked before
+//!    anything is kept in the [`Account`].
 //! 3. `server` records the request with its answer as a [`RecordedRequest`].
 //!
-//! Nothing here is shared with the function: revision, paths and limits are written a second time, so that
-//! a mistake in the function's own shows.
+//! Nothing here is shared with the function: revision, paths and limits are written a second time,
+//! so that a mistake in the function's own shows.
 
 mod chaos;
 mod credentials;

@@ -9,7 +9,7 @@ pub struct StandInOptions {
     pub rate_limits: bool,
     /// The time that Klaviyo takes for each request.
     pub latency: Duration,
-    /// The only API key that Klaviyo accepts, and the one in the secret; [`API_KEY`](crate::API_KEY)
-    /// when `None`.
+    /// The only API key that Klaviyo accepts, and the one in the secret;
+    /// [`API_KEY`](crate::API_KEY) when `None`.
     pub api_key: Option<String>,
 }

@@ -39,7 +39,8 @@ impl StandIn {
         StandIn::listen(address, StandInOptions::default()).await
     }
 
-    /// Serves at `address`. A program in a container does not reach this machine at its loopback address.
+    /// Serves at `address`. A program in a container does not reach this machine at its loopback
+    /// address.
     pub async fn listen(address: SocketAddr, options: StandInOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -84,8 +85,8 @@ impl Drop for StandIn {
     }
 }
 
-/// Locks the state. Every change to it is complete before anything can panic, so a poisoned lock is as good
-/// as any.
+/// Locks the state. Every change to it is complete before anything can panic, so a poisoned lock is
+/// as good as any.
 fn lock(state: &Mutex<StandInState>) -> MutexGuard<'_, StandInState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -41,7 +41,8 @@ pub struct StandInState {
     pub unacknowledged_consents: usize,
     /// The number of further requests until Klaviyo asks to wait for two minutes.
     pub accept_then_throttle: Option<usize>,
-    /// The one path that [`accept_then_throttle`](Self::accept_then_throttle) is about; all when `None`.
+    /// The one path that [`accept_then_throttle`](Self::accept_then_throttle) is about; all when
+    /// `None`.
     pub throttle_only: Option<String>,
     /// A text whose presence in a body makes Klaviyo refuse the request without saying why.
     pub refuse_bodies_with: Option<String>,
@@ -79,8 +80,8 @@ impl StandInState {
         }
     }
 
-    /// Forgets what the services hold, the recorded requests and all faults. The secret, the API key, the
-    /// rate limits and the latency stay.
+    /// Forgets what the services hold, the recorded requests and all faults. The secret, the API
+    /// key, the rate limits and the latency stay.
     pub fn reset(&mut self) {
         let api_key = self.account.api_key.take();
         let secret = self.secret.take();

@@ -31,7 +31,8 @@ impl Script {
         }
     }
 
-    /// Sends a request with the API key and returns the status and the JSON; 0 when there is no answer.
+    /// Sends a request with the API key and returns the status and the JSON; 0 when there is no
+    /// answer.
     async fn send(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
         let request = self
             .client

@@ -10,8 +10,8 @@ use super::refusal::Refusal;
 use super::text_rules::parse_time;
 use crate::json::{at, object, optional_text, text};
 
-/// Profiles, events, lists and consents. Operations on profiles' properties (`meta`) are checked and not
-/// done.
+/// Profiles, events, lists and consents. Operations on profiles' properties (`meta`) are checked
+/// and not done.
 #[derive(Debug, Default)]
 pub struct Account {
     /// The only API key that is accepted; [`API_KEY`](crate::API_KEY) when `None`.
@@ -20,8 +20,8 @@ pub struct Account {
     pub profiles: Vec<Map<String, Value>>,
     /// The events, each once.
     pub events: Vec<EventRecord>,
-    /// The opt-in process of each list that exists: `double_opt_in` or `single_opt_in`. Only looking up a
-    /// list asks whether it exists.
+    /// The opt-in process of each list that exists: `double_opt_in` or `single_opt_in`. Only
+    /// looking up a list asks whether it exists.
     pub opt_in: BTreeMap<String, &'static str>,
     /// The profiles on each list.
     pub lists: BTreeMap<String, BTreeSet<usize>>,
@@ -125,8 +125,8 @@ impl Account {
         String::new()
     }
 
-    /// Creates or updates a profile and returns its index. Attributes that are not given stay, and `null`
-    /// clears.
+    /// Creates or updates a profile and returns its index. Attributes that are not given stay, and
+    /// `null` clears.
     pub(crate) fn upsert(
         &mut self,
         index: Option<usize>,

@@ -1,4 +1,5 @@
-//! Requests to delete a profile: <https://developers.klaviyo.com/en/reference/request_profile_deletion>
+//! Requests to delete a profile:
+//! <https://developers.klaviyo.com/en/reference/request_profile_deletion>
 
 use serde_json::Value;
 

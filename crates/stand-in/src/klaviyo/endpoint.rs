@@ -70,7 +70,8 @@ impl Endpoint {
         RateLimit { burst, steady }
     }
 
-    /// Returns the most bytes of a body: 5 MB, but "The maximum allowed payload size is 100KB" for a profile.
+    /// Returns the most bytes of a body: 5 MB, but "The maximum allowed payload size is 100KB" for
+    /// a profile.
     pub(super) fn max_bytes(self) -> usize {
         match self {
             Endpoint::ImportProfile => 100 * 1024,

@@ -137,8 +137,8 @@ pub(super) fn create_events(
         for (event_index, event) in events_of(item).iter().enumerate() {
             count += 1;
             let event = EventRecord::new(at(event, "/attributes"), 0, false);
-            // "If a unique_id is repeated for the same profile and metric, the request will fail and no
-            // events will be processed."
+            // "If a unique_id is repeated for the same profile and metric, the request will fail
+            // and no events will be processed."
             if !keys.insert((profile_key.clone(), event.metric, event.unique_id)) {
                 refusals.push(Refusal::new(
                     400,

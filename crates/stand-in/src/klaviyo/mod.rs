@@ -1,9 +1,9 @@
 //! Klaviyo's API: <https://developers.klaviyo.com/en/reference/api_overview>
 //!
-//! [`endpoint`] finds the endpoint of a request. Its body is checked against a [`schema`], which each endpoint
-//! has beside its work in [`events`], [`profiles`], [`subscriptions`], [`lists`] and [`deletions`]. They refuse
-//! values that Klaviyo's public descriptions rule out, and nothing beyond that. A job is done whole or refused
-//! whole, with an error for every item that is wrong.
+//! [`endpoint`] finds the endpoint of a request. Its body is checked against a [`schema`], which
+//! each endpoint has beside its work in [`events`], [`profiles`], [`subscriptions`], [`lists`] and
+//! [`deletions`]. They refuse values that Klaviyo's public descriptions rule out, and nothing
+//! beyond that. A job is done whole or refused whole, with an error for every item that is wrong.
 
 mod account;
 mod deletions;

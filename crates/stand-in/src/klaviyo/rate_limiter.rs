@@ -1,7 +1,7 @@
 //! Rate limits: <https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling>
 //!
-//! Klaviyo counts the requests of an account, whoever sends them, in fixed windows of one second ("burst")
-//! and one minute ("steady").
+//! Klaviyo counts the requests of an account, whoever sends them, in fixed windows of one second
+//! ("burst") and one minute ("steady").
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const BURST_SECONDS: u64 = 1;
 const STEADY_SECONDS: u64 = 60;
 
 impl RateLimiter {
-    /// Counts a request at a time since the epoch. Returns the headers of its answer, or the seconds to wait
-    /// for a request over the limit, which is not counted.
+    /// Counts a request at a time since the epoch. Returns the headers of its answer, or the
+    /// seconds to wait for a request over the limit, which is not counted.
     pub(super) fn admit(
         &mut self,
         endpoint: Endpoint,

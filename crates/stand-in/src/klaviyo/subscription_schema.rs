@@ -1,4 +1,5 @@
-//! The schemas of subscriptions: <https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles>,
+//! The schemas of subscriptions:
+//! <https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles>,
 //! <https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles>
 
 use super::schema::{Schema, nullable, optional, required};

@@ -14,7 +14,8 @@ const ITEMS: &str = "/data/attributes/profiles/data";
 /// The channels that are recorded, and the identifier that each of them writes to.
 const CHANNELS: [(&str, &str); 2] = [("email", "email"), ("sms", "phone_number")];
 
-/// Subscribes the profiles of a job, and creates those that Klaviyo does not know: all of them, or none.
+/// Subscribes the profiles of a job, and creates those that Klaviyo does not know: all of them, or
+/// none.
 pub(super) fn subscribe(account: &mut Account, body: &Value) -> Result<JsonResponse, Vec<Refusal>> {
     let list_id = list_id(body);
     let is_historical = at(body, "/data/attributes/historical_import") == true;
@@ -75,8 +76,8 @@ fn create(account: &mut Account, subscriber: &Value) -> usize {
     account.upsert(None, &identifiers)
 }
 
-/// Checks that each channel has somewhere to write to, and whether consents need a time: in a historical
-/// import each does, in another subscription none may have one.
+/// Checks that each channel has somewhere to write to, and whether consents need a time: in a
+/// historical import each does, in another subscription none may have one.
 fn check(profiles: &[Value], is_historical: Option<bool>) -> Result<(), Vec<Refusal>> {
     let mut refusals = Vec::new();
     for (index, profile) in profiles.iter().enumerate() {
@@ -122,7 +123,8 @@ fn check(profiles: &[Value], is_historical: Option<bool>) -> Result<(), Vec<Refu
     }
 }
 
-/// Returns a record for each channel in which a profile gives its consent to marketing or takes it back.
+/// Returns a record for each channel in which a profile gives its consent to marketing or takes it
+/// back.
 fn consents(profile: &Value, list_id: &str) -> Vec<ConsentRecord> {
     let attributes = at(profile, "/attributes");
     let mut consents = Vec::new();
