@@ -276,7 +276,7 @@ fn held(shop: &Shop) -> [BTreeSet<String>; 3] {
             .get("email")
             .or(held.account.profiles[profile].get("external_id"))
     };
-    let event = |event: &segment_klaviyo_stand_in::Event| {
+    let event = |event: &segment_klaviyo_stand_in::EventRecord| {
         format!(
             "{} {} {:?} {}",
             event.metric,
@@ -287,7 +287,7 @@ fn held(shop: &Shop) -> [BTreeSet<String>; 3] {
     };
     let profile =
         |profile: &serde_json::Map<String, Value>| serde_json::to_string(profile).unwrap();
-    let consent = |it: &segment_klaviyo_stand_in::Consent| {
+    let consent = |it: &segment_klaviyo_stand_in::ConsentRecord| {
         format!(
             "{:?} {:?} {} {}",
             it.email, it.phone_number, it.list_id, it.subscribed

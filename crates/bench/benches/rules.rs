@@ -1,10 +1,9 @@
-//! What the function does with a message before it calls anybody: `cargo bench --bench rules`.
+//! Times the steps that the function takes before its first request: `cargo bench --bench rules`.
 
 #![allow(
     missing_docs,
     clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a bench may panic"
+    reason = "divan's functions have no documentation, and a benchmark may panic"
 )]
 
 use divan::{AllocProfiler, Bencher, black_box};
@@ -13,11 +12,11 @@ use segment_klaviyo::klaviyo::build_requests;
 use segment_klaviyo::rules::decide;
 use segment_klaviyo::segment::Message;
 use segment_klaviyo::signature::{self, verify};
-use serde_json::Value;
-use serde_json::value::RawValue;
-
 use segment_klaviyo_bench::pipeline::{NOW, SECRET, rules};
 use segment_klaviyo_bench::{messages, pipeline};
+use segment_klaviyo_stand_in::SHARED_SECRET;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
@@ -42,14 +41,13 @@ fn signature_of_a_batch_of_1000(bencher: Bencher) {
 
 fn signature_of(bencher: Bencher, body: &Value) {
     let body = body.to_string();
-    let signature =
-        signature::sign(body.as_bytes(), segment_klaviyo_stand_in::SHARED_SECRET).unwrap();
-    let claimed = signature::Credentials {
+    let signature = signature::sign(body.as_bytes(), SHARED_SECRET).unwrap();
+    let credentials = signature::Credentials {
         signature: Some(&signature),
         authorization: None,
     };
     bencher.bench_local(|| {
-        verify(black_box(body.as_bytes()), claimed, &SECRET)
+        verify(black_box(body.as_bytes()), credentials, &SECRET)
             .unwrap()
             .bytes()
             .len()
@@ -83,7 +81,7 @@ fn read_and_decide(bencher: Bencher, message: &Value) {
 }
 
 #[divan::bench]
-fn packing_of_1000(bencher: Bencher) {
+fn requests_of_1000_messages(bencher: Bencher) {
     let raws: Vec<_> = (0..1_000).map(|n| raw(&messages::track(n))).collect();
     let batch = plan(
         raws.iter().map(|raw| InboundMessage::new(raw, NOW)),
@@ -98,16 +96,16 @@ fn packing_of_1000(bencher: Bencher) {
 }
 
 #[divan::bench]
-fn one_message_from_event_to_calls(bencher: Bencher) {
-    from_event_to_calls(bencher, &messages::track(0));
+fn one_message_from_event_to_requests(bencher: Bencher) {
+    from_event_to_requests(bencher, &messages::track(0));
 }
 
 #[divan::bench]
-fn batch_of_1000_from_event_to_calls(bencher: Bencher) {
-    from_event_to_calls(bencher, &messages::batch(1_000));
+fn batch_of_1000_from_event_to_requests(bencher: Bencher) {
+    from_event_to_requests(bencher, &messages::batch(1_000));
 }
 
-fn from_event_to_calls(bencher: Bencher, body: &Value) {
+fn from_event_to_requests(bencher: Bencher, body: &Value) {
     let (event, rules) = (messages::event(body), rules());
-    bencher.bench_local(|| pipeline::from_event_to_calls(black_box(&event), &rules));
+    bencher.bench_local(|| pipeline::from_event_to_requests(black_box(&event), &rules));
 }

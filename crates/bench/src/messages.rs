@@ -1,12 +1,11 @@
-//! What is sent in benchmarks.
-
-#![allow(dead_code, reason = "no program sends all of it")]
+//! The messages and deliveries of the benchmarks.
 
 use segment_klaviyo::signature;
 use segment_klaviyo_stand_in::SHARED_SECRET;
 use serde_json::{Value, json};
 
-/// A product view as Segment's website library sends it, with another id and person each.
+/// Returns a product view as Segment's website library sends it. Each number has its own id and
+/// person.
 pub fn track(n: usize) -> Value {
     json!({
         "anonymousId": "5f9a2c31-7f0e-4e2b-9d53-0c1c8f3a6b7d",
@@ -36,7 +35,7 @@ pub fn track(n: usize) -> Value {
     })
 }
 
-/// What API Gateway makes of a delivery.
+/// Returns the event that API Gateway makes of a delivery.
 pub fn event(body: &Value) -> String {
     let body = body.to_string();
     let signature = signature::sign(body.as_bytes(), SHARED_SECRET).unwrap();
@@ -46,12 +45,12 @@ pub fn event(body: &Value) -> String {
         .to_string()
 }
 
-/// So many product views, each with an id and a person of its own.
+/// Returns a batch of product views, each of another person.
 pub fn batch(size: usize) -> Value {
-    (0..size).map(track).collect::<Vec<_>>().into()
+    (0..size).map(track).collect()
 }
 
-/// A person with a phone, an address and fields of their own.
+/// Returns an identify with a phone number, an address and custom traits.
 pub fn identify() -> Value {
     let mut message = track(0);
     message["type"] = "identify".into();
@@ -60,11 +59,16 @@ pub fn identify() -> Value {
     message
 }
 
-/// A completed order of so many products.
+/// Returns a completed order of a number of products.
 pub fn order(products: usize) -> Value {
+    let mut lines = Vec::new();
+    for n in 0..products {
+        lines.push(json!({"product_id": format!("p{n}"), "name": "Wild Berry Jam", "price": 9.95, "quantity": 2,
+            "sku": "J-8", "brand": "Fable"}));
+    }
     let mut message = track(0);
-    let line = |n| json!({"product_id": format!("p{n}"), "name": "Wild Berry Jam", "price": 9.95, "quantity": 2, "sku": "J-8", "brand": "Fable"});
     message["event"] = "Order Completed".into();
-    message["properties"] = json!({"order_id": "R1", "total": 199.0, "currency": "USD", "products": (0..products).map(line).collect::<Vec<_>>()});
+    message["properties"] =
+        json!({"order_id": "R1", "total": 199.0, "currency": "USD", "products": lines});
     message
 }

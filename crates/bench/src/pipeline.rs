@@ -1,5 +1,5 @@
-//! What the function does with a delivery before it calls anybody: timed in `rules.rs`, its allocations counted in
-//! `tests/allocations.rs`.
+//! The work of the function before its first request. `benches/rules.rs` times it, and
+//! `tests/allocations.rs` counts its allocations.
 
 use std::sync::LazyLock;
 
@@ -13,18 +13,21 @@ use segment_klaviyo::signature::verify;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+/// The time at which every delivery arrives.
 pub const NOW: OffsetDateTime = datetime!(2026-11-20 10:16 UTC);
 
+/// The secret that the deliveries are signed with.
 pub static SECRET: LazyLock<Secret> =
     LazyLock::new(|| Secret::parse(&segment_klaviyo_stand_in::secret("pk_1")).unwrap());
 
+/// Returns the settings of the rules when only the secret is set.
 pub fn rules() -> RuleSettings {
     let get = |name: &str| (name == "SECRET_ID").then(|| "s".to_owned());
     Settings::from_env(get).unwrap().rules
 }
 
-/// From the JSON that Lambda hands out to the calls, and how many they are.
-pub fn from_event_to_calls(event: &str, rules: &RuleSettings) -> usize {
+/// Builds the requests to Klaviyo from the JSON that Lambda hands out, and returns their number.
+pub fn from_event_to_requests(event: &str, rules: &RuleSettings) -> usize {
     let event: EventPayload = serde_json::from_str(event).unwrap();
     let Ok(Trigger::Webhook(request)) = event.trigger() else {
         return 0;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use segment_klaviyo_stand_in::StandIn;
+use segment_klaviyo_stand_in::{StandIn, StandInOptions};
 use serde_json::json;
 
 use crate::output;
@@ -36,6 +36,22 @@ pub(crate) struct Arguments {
     /// it.
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
+
+    /// The only API key that Klaviyo accepts.
+    #[arg(long, value_name = "KEY")]
+    api_key: Option<String>,
+
+    /// Enforces Klaviyo's rate limits.
+    #[arg(long)]
+    rate_limits: bool,
+
+    /// The milliseconds that Klaviyo takes for each request.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    latency_ms: u64,
+
+    /// Does not show the requests.
+    #[arg(long)]
+    quiet: bool,
 }
 
 /// Plays AWS and Klaviyo until the tool is stopped.
@@ -44,8 +60,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         listen,
         reached_as,
         env_file,
+        api_key,
+        rate_limits,
+        latency_ms,
+        quiet,
     } = arguments;
-    let stand_in = StandIn::listen(listen)
+    let options = StandInOptions {
+        rate_limits,
+        latency: Duration::from_millis(latency_ms),
+        api_key,
+    };
+    let stand_in = StandIn::listen(listen, options)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let url = match reached_as {
@@ -67,13 +92,25 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     output::line(&format!(
         "Secrets Manager, SQS and Klaviyo at {url}; Ctrl-C ends it"
     ));
-    let mut number = 1;
+    if quiet {
+        std::future::pending::<()>().await;
+    }
+    let (mut number, mut shown) = (1, 0);
     loop {
-        let requests = std::mem::take(&mut stand_in.state().requests);
-        for request in &requests {
+        let new_requests = {
+            let requests = &stand_in.state().requests;
+            if shown > requests.len() {
+                // A script has reset the stand-in.
+                shown = 0;
+            }
+            // They stay in the state, as its inspection API shows them too.
+            requests.get(shown..).unwrap_or_default().to_vec()
+        };
+        for request in &new_requests {
             output::request(number, request);
             number += 1;
         }
+        shown += new_requests.len();
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with Klaviyo, on demand.
+//! Faults of Klaviyo, on demand.
 
 use std::time::Duration;
 
@@ -7,159 +7,150 @@ use axum::http::Response;
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::Reply;
+use crate::response::JsonResponse;
 
-/// Something that goes wrong with requests to one path.
+/// A fault of requests to one path.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// The path that is affected.
-    pub path: &'static str,
-    /// How many requests are affected.
+    /// The path of the requests that it affects.
+    pub path: String,
+    /// The number of requests that it lets pass first.
+    pub after: usize,
+    /// The number of requests that it affects.
     pub times: usize,
-    /// How long the answer takes.
+    /// The time that the answer takes.
     pub delay: Duration,
-    /// Whether Klaviyo does the work all the same: the acknowledgement that gets lost.
+    /// Whether Klaviyo does the work nevertheless: only the acknowledgement is lost.
     pub applied: bool,
-    /// What the function sees instead of an answer.
+    /// The answer that the function gets.
     pub symptom: Symptom,
 }
 
-/// What a fault looks like from outside.
+/// The way in which a fault shows.
 #[derive(Debug, Clone)]
 pub enum Symptom {
-    /// An error answer.
+    /// An answer that Klaviyo would not give.
     Answer {
-        /// Its HTTP status.
+        /// The HTTP status.
         status: u16,
-        /// Its `Retry-After`, in seconds.
+        /// The `Retry-After` header, in seconds.
         retry_after: Option<u64>,
-        /// Its body.
+        /// The body.
         body: Value,
     },
-    /// The connection is closed without an answer.
+    /// A connection that is closed without an answer.
     Drop,
+    /// Klaviyo's own answer, after the delay.
+    Delay,
 }
 
 impl Fault {
-    /// Answers `status` to the next `times` requests for `path`.
-    pub fn status(path: &'static str, status: u16, times: usize) -> Self {
-        let error = json!({"errors": [{"status": status, "code": "fault", "source": {"pointer": "/data"}}]});
-        let symptom = Symptom::Answer {
-            status,
-            retry_after: None,
-            body: error,
-        };
+    /// Returns a fault of the next `times` requests for `path`.
+    pub fn new(path: impl Into<String>, symptom: Symptom, times: usize) -> Self {
         Fault {
-            path,
+            path: path.into(),
+            after: 0,
             times,
             delay: Duration::ZERO,
             applied: false,
             symptom,
         }
     }
-}
 
-/// A Klaviyo that fails at random, the same way for the same seed and order of requests.
-#[derive(Debug)]
-pub struct Chaos {
-    random: fastrand::Rng,
-    /// How many of a hundred requests go wrong.
-    percent: u8,
-}
-
-impl Chaos {
-    /// Chaos of this seed.
-    pub fn new(seed: u64, percent: u8) -> Self {
-        Chaos {
-            random: fastrand::Rng::with_seed(seed),
-            percent,
-        }
-    }
-
-    /// What goes wrong with the next request, if anything.
-    pub(super) fn next(&mut self) -> Option<Fault> {
-        if self.random.u8(0..100) >= self.percent {
-            return None;
-        }
-        let answer = |status, retry_after| Symptom::Answer {
+    /// Returns a fault that answers `status` to the next `times` requests for `path`.
+    pub fn status(path: impl Into<String>, status: u16, times: usize) -> Self {
+        let symptom = Symptom::Answer {
             status,
-            retry_after,
-            body: Value::Null,
+            retry_after: None,
+            body: error_body(status),
         };
-        let symptom = match self.random.u8(0..6) {
-            0 => answer(429, None),
-            1 => answer(429, Some(self.random.u64(0..3))),
-            2 => answer(500, None),
-            3 => answer(503, None),
-            _ => Symptom::Drop,
-        };
-        let throttles = matches!(symptom, Symptom::Answer { status: 429, .. });
-        let hangs = self.random.u8(0..20) == 0;
-        Some(Fault {
-            path: "",
-            times: 1,
-            delay: if hangs { HANG } else { Duration::ZERO },
-            // Who throttles has done nothing; of the rest, some is done and the acknowledgement lost.
-            applied: !throttles && self.random.bool(),
-            symptom,
-        })
+        Fault::new(path, symptom, times)
     }
-}
 
-/// Longer than a delivery has in a run with chaos.
-const HANG: Duration = Duration::from_secs(10);
-
-impl Fault {
-    /// Klaviyo asks to come back in two minutes.
-    pub(super) fn busy() -> Self {
+    /// Returns a fault in which Klaviyo asks to wait for two minutes.
+    pub(crate) fn busy() -> Self {
         let symptom = Symptom::Answer {
             status: 429,
             retry_after: Some(120),
             body: Value::Null,
         };
-        Fault {
-            path: "",
-            times: 1,
-            delay: Duration::ZERO,
-            applied: false,
-            symptom,
+        Fault::new("", symptom, 1)
+    }
+
+    /// Whether the request reaches Klaviyo.
+    pub(crate) fn reaches_klaviyo(&self) -> bool {
+        self.applied || matches!(self.symptom, Symptom::Delay)
+    }
+
+    /// Takes the fault of the next request for `path`, if it has one.
+    pub(crate) fn take_next(faults: &mut [Fault], path: &str) -> Option<Fault> {
+        for fault in faults {
+            if fault.path != path || fault.times == 0 {
+                continue;
+            }
+            if fault.after > 0 {
+                fault.after -= 1;
+                continue;
+            }
+            fault.times -= 1;
+            return Some(fault.clone());
         }
+        None
     }
 }
 
 impl Symptom {
-    pub(super) fn reply(&self) -> Reply {
+    /// Replaces Klaviyo's answer. The status 0 stands for a closed connection.
+    pub(crate) fn replace(self, answer: JsonResponse) -> JsonResponse {
         match self {
             Symptom::Answer {
                 status,
-                body,
                 retry_after,
-            } => Reply {
-                status: *status,
-                body: body.clone(),
-                retry_after: *retry_after,
+                body,
+            } => match retry_after {
+                Some(seconds) => {
+                    JsonResponse::new(status, body).with_header("retry-after", seconds)
+                }
+                None => JsonResponse::new(status, body),
             },
-            Symptom::Drop => Reply::new(0, Value::Null),
+            Symptom::Drop => JsonResponse::empty(0),
+            Symptom::Delay => answer,
         }
     }
 }
 
-/// The fault that the next request for `path` meets.
-pub(super) fn next(faults: &mut [Fault], path: &str) -> Option<Fault> {
-    let fault = faults
-        .iter_mut()
-        .find(|fault| fault.path == path && fault.times > 0)?;
-    fault.times -= 1;
-    Some(fault.clone())
+/// Returns the body of an error that names nothing in the request.
+pub(crate) fn error_body(status: u16) -> Value {
+    json!({"errors": [{"status": status, "code": "fault", "source": {"pointer": "/data"}}]})
 }
 
-/// Whether a body holds a text.
-pub(super) fn contains(body: &[u8], text: &str) -> bool {
-    String::from_utf8_lossy(body).contains(text)
+/// Returns a response whose body fails before its first byte, which makes the server close the
+/// connection.
+pub(crate) fn broken_connection() -> Response<Body> {
+    let failure = stream::iter([Err::<Bytes, _>(std::io::Error::other("dropped"))]);
+    Response::new(Body::from_stream(failure))
 }
 
-/// An answer whose body breaks before its first byte: the server closes the connection.
-pub(super) fn broken_connection() -> Response<Body> {
-    let broken = stream::iter([Err::<Bytes, _>(std::io::Error::other("dropped"))]);
-    Response::new(Body::from_stream(broken))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_lets_requests_pass_first_and_affects_only_its_path() {
+        let mut faults = vec![Fault {
+            after: 1,
+            ..Fault::status("/api/events", 503, 2)
+        }];
+        let mut affected = Vec::new();
+        for path in [
+            "/api/events",
+            "/api/profiles",
+            "/api/events",
+            "/api/events",
+            "/api/events",
+        ] {
+            affected.push(Fault::take_next(&mut faults, path).is_some());
+        }
+        assert_eq!(affected, [false, false, true, true, false]);
+    }
 }

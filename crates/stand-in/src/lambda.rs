@@ -16,17 +16,17 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// What Lambda takes as an answer.
-const MOST_BYTES: usize = 6 * 1024 * 1024;
-/// The time that an invocation is told it has.
-const TIME: Duration = Duration::from_secs(10);
-/// How long the function is waited for.
+/// The most bytes of an answer.
+const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
+/// The time until an invocation's deadline.
+const INVOCATION_TIME: Duration = Duration::from_secs(10);
+/// The time to wait for the function.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why there is no answer.
+/// The function has not answered in time.
 #[derive(Debug, thiserror::Error)]
 #[error("the function does not answer")]
-pub struct NoAnswer;
+pub struct AnswerTimeout;
 
 /// A Runtime API for one function, on loopback. It stops when it is dropped.
 pub struct RuntimeApi {
@@ -37,8 +37,9 @@ pub struct RuntimeApi {
     server: JoinHandle<()>,
 }
 
+/// The server's ends of the channels.
 #[derive(Clone)]
-struct Queues {
+struct Channels {
     events: Arc<Mutex<mpsc::UnboundedReceiver<String>>>,
     answers: mpsc::UnboundedSender<(String, Value)>,
     polls: mpsc::UnboundedSender<Instant>,
@@ -47,19 +48,22 @@ struct Queues {
 impl RuntimeApi {
     /// Serves on a free port of the loopback interface.
     pub async fn start() -> io::Result<Self> {
-        let (events, next_events) = mpsc::unbounded_channel();
-        let (given, answers) = mpsc::unbounded_channel();
-        let (polled, polls) = mpsc::unbounded_channel();
-        let queues = Queues {
-            events: Arc::new(Mutex::new(next_events)),
-            answers: given,
-            polls: polled,
+        let (event_sender, event_receiver) = mpsc::unbounded_channel();
+        let (answer_sender, answer_receiver) = mpsc::unbounded_channel();
+        let (poll_sender, poll_receiver) = mpsc::unbounded_channel();
+        let channels = Channels {
+            events: Arc::new(Mutex::new(event_receiver)),
+            answers: answer_sender,
+            polls: poll_sender,
         };
         let service = Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(take))
-            .layer(DefaultBodyLimit::max(MOST_BYTES))
-            .with_state(queues);
+            .route("/2018-06-01/runtime/invocation/next", get(next_event))
+            .route(
+                "/2018-06-01/runtime/invocation/{id}/{kind}",
+                post(take_answer),
+            )
+            .layer(DefaultBodyLimit::max(MAX_ANSWER_BYTES))
+            .with_state(channels);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let server = tokio::spawn(async move {
@@ -67,14 +71,14 @@ impl RuntimeApi {
         });
         Ok(RuntimeApi {
             address,
-            events,
-            answers,
-            polls,
+            events: event_sender,
+            answers: answer_receiver,
+            polls: poll_receiver,
             server,
         })
     }
 
-    /// What Lambda's environment says of a function.
+    /// Returns the variables that Lambda sets for a function.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_LAMBDA_RUNTIME_API", self.address.clone()),
@@ -84,23 +88,18 @@ impl RuntimeApi {
         ]
     }
 
-    /// When the function asks for an event for the first time, or again: it is ready then.
-    pub async fn ready(&mut self) -> Result<Instant, NoAnswer> {
-        timeout(PATIENCE, self.polls.recv())
-            .await
-            .ok()
-            .flatten()
-            .ok_or(NoAnswer)
+    /// Waits until the function asks for an event, which it does when it is ready, and returns when
+    /// it asked.
+    pub async fn ready(&mut self) -> Result<Instant, AnswerTimeout> {
+        receive(&mut self.polls).await
     }
 
-    /// Hands out an event: `response` or `error`, and what the function says.
-    pub async fn invoke(&mut self, event: &str) -> Result<(String, Value), NoAnswer> {
-        self.events.send(event.to_owned()).map_err(|_| NoAnswer)?;
-        timeout(PATIENCE, self.answers.recv())
-            .await
-            .ok()
-            .flatten()
-            .ok_or(NoAnswer)
+    /// Hands out an event and returns the answer: `response` or `error`, and its body.
+    pub async fn invoke(&mut self, event: &str) -> Result<(String, Value), AnswerTimeout> {
+        self.events
+            .send(event.to_owned())
+            .map_err(|_| AnswerTimeout)?;
+        receive(&mut self.answers).await
     }
 }
 
@@ -110,21 +109,23 @@ impl Drop for RuntimeApi {
     }
 }
 
-type Headers = AppendHeaders<[(&'static str, String); 4]>;
+async fn receive<T>(receiver: &mut mpsc::UnboundedReceiver<T>) -> Result<T, AnswerTimeout> {
+    match timeout(PATIENCE, receiver.recv()).await {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) | Err(_) => Err(AnswerTimeout),
+    }
+}
 
-async fn next(State(queues): State<Queues>) -> Result<(Headers, String), StatusCode> {
-    let _ = queues.polls.send(Instant::now());
-    let event = queues
-        .events
-        .lock()
-        .await
-        .recv()
-        .await
-        .ok_or(StatusCode::GONE)?;
-    let deadline = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        + TIME;
+type EventHeaders = AppendHeaders<[(&'static str, String); 4]>;
+
+async fn next_event(
+    State(channels): State<Channels>,
+) -> Result<(EventHeaders, String), StatusCode> {
+    let _ = channels.polls.send(Instant::now());
+    let event = channels.events.lock().await.recv().await;
+    let event = event.ok_or(StatusCode::GONE)?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let deadline = now.unwrap_or_default() + INVOCATION_TIME;
     let headers = [
         (
             "lambda-runtime-aws-request-id",
@@ -146,13 +147,12 @@ async fn next(State(queues): State<Queues>) -> Result<(Headers, String), StatusC
     Ok((AppendHeaders(headers), event))
 }
 
-async fn take(
-    State(queues): State<Queues>,
+async fn take_answer(
+    State(channels): State<Channels>,
     Path((_, kind)): Path<(String, String)>,
     body: String,
 ) -> &'static str {
-    let _ = queues
-        .answers
-        .send((kind, serde_json::from_str(&body).unwrap_or_default()));
+    let answer = serde_json::from_str(&body).unwrap_or_default();
+    let _ = channels.answers.send((kind, answer));
     "{}"
 }

@@ -1,13 +1,14 @@
-//! Secrets Manager, as far as the function uses it:
+//! The part of Secrets Manager that the function uses:
 //! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 
 use serde_json::json;
 
-use super::Reply;
+use crate::response::JsonResponse;
 
-pub(super) fn get_secret_value(secret: Option<&str>) -> Reply {
+/// Answers `GetSecretValue`. `None` is a secret that does not exist.
+pub(crate) fn get_secret_value(secret: Option<&str>) -> JsonResponse {
     match secret {
-        Some(text) => Reply::new(
+        Some(text) => JsonResponse::new(
             200,
             json!({
                 "ARN": "arn:aws:secretsmanager:us-east-1:000000000000:secret:local",
@@ -16,7 +17,7 @@ pub(super) fn get_secret_value(secret: Option<&str>) -> Reply {
                 "VersionStages": ["AWSCURRENT"],
             }),
         ),
-        None => Reply::new(
+        None => JsonResponse::new(
             400,
             json!({
                 "__type": "ResourceNotFoundException",

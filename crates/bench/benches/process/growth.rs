@@ -1,16 +1,17 @@
-//! How what the function takes grows with what it is sent: a table here, a chart in `docs/growth.svg`.
+//! The growth of the function's cost with the size of a delivery: tables, and a chart in
+//! `docs/growth.svg`.
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use segment_klaviyo_bench::messages::{batch, event, order};
 use serde_json::Value;
 
-use crate::chart;
-use crate::median;
-use crate::program::{Cost, Program, build, stay_on_one_processor};
-use segment_klaviyo_bench::messages::{batch, event, order};
+use crate::chart::{self, Point};
+use crate::median::median;
+use crate::program::{Program, build, stay_on_one_processor};
 
-/// A kind of delivery, and how much of it is sent. At 23 and 24 events it is decided how they go.
+/// A kind of delivery in several sizes. From 24 events on they go in a job and not one by one.
 struct Kind {
     name: &'static str,
     sizes: &'static [usize],
@@ -18,33 +19,22 @@ struct Kind {
     events: fn(usize) -> usize,
 }
 
-const KINDS: [Kind; 2] = [
-    Kind {
-        name: "messages a delivery",
-        sizes: &[1, 10, 23, 24, 100, 1_000, 4_000],
-        body: batch,
-        events: |size| size,
-    },
-    Kind {
-        name: "products an order",
-        sizes: &[1, 2, 5, 10, 20, 22, 23, 50, 100],
-        body: order,
-        events: |products| 1 + products,
-    },
-];
+const MESSAGES: Kind = Kind {
+    name: "messages a delivery",
+    sizes: &[1, 10, 23, 24, 100, 1_000, 4_000],
+    body: batch,
+    events: |size| size,
+};
 
-/// What a delivery of a size takes.
-pub(crate) struct Point {
-    pub(crate) size: usize,
-    /// Milliseconds.
-    pub(crate) cpu: f64,
-    pub(crate) wall: f64,
-    pub(crate) calls: usize,
-    /// MiB.
-    pub(crate) peak: f64,
-}
+const PRODUCTS: Kind = Kind {
+    name: "products an order",
+    sizes: &[1, 2, 5, 10, 20, 22, 23, 50, 100],
+    body: order,
+    events: |products| 1 + products,
+};
 
-/// So many events are measured at each size, in at least and at most so many deliveries.
+/// The number of events that are measured at each size, and the least and the most deliveries of
+/// them.
 const EVENTS: usize = 4_000;
 const DELIVERIES: (usize, usize) = (5, 500);
 const WARM_UP: usize = 3;
@@ -53,71 +43,67 @@ const WARM_UP: usize = 3;
 pub(crate) async fn run(runs: usize) -> ExitCode {
     let program = build("segment-klaviyo", "bootstrap");
     stay_on_one_processor();
-    let mut found: Vec<Vec<Vec<Point>>> = Vec::new();
+    let (mut message_runs, mut product_runs) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        let mut run = Vec::new();
-        for kind in &KINDS {
-            let mut points = Vec::new();
-            for size in kind.sizes {
-                points.push(measure(&program, kind, *size).await);
-            }
-            run.push(points);
-        }
-        found.push(run);
+        message_runs.push(measure_all(&program, &MESSAGES).await);
+        product_runs.push(measure_all(&program, &PRODUCTS).await);
     }
-    let curves: Vec<Vec<Point>> = (0..KINDS.len())
-        .map(|kind| {
-            let at = |size| middle(found.iter().map(|run| &run[kind][size]));
-            (0..KINDS[kind].sizes.len()).map(at).collect()
-        })
-        .collect();
-    for (kind, points) in KINDS.iter().zip(&curves) {
-        println!(
-            "\n| {} | CPU (ms) | wall (ms) | calls to Klaviyo | peak memory (MiB) |\n|---|---|---|---|---|",
-            kind.name
-        );
-        for Point {
-            size,
-            cpu,
-            wall,
-            calls,
-            peak,
-        } in points
-        {
-            println!("| {size} | {cpu:.2} | {wall:.2} | {calls} | {peak:.1} |");
-        }
-    }
+    let (messages, products) = (medians(&message_runs), medians(&product_runs));
+    print_table(&MESSAGES, &messages);
+    print_table(&PRODUCTS, &products);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/growth.svg");
-    chart::draw(&path, &curves[0], &curves[1]).unwrap();
+    chart::draw(&path, &messages, &products).unwrap();
     ExitCode::SUCCESS
 }
 
-/// A size in a process of its own: the peak is its alone.
+async fn measure_all(program: &Path, kind: &Kind) -> Vec<Point> {
+    let mut points = Vec::new();
+    for size in kind.sizes {
+        points.push(measure(program, kind, *size).await);
+    }
+    points
+}
+
+/// Measures one size in a new process, so that the peak is of this size alone.
 async fn measure(path: &Path, kind: &Kind, size: usize) -> Point {
     let (mut program, _) = Program::start(path).await;
-    let events = (kind.events)(size);
-    let deliveries = (EVENTS / events).clamp(DELIVERIES.0, DELIVERIES.1);
-    let Cost { cpu, wall, calls } = program
-        .cost(&event(&(kind.body)(size)), WARM_UP, deliveries)
-        .await;
+    let deliveries = (EVENTS / (kind.events)(size)).clamp(DELIVERIES.0, DELIVERIES.1);
+    let event = event(&(kind.body)(size));
+    let cost = program.cost(&event, WARM_UP, deliveries).await;
     Point {
         size,
-        cpu,
-        wall,
-        calls,
+        cpu: cost.cpu,
+        wall: cost.wall,
+        requests: cost.requests,
         peak: program.peak(),
     }
 }
 
-/// The medians of what several runs found.
-fn middle<'p>(runs: impl Iterator<Item = &'p Point> + Clone) -> Point {
-    let of = |value: fn(&Point) -> f64| median(runs.clone().map(value));
-    let Point { size, calls, .. } = *runs.clone().next().unwrap();
-    Point {
-        size,
-        calls,
-        cpu: of(|it| it.cpu),
-        wall: of(|it| it.wall),
-        peak: of(|it| it.peak),
+/// Returns the median of each size over all runs.
+fn medians(runs: &[Vec<Point>]) -> Vec<Point> {
+    let mut medians = Vec::new();
+    for (index, first) in runs[0].iter().enumerate() {
+        medians.push(Point {
+            size: first.size,
+            cpu: median(runs.iter().map(|run| run[index].cpu)),
+            wall: median(runs.iter().map(|run| run[index].wall)),
+            requests: first.requests,
+            peak: median(runs.iter().map(|run| run[index].peak)),
+        });
+    }
+    medians
+}
+
+fn print_table(kind: &Kind, points: &[Point]) {
+    println!(
+        "\n| {} | CPU (ms) | wall (ms) | requests to Klaviyo | peak memory (MiB) |",
+        kind.name
+    );
+    println!("|---|---|---|---|---|");
+    for point in points {
+        println!(
+            "| {} | {:.2} | {:.2} | {} | {:.1} |",
+            point.size, point.cpu, point.wall, point.requests, point.peak
+        );
     }
 }

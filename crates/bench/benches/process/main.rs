@@ -1,5 +1,5 @@
-//! The built function as Lambda runs it: beside the least that a function in Rust can be (`floor.rs`), or how what it
-//! takes grows with what it is sent. `docs/performance.md` says how, and what came out.
+//! Measures the built function as Lambda runs it: beside the two baselines, or with deliveries that
+//! grow. `docs/performance.md` explains the method and the results.
 //!
 //!     cargo bench --bench process -- [RUNS]
 //!     cargo bench --bench process -- growth [RUNS]
@@ -10,41 +10,47 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a bench may panic"
+    reason = "a benchmark may panic"
 )]
 
 mod chart;
 mod growth;
 mod instructions;
+mod median;
 mod program;
 mod ratios;
 
 use std::process::ExitCode;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let (mut what, mut runs) = (String::new(), None);
-    for argument in std::env::args().skip(1) {
-        match (argument.as_str(), argument.parse()) {
-            ("growth" | "instructions", _) => what = argument,
-            (_, Ok(number)) => runs = Some(number),
-            // Cargo's own.
-            ("--bench", _) => {}
-            _ => {
-                eprintln!("{argument} is neither `growth`, `instructions` nor a number of runs");
-                return ExitCode::from(2);
-            }
-        }
-    }
-    match what.as_str() {
-        "growth" => growth::run(runs.unwrap_or(5)).await,
-        "instructions" => instructions::run().await,
-        _ => ratios::run(runs.unwrap_or(9)).await,
-    }
+/// A kind of measurement.
+enum Measurement {
+    Ratios,
+    Growth,
+    Instructions,
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut measurement = Measurement::Ratios;
+    let mut runs = None;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "growth" => measurement = Measurement::Growth,
+            "instructions" => measurement = Measurement::Instructions,
+            // Cargo adds it.
+            "--bench" => {}
+            text => match text.parse() {
+                Ok(number) => runs = Some(number),
+                Err(_) => {
+                    eprintln!("{text} is neither growth, instructions nor a number of runs");
+                    return ExitCode::from(2);
+                }
+            },
+        }
+    }
+    match measurement {
+        Measurement::Ratios => ratios::run(runs.unwrap_or(9)).await,
+        Measurement::Growth => growth::run(runs.unwrap_or(5)).await,
+        Measurement::Instructions => instructions::run().await,
+    }
 }

@@ -1,4 +1,5 @@
-//! Binary `floor`: the least that a function in Rust can be, for `cargo bench --bench process`.
+//! Binary `floor`: a function that does nothing. It is a baseline of `cargo bench --bench process`:
+//! no function in Rust takes less.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde::de::IgnoredAny;

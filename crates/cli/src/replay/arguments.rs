@@ -18,7 +18,7 @@ use crate::harness;
     given up, or the replay is not finished; 2 if it could not run.\n\n\
     Examples:\n  \
     segment-klaviyo replay --dry-run archive/\n  \
-    KLAVIYO_API_KEY=pk_… segment-klaviyo replay --klaviyo-url https://a.klaviyo.com --backfill archive/"
+    KLAVIYO_API_KEY=pk_… segment-klaviyo replay --klaviyo-url URL --backfill archive/"
 )]
 pub(crate) struct Arguments {
     /// Files of messages, or directories of such files.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use segment_klaviyo::klaviyo::OperationId;
 use segment_klaviyo::settings::RuleSettings;
 use time::OffsetDateTime;
 

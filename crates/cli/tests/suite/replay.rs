@@ -369,11 +369,8 @@ async fn restarted_and_killed_in_the_first_batch_it_is_not_finished() {
     };
     let delay = Duration::from_secs(600);
     bed.stand_in.state().faults = vec![Fault {
-        path: EVENT_JOBS,
-        times: 1,
         delay,
-        applied: false,
-        symptom,
+        ..Fault::new(EVENT_JOBS, symptom, 1)
     }];
     let mut child = bed.command(&path, &["--restart"]).spawn().unwrap();
     bed.wait_until(|bed| bed.stand_in.state().faults[0].times == 0)

@@ -1,6 +1,5 @@
 //! The pace of a replay: waiting, giving up and stopping.
 
-use std::time::Duration;
 
 use segment_klaviyo_stand_in::{Fault, Symptom};
 use serde_json::json;
@@ -17,13 +16,7 @@ async fn throttled_it_waits_as_long_as_klaviyo_says_and_delivers_everything() {
         retry_after: Some(1),
         body: error,
     };
-    let fault = Fault {
-        path: EVENT_JOBS,
-        times: 2,
-        delay: Duration::ZERO,
-        applied: false,
-        symptom,
-    };
+    let fault = Fault::new(EVENT_JOBS, symptom, 2);
     bed.stand_in.state().faults = vec![fault];
     // An attempt of half a second cannot wait for a whole second: the replay does.
     let (code, report, stderr) = bed

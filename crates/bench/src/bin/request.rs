@@ -1,5 +1,6 @@
-//! Binary `call`: the floor and one event to Klaviyo for each of Lambda's, always the same one, for
-//! `cargo bench --bench process`. What the function takes beyond this is its own.
+//! Binary `request`: a function that sends Klaviyo one event for each of Lambda's, always the same
+//! one. It is a baseline of `cargo bench --bench process`: the function's own work is the
+//! difference.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use segment_klaviyo::klaviyo::revision::REVISION;

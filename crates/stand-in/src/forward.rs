@@ -1,0 +1,93 @@
+//! Requests that go on to another Klaviyo, so that they can be shown too.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::request::KlaviyoRequest;
+use crate::response::JsonResponse;
+
+/// An error that the stand-in only shows.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Headers that describe one connection and not the request.
+const HOP_HEADERS: [&str; 3] = ["host", "content-length", "connection"];
+
+/// Returns a client that trusts the public certificate authorities.
+pub(crate) fn client() -> Result<reqwest::Client, BoxError> {
+    let roots = rustls::RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .build()?)
+}
+
+/// Passes a request on to `base_url` and returns the answer; 502 with the reason when there is
+/// none.
+pub(crate) async fn forward(
+    client: Result<reqwest::Client, BoxError>,
+    base_url: &str,
+    request: &KlaviyoRequest,
+) -> JsonResponse {
+    let sent = match client {
+        Ok(client) => send(&client, base_url, request).await,
+        Err(error) => Err(error),
+    };
+    sent.unwrap_or_else(|error| {
+        JsonResponse::new(
+            502,
+            json!({"forwarding failed": error_chain(error.as_ref())}),
+        )
+    })
+}
+
+async fn send(
+    client: &reqwest::Client,
+    base_url: &str,
+    request: &KlaviyoRequest,
+) -> Result<JsonResponse, BoxError> {
+    let path = request
+        .uri
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
+    let url = format!("{}{path}", base_url.trim_end_matches('/'));
+    let mut headers = request.headers.clone();
+    for name in HOP_HEADERS {
+        headers.remove(name);
+    }
+    let response = client
+        .request(request.method.clone(), url)
+        .headers(headers)
+        .body(request.body.clone())
+        .send()
+        .await?;
+    let status = response.status().as_u16();
+    let retry_after = match response.headers().get("retry-after") {
+        Some(value) => value.to_str().ok().map(str::to_owned),
+        None => None,
+    };
+    let body = response.bytes().await.unwrap_or_default();
+    let answer = JsonResponse::new(status, serde_json::from_slice(&body).unwrap_or_default());
+    Ok(match retry_after {
+        Some(seconds) => answer.with_header("retry-after", seconds),
+        None => answer,
+    })
+}
+
+/// Returns an error and its sources in one line.
+fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

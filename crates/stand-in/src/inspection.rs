@@ -1,0 +1,194 @@
+//! The inspection API: what a script asks and sets over HTTP, below [`PATH`]. It is no part of
+//! Klaviyo.
+//!
+//! | Request | Body | Answer |
+//! |---|---|---|
+//! | `GET state` | | what Klaviyo and SQS hold |
+//! | `GET log` | | every request to Klaviyo |
+//! | `POST reset` | | forgets both, and all faults |
+//! | `POST options` | `{"rate_limits": true, "latency_ms": 60}` | |
+//! | `POST faults` | a [`FaultSpec`] | |
+//! | `POST lists` | `{"Y6nRLr": "double_opt_in", "OTHER1": "missing"}` | |
+//! | `POST profiles` | `[{"email": "sarah@klaviyo-demo.com"}]` | |
+//! | `POST queues` | `{"url": "http://…"}` | at most ten bodies, which leave the queue |
+
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::faults::{Fault, Symptom, error_body};
+use crate::response::JsonResponse;
+use crate::state::StandInState;
+
+/// The path below which the inspection API is served.
+pub(crate) const PATH: &str = "/__stand-in/";
+
+/// The most messages of one receive, as in SQS.
+const MAX_RECEIVED_MESSAGES: usize = 10;
+
+/// A problem with a request to the inspection API.
+#[derive(Debug, thiserror::Error)]
+enum InspectionError {
+    #[error("no such request")]
+    UnknownRequest,
+    #[error("{0}")]
+    InvalidBody(#[from] serde_json::Error),
+    #[error("a list is double_opt_in, single_opt_in or missing, not {0}")]
+    UnknownProcess(String),
+}
+
+/// A fault to set. A request that it affects gets `status`, or no answer with `drop`, or its usual
+/// answer after `delay_ms`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultSpec {
+    /// The exact path of the requests.
+    r#match: String,
+    /// The number of requests that it affects.
+    #[serde(default = "one")]
+    times: usize,
+    /// The number of requests that it lets pass first.
+    #[serde(default)]
+    after: usize,
+    status: Option<u16>,
+    retry_after: Option<u64>,
+    body: Option<Value>,
+    #[serde(default)]
+    drop: bool,
+    /// Whether Klaviyo does the work nevertheless.
+    #[serde(default)]
+    apply: bool,
+    #[serde(default)]
+    delay_ms: u64,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl From<FaultSpec> for Fault {
+    fn from(spec: FaultSpec) -> Self {
+        let symptom = match spec.status {
+            _ if spec.drop => Symptom::Drop,
+            Some(status) => Symptom::Answer {
+                status,
+                retry_after: spec.retry_after,
+                body: spec.body.unwrap_or_else(|| error_body(status)),
+            },
+            None => Symptom::Delay,
+        };
+        Fault {
+            after: spec.after,
+            delay: Duration::from_millis(spec.delay_ms),
+            applied: spec.apply,
+            ..Fault::new(spec.r#match, symptom, spec.times)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OptionsSpec {
+    rate_limits: Option<bool>,
+    latency_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QueueSpec {
+    url: String,
+}
+
+/// Answers a request to the inspection API by the part of its path below [`PATH`].
+pub(crate) fn answer(
+    state: &mut StandInState,
+    method: &Method,
+    name: &str,
+    body: &[u8],
+) -> JsonResponse {
+    let answer = match perform(state, method, name, body) {
+        Ok(Some(json)) => JsonResponse::new(200, json),
+        Ok(None) => return JsonResponse::empty(204),
+        Err(error) => {
+            let status = match error {
+                InspectionError::UnknownRequest => 404,
+                InspectionError::InvalidBody(_) | InspectionError::UnknownProcess(_) => 400,
+            };
+            JsonResponse::new(status, json!({"error": error.to_string()}))
+        }
+    };
+    answer.with_header("content-type", "application/json")
+}
+
+fn perform(
+    state: &mut StandInState,
+    method: &Method,
+    name: &str,
+    body: &[u8],
+) -> Result<Option<Value>, InspectionError> {
+    match (method.as_str(), name) {
+        ("GET", "state") => return Ok(Some(view::state(state))),
+        ("GET", "log") => return Ok(Some(view::log(&state.requests))),
+        ("POST", "reset") => state.reset(),
+        ("POST", "options") => set_options(state, &parse(body)?),
+        ("POST", "faults") => state.faults.push(parse::<FaultSpec>(body)?.into()),
+        ("POST", "lists") => set_lists(state, parse(body)?)?,
+        ("POST", "profiles") => {
+            for attributes in parse::<Vec<Map<String, Value>>>(body)? {
+                state.account.upsert(None, &attributes);
+            }
+        }
+        ("POST", "queues") => return Ok(Some(receive(state, &parse(body)?))),
+        _ => return Err(InspectionError::UnknownRequest),
+    }
+    Ok(None)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, InspectionError> {
+    Ok(serde_json::from_slice(body)?)
+}
+
+fn set_options(state: &mut StandInState, options: &OptionsSpec) {
+    if let Some(rate_limits) = options.rate_limits {
+        state.rate_limits = rate_limits;
+    }
+    if let Some(milliseconds) = options.latency_ms {
+        state.latency = Duration::from_millis(milliseconds);
+    }
+}
+
+fn set_lists(
+    state: &mut StandInState,
+    processes: BTreeMap<String, String>,
+) -> Result<(), InspectionError> {
+    for (list_id, process) in processes {
+        let process = match process.as_str() {
+            "double_opt_in" => "double_opt_in",
+            "single_opt_in" => "single_opt_in",
+            "missing" => {
+                state.account.opt_in.remove(&list_id);
+                continue;
+            }
+            _ => return Err(InspectionError::UnknownProcess(process)),
+        };
+        state.account.opt_in.insert(list_id, process);
+    }
+    Ok(())
+}
+
+/// Takes messages out of a queue: what `ReceiveMessage` and `DeleteMessage` do in SQS.
+fn receive(state: &mut StandInState, queue: &QueueSpec) -> Value {
+    let Some(bodies) = state.queues.get_mut(&queue.url) else {
+        return json!([]);
+    };
+    let count = bodies.len().min(MAX_RECEIVED_MESSAGES);
+    bodies.drain(..count).collect()
+}

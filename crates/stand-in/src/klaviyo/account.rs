@@ -1,0 +1,220 @@
+//! The Klaviyo account: profiles, events, lists and consents.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use super::profile_schema::IDENTIFIERS;
+use super::refusal::Refusal;
+use super::text_rules::parse_time;
+use crate::json::{at, object, optional_text, text};
+
+/// Profiles, events, lists and consents. Operations on profiles' properties (`meta`) are checked
+/// and not done.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// The only API key that is accepted; [`API_KEY`](crate::API_KEY) when `None`.
+    pub api_key: Option<String>,
+    /// The attributes of each profile. Its index is its id.
+    pub profiles: Vec<Map<String, Value>>,
+    /// The events, each once.
+    pub events: Vec<EventRecord>,
+    /// The opt-in process of each list that exists: `double_opt_in` or `single_opt_in`. Only
+    /// looking up a list asks whether it exists.
+    pub opt_in: BTreeMap<String, &'static str>,
+    /// The profiles on each list.
+    pub lists: BTreeMap<String, BTreeSet<usize>>,
+    /// The consents that were given and taken back, in the order of arrival.
+    pub consents: Vec<ConsentRecord>,
+    /// The requests to delete a profile: the name of an identifier and its value.
+    pub deletions: Vec<(String, String)>,
+    profiles_by_identifier: HashMap<(&'static str, String), usize>,
+    event_keys: HashSet<(usize, String, String)>,
+}
+
+/// An event as Klaviyo keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRecord {
+    /// The name of its metric.
+    pub metric: String,
+    /// The id that is kept once for each profile and metric.
+    pub unique_id: String,
+    /// The index of its profile.
+    pub profile: usize,
+    /// The time, as it was sent.
+    pub time: Option<String>,
+    /// The value; `Null` when it has none.
+    pub value: Value,
+    /// The currency of the value.
+    pub value_currency: Option<String>,
+    /// Whether it starts no flows.
+    pub backfill: bool,
+    /// The properties.
+    pub properties: Value,
+}
+
+/// A consent as Klaviyo recorded it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentRecord {
+    /// The index of its profile; `None` for a profile that Klaviyo does not know.
+    pub profile: Option<usize>,
+    /// The address of an email consent.
+    pub email: Option<String>,
+    /// The number of an SMS consent.
+    pub phone_number: Option<String>,
+    /// The list; empty when none was named.
+    pub list_id: String,
+    /// Whether it was given, not taken back.
+    pub subscribed: bool,
+    /// Whether the person is asked to confirm it.
+    pub confirmation_sent: bool,
+    /// The time at which it was given; `None` when it is given now.
+    pub consented_at: Option<String>,
+}
+
+impl Account {
+    /// Finds the profiles that a resource names, by its id or by its identifiers.
+    pub(super) fn find(&self, profile: &Value, pointer: &str) -> Result<Vec<usize>, Refusal> {
+        let mut found = Vec::new();
+        if let Some(id) = at(profile, "/id").as_str() {
+            found.push(self.find_id(id, pointer)?);
+        }
+        for name in IDENTIFIERS {
+            if let Some(value) = at(profile, &format!("/attributes/{name}")).as_str()
+                && let Some(index) = self.find_identifier(name, value)
+                && !found.contains(&index)
+            {
+                found.push(index);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Finds a profile by its id.
+    pub(super) fn find_id(&self, id: &str, pointer: &str) -> Result<usize, Refusal> {
+        match id.parse() {
+            Ok(index) if index < self.profiles.len() => Ok(index),
+            _ => Err(Refusal::new(
+                404,
+                "not_found",
+                "A profile with this id does not exist",
+                format!("{pointer}/id"),
+            )),
+        }
+    }
+
+    /// Finds a profile by one of its identifiers.
+    pub(super) fn find_identifier(&self, name: &'static str, value: &str) -> Option<usize> {
+        let key = (name, normalized(name, value));
+        self.profiles_by_identifier.get(&key).copied()
+    }
+
+    /// Returns a text that is the same for resources that name the same profile.
+    pub(super) fn profile_key(&self, profile: &Value) -> String {
+        if let Ok(found) = self.find(profile, "")
+            && let Some(index) = found.first()
+        {
+            return index.to_string();
+        }
+        for name in IDENTIFIERS {
+            if let Some(value) = at(profile, &format!("/attributes/{name}")).as_str() {
+                return format!("{name} {}", normalized(name, value));
+            }
+        }
+        String::new()
+    }
+
+    /// Creates or updates a profile and returns its index. Attributes that are not given stay, and
+    /// `null` clears.
+    pub(crate) fn upsert(
+        &mut self,
+        index: Option<usize>,
+        attributes: &Map<String, Value>,
+    ) -> usize {
+        let index = index.unwrap_or(self.profiles.len());
+        if index >= self.profiles.len() {
+            self.profiles.push(Map::new());
+        }
+        if let Some(profile) = self.profiles.get_mut(index) {
+            for (name, value) in attributes {
+                match (profile.get_mut(name), value) {
+                    (Some(Value::Object(members)), Value::Object(given)) => {
+                        members.extend(given.clone());
+                    }
+                    _ => {
+                        profile.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        for name in IDENTIFIERS {
+            if let Some(value) = attributes.get(name).and_then(Value::as_str) {
+                self.profiles_by_identifier
+                    .entry((name, normalized(name, value)))
+                    .or_insert(index);
+            }
+        }
+        index
+    }
+
+    /// Keeps an event, unless its profile has one of the same metric and id.
+    pub(super) fn record(&mut self, event: EventRecord) {
+        let key = (event.profile, event.metric.clone(), event.unique_id.clone());
+        if self.event_keys.insert(key) {
+            self.events.push(event);
+        }
+    }
+
+    /// Puts a profile on a list.
+    pub(super) fn join(&mut self, list_id: &str, profile: usize) {
+        if !list_id.is_empty() {
+            self.lists
+                .entry(list_id.to_owned())
+                .or_default()
+                .insert(profile);
+        }
+    }
+
+    /// Takes a profile off a list.
+    pub(super) fn leave(&mut self, list_id: &str, profile: usize) {
+        if let Some(members) = self.lists.get_mut(list_id) {
+            members.remove(&profile);
+        }
+    }
+}
+
+/// Returns an identifier as Klaviyo compares it: email addresses without regard to case.
+fn normalized(name: &str, value: &str) -> String {
+    if name == "email" {
+        value.to_lowercase()
+    } else {
+        value.to_owned()
+    }
+}
+
+impl EventRecord {
+    /// Creates the record of an event from its attributes.
+    pub(super) fn new(attributes: &Value, profile: usize, is_backfill: bool) -> Self {
+        let time = optional_text(at(attributes, "/time"));
+        let unique_id = match optional_text(at(attributes, "/unique_id")) {
+            Some(unique_id) => unique_id,
+            // "If this is not present, this will use the time to the second."
+            None => {
+                let time = time.as_deref().and_then(parse_time);
+                let time = time.unwrap_or_else(OffsetDateTime::now_utc);
+                time.unix_timestamp().to_string()
+            }
+        };
+        EventRecord {
+            metric: text(at(attributes, "/metric/data/attributes/name")),
+            unique_id,
+            profile,
+            time,
+            value: at(attributes, "/value").clone(),
+            value_currency: optional_text(at(attributes, "/value_currency")),
+            backfill: is_backfill || at(attributes, "/backfill") == true,
+            properties: Value::Object(object(at(attributes, "/properties")).clone()),
+        }
+    }
+}

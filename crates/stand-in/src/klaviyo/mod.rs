@@ -1,0 +1,196 @@
+//! Klaviyo's API: <https://developers.klaviyo.com/en/reference/api_overview>
+//!
+//! [`endpoint`] finds the endpoint of a request. Its body is checked against a [`schema`], which
+//! each endpoint has beside its work in [`events`], [`profiles`], [`subscriptions`], [`lists`] and
+//! [`deletions`]. They refuse values that Klaviyo's public descriptions rule out, and nothing
+//! beyond that. A job is done whole or refused whole, with an error for every item that is wrong.
+
+mod account;
+mod deletions;
+mod endpoint;
+mod event_properties;
+mod events;
+mod find_profiles;
+mod lists;
+mod pointer;
+mod profile_schema;
+mod profiles;
+pub(crate) mod rate_limiter;
+mod refusal;
+pub(crate) mod schema;
+mod subscription_schema;
+mod subscriptions;
+#[cfg(test)]
+mod testing;
+mod text_rules;
+
+use std::time::UNIX_EPOCH;
+
+use axum::http::Method;
+use serde_json::json;
+
+use crate::credentials::API_KEY;
+use crate::request::KlaviyoRequest;
+use crate::response::JsonResponse;
+use endpoint::Endpoint;
+use refusal::Refusal;
+
+pub use account::{Account, ConsentRecord, EventRecord};
+pub(crate) use rate_limiter::RateLimiter;
+
+/// The revision whose schemas are here: <https://developers.klaviyo.com/en/reference/api_overview>
+const REVISION: &str = "2026-10-15";
+
+/// The media type of every body: <https://jsonapi.org>
+const MEDIA_TYPE: &str = "application/vnd.api+json";
+
+/// Answers a request, and does its work in the account. Without a rate limiter there are no limits.
+pub(crate) fn answer(
+    account: &mut Account,
+    rate_limiter: Option<&mut RateLimiter>,
+    request: &KlaviyoRequest,
+) -> JsonResponse {
+    let answer = match perform(account, rate_limiter, request) {
+        Ok(answer) => answer,
+        Err(refusals) => Refusal::answer(&refusals),
+    };
+    if answer.body.is_null() {
+        answer
+    } else {
+        answer.with_header("content-type", MEDIA_TYPE)
+    }
+}
+
+fn perform(
+    account: &mut Account,
+    rate_limiter: Option<&mut RateLimiter>,
+    request: &KlaviyoRequest,
+) -> Result<JsonResponse, Vec<Refusal>> {
+    check_headers(account, request)?;
+    let path = request.uri.path();
+    let Some((endpoint, list_id)) = Endpoint::find(&request.method, path) else {
+        let detail = format!("{} {path} is not an endpoint", request.method);
+        return Err(Refusal::new(404, "not_found", detail, path).into());
+    };
+    let mut headers = Vec::new();
+    if let Some(rate_limiter) = rate_limiter {
+        let now = request.received_at.duration_since(UNIX_EPOCH);
+        match rate_limiter.admit(endpoint, now.unwrap_or_default()) {
+            Ok(admitted) => headers.extend(admitted),
+            Err(seconds) => return Ok(throttled(seconds)),
+        }
+    }
+    if request.body.len() > endpoint.max_bytes() {
+        let detail = format!("The maximum is {} bytes", endpoint.max_bytes());
+        return Err(Refusal::new(413, "too_large", detail, "/data").into());
+    }
+    let body = &request.json;
+    if let Some(schema) = endpoint.body_schema() {
+        schema.check(body)?;
+    }
+    let mut answer = match endpoint {
+        Endpoint::CreateEvent => events::create_event(account, body),
+        Endpoint::CreateEvents => events::create_events(account, body),
+        Endpoint::ImportProfile => profiles::import_profile(account, body),
+        Endpoint::ImportProfiles => profiles::import_profiles(account, body),
+        Endpoint::Subscribe => subscriptions::subscribe(account, body),
+        Endpoint::Unsubscribe => subscriptions::unsubscribe(account, body),
+        Endpoint::RequestDeletion => deletions::request_deletion(account, body),
+        Endpoint::FindProfiles => {
+            find_profiles::find_profiles(account, request.uri.query().unwrap_or_default())
+        }
+        Endpoint::GetList => lists::get_list(account, list_id),
+        Endpoint::RemoveFromList => lists::remove_from_list(account, list_id, body),
+    }?;
+    answer.headers.extend(headers);
+    Ok(answer)
+}
+
+fn check_headers(account: &Account, request: &KlaviyoRequest) -> Result<(), Refusal> {
+    let key = account.api_key.as_deref().unwrap_or(API_KEY);
+    if request.header("authorization") != format!("Klaviyo-API-Key {key}") {
+        let detail = "Incorrect authentication credentials.";
+        return Err(Refusal::new(401, "authentication_failed", detail, "/data"));
+    }
+    if request.header("revision") != REVISION {
+        let detail = format!("The revision is not {REVISION}");
+        return Err(Refusal::new(400, "invalid_revision", detail, "/data"));
+    }
+    if request.method != Method::GET && request.header("content-type") != MEDIA_TYPE {
+        let detail = format!("The content type is not {MEDIA_TYPE}");
+        return Err(Refusal::new(415, "unsupported_media_type", detail, "/data"));
+    }
+    Ok(())
+}
+
+/// Returns the answer to a request over the rate limit. It has no headers about the limit:
+/// <https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling>
+fn throttled(seconds: u64) -> JsonResponse {
+    let detail = format!("Request was throttled. Expected available in {seconds} seconds.");
+    let error = json!({"status": 429, "code": "throttled", "title": "Request was throttled.",
+        "detail": detail, "source": {"pointer": "/data/"}});
+    JsonResponse::new(429, json!({"errors": [error]})).with_header("retry-after", seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::Value;
+
+    use super::testing::{post, request};
+    use super::*;
+
+    #[test]
+    fn key_revision_and_media_type_are_checked() {
+        let mut account = Account::default();
+        for (name, value, status) in [
+            ("authorization", "Klaviyo-API-Key pk_other", 401),
+            ("revision", "2024-10-15", 400),
+            ("content-type", "application/json", 415),
+        ] {
+            let mut request = request(Method::POST, "/api/events", &json!({}));
+            request
+                .headers
+                .insert(name, HeaderValue::from_static(value));
+            assert_eq!(
+                answer(&mut account, None, &request).status,
+                status,
+                "{name}"
+            );
+        }
+        assert_eq!(post(&mut account, "/api/event", json!({})).status, 404);
+        account.api_key = Some("pk_other".to_owned());
+        assert_eq!(post(&mut account, "/api/events", json!({})).status, 401);
+    }
+
+    #[test]
+    fn bodies_have_a_limited_size() {
+        let mut account = Account::default();
+        for (path, bytes) in [
+            ("/api/events", 5 * 1024 * 1024),
+            ("/api/profile-import", 100 * 1024),
+        ] {
+            let body = |bytes: usize| json!("x".repeat(bytes - 2));
+            assert_eq!(post(&mut account, path, body(bytes)).status, 400, "{path}");
+            assert_eq!(
+                post(&mut account, path, body(bytes + 1)).status,
+                413,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_request_over_the_rate_limit_gets_a_time_to_wait() {
+        let mut account = Account::default();
+        let mut limiter = RateLimiter::default();
+        let mut last = JsonResponse::empty(0);
+        let request = request(Method::GET, "/api/lists/Y6nRLr", &Value::Null);
+        account.opt_in.insert("Y6nRLr".to_owned(), "double_opt_in");
+        for _ in 0..76 {
+            last = answer(&mut account, Some(&mut limiter), &request);
+        }
+        assert_eq!(last.status, 429);
+        assert_eq!(last.headers.first().unwrap().0, "retry-after");
+    }
+}
