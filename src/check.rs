@@ -181,7 +181,7 @@ fn list_finding(
 /// Returns the list's opt-in process: <https://developers.klaviyo.com/en/reference/get_list>
 fn opt_in_process(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
-    struct Document {
+    struct ListDocument {
         data: Data,
     }
     #[derive(Deserialize)]
@@ -192,6 +192,6 @@ fn opt_in_process(body: &[u8]) -> Option<String> {
     struct Attributes {
         opt_in_process: Option<String>,
     }
-    let document: Document = serde_json::from_slice(body).ok()?;
+    let document: ListDocument = serde_json::from_slice(body).ok()?;
     document.data.attributes.opt_in_process
 }

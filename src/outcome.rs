@@ -1,4 +1,4 @@
-//! What becomes of a message, and why.
+//! The outcomes of messages, and their reasons.
 //!
 //! Every message ends in one [`Outcome`]. A rule gives an [`IgnoreReason`] or [`RejectReason`], a
 //! failed request a [`RejectReason`] or [`RetryReason`], and a [`Warning`] says what a merchant
@@ -9,7 +9,7 @@
 
 use thiserror::Error;
 
-/// What becomes of one message.
+/// The outcome of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Klaviyo has acknowledged all of its operations.
@@ -137,7 +137,7 @@ pub enum RetryReason {
     WaitingForBatch,
 }
 
-/// What a merchant should know although the message is delivered.
+/// A fact that a merchant should know although the message is delivered.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum Warning {
     /// A list is named, but there is no identifier for any channel.

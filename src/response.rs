@@ -52,7 +52,7 @@ pub struct ResultEntry {
     pub outcome: &'static str,
     /// The stable name of the reason.
     pub reason: &'static str,
-    /// What is wrong, and what is accepted.
+    /// The problem, and what is accepted.
     pub detail: String,
 }
 

@@ -10,7 +10,7 @@ use super::task::Task;
 use crate::domain::ListId;
 use crate::klaviyo::{Operation, ProfileKey, Subscription, Unsubscription};
 
-/// What makes two operations the same.
+/// The identity of an operation. Two operations with the same key go to Klaviyo once.
 #[derive(PartialEq, Eq, Hash)]
 enum Key<'t> {
     Profile(ProfileKey<'t>),

@@ -92,7 +92,7 @@ impl<'d> Dispatcher<'d> {
         let (by_profile_id, by_email) = stages
             .deletions
             .into_iter()
-            .partition(|it| it.operation().needs_profile_id());
+            .partition(|dispatch| dispatch.operation().needs_profile_id());
         self.dispatch(by_email, Addressing::Identifiers).await;
         self.dispatch_by_profile_id(by_profile_id).await;
         self.dispatch(stages.unsubscriptions, Addressing::Identifiers)

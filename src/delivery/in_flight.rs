@@ -21,7 +21,7 @@ pub struct InFlight<'a> {
     warnings: Vec<Warning>,
 }
 
-/// How far a message has got.
+/// The state of a message.
 #[derive(Debug, Clone)]
 enum Progress {
     /// The outcome follows from the tasks.

@@ -3,14 +3,14 @@
 use crate::klaviyo::OperationId;
 use crate::outcome::{Outcome, Warning};
 
-/// What became of a message.
+/// The result of a message.
 #[derive(Debug, Clone)]
 pub struct MessageResult {
     /// Segment's id of the message.
     pub message_id: Option<String>,
     /// The outcome.
     pub outcome: Outcome,
-    /// What a merchant should know although the message may be delivered.
+    /// The warnings of the rules.
     pub warnings: Vec<Warning>,
     /// The operations that Klaviyo has acknowledged, on this attempt or an earlier one.
     pub completed: Vec<OperationId>,

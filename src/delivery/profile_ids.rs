@@ -17,7 +17,7 @@ const MAX_KEY_BYTES: usize = 2_000;
 /// The most look-ups under way at a time.
 const MAX_CONCURRENT_LOOKUPS: usize = 20;
 
-/// What Klaviyo says about the profiles of a delivery.
+/// Klaviyo's answers about the profiles of a delivery.
 #[derive(Default)]
 pub(super) struct ProfileIds(HashMap<OwnedKey, Result<String, OperationError>>);
 

@@ -1,11 +1,11 @@
-//! Operations to do, and how far each of them has got.
+//! Operations to do, and the state of each of them.
 
 use std::cell::RefCell;
 
 use crate::klaviyo::Operation;
 use crate::outcome::{RejectReason, RetryReason};
 
-/// An operation of a message, and how far it has got.
+/// An operation of a message, and its state.
 ///
 /// The state is behind a `RefCell` because several requests are under way while the tasks are
 /// shared. All of them run on one thread, and no borrow lasts over an await.
@@ -15,7 +15,7 @@ pub struct Task<'a> {
     state: RefCell<TaskState>,
 }
 
-/// How far an operation has got.
+/// The state of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TaskState {
     /// Klaviyo has not answered for it.

@@ -46,7 +46,7 @@ pub enum StartError {
     Http(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// What Lambda says about an invocation.
+/// Lambda's information about an invocation.
 #[derive(Debug, Default)]
 pub struct InvocationContext {
     /// Lambda's id of the invocation.

@@ -108,7 +108,7 @@ pub struct Profile<'a> {
     pub patch: PropertyPatch<'a>,
 }
 
-/// What happens to the phone number of a profile.
+/// A change of a profile's phone number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PhoneChange {
     /// The profile gets this number.

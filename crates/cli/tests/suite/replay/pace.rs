@@ -1,6 +1,5 @@
 //! The pace of a replay: waiting, giving up and stopping.
 
-
 use segment_klaviyo_stand_in::{Fault, Symptom};
 use serde_json::json;
 
