@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::super::request::{SUBSCRIBE_PATH, to_json};
-use super::super::wire::{Document, Reference, Resource};
 use crate::domain::ListId;
+use crate::klaviyo::request::{SUBSCRIBE_PATH, to_json};
+use crate::klaviyo::wire::{Document, Reference, Resource};
 
 /// The most people that one request subscribes:
 /// <https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles>

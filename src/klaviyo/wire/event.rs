@@ -8,7 +8,7 @@ use crate::json::Json;
 use crate::klaviyo::event::{Event, Properties};
 
 /// The attributes of an event that is sent alone, with its profile among them.
-pub(in super::super) struct SingleEvent<'o>(pub(in super::super) &'o Event<'o>);
+pub(in crate::klaviyo) struct SingleEvent<'o>(pub(in crate::klaviyo) &'o Event<'o>);
 
 impl Serialize for SingleEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -24,7 +24,7 @@ impl Serialize for SingleEvent<'_> {
 }
 
 /// The attributes of an event in a job, where the profile surrounds its events.
-pub(in super::super) struct BulkEvent<'o>(pub(in super::super) &'o Event<'o>);
+pub(in crate::klaviyo) struct BulkEvent<'o>(pub(in crate::klaviyo) &'o Event<'o>);
 
 impl Serialize for BulkEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,26 +4,29 @@ use serde::Serialize;
 
 /// `{"data": …}`.
 #[derive(Serialize)]
-pub(in super::super) struct Document<T> {
-    pub(in super::super) data: T,
+pub(in crate::klaviyo) struct Document<T> {
+    pub(in crate::klaviyo) data: T,
 }
 
 /// A resource with its attributes.
 #[derive(Serialize)]
-pub(in super::super) struct Resource<A> {
-    pub(in super::super) r#type: &'static str,
-    pub(in super::super) attributes: A,
+pub(in crate::klaviyo) struct Resource<A> {
+    pub(in crate::klaviyo) r#type: &'static str,
+    pub(in crate::klaviyo) attributes: A,
 }
 
 /// A resource by its id alone.
 #[derive(Serialize)]
-pub(in super::super) struct Reference<'o> {
-    pub(in super::super) r#type: &'static str,
-    pub(in super::super) id: &'o str,
+pub(in crate::klaviyo) struct Reference<'o> {
+    pub(in crate::klaviyo) r#type: &'static str,
+    pub(in crate::klaviyo) id: &'o str,
 }
 
 /// Creates a document of one resource.
-pub(in super::super) fn resource<A>(r#type: &'static str, attributes: A) -> Document<Resource<A>> {
+pub(in crate::klaviyo) fn resource<A>(
+    r#type: &'static str,
+    attributes: A,
+) -> Document<Resource<A>> {
     Document {
         data: Resource { r#type, attributes },
     }

@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use crate::klaviyo::profile::{PhoneChange, Profile, ProfileIdentifiers, PropertyPatch};
 
 /// A profile as `profile-import` and import jobs take it.
-pub(in super::super) struct ProfileResource<'o>(pub(in super::super) &'o Profile<'o>);
+pub(in crate::klaviyo) struct ProfileResource<'o>(pub(in crate::klaviyo) &'o Profile<'o>);
 
 impl Serialize for ProfileResource<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,7 +30,7 @@ impl Serialize for ProfileResource<'_> {
 }
 
 /// The attributes of a profile. An event carries these and no more of its profile.
-pub(in super::super) struct ProfileAttributes<'o>(pub(in super::super) &'o Profile<'o>);
+pub(in crate::klaviyo) struct ProfileAttributes<'o>(pub(in crate::klaviyo) &'o Profile<'o>);
 
 impl Serialize for ProfileAttributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -56,8 +56,8 @@ impl Serialize for ProfileAttributes<'_> {
 }
 
 /// The attributes of a profile that is only named.
-pub(in super::super) struct IdentifierAttributes<'o>(
-    pub(in super::super) &'o ProfileIdentifiers<'o>,
+pub(in crate::klaviyo) struct IdentifierAttributes<'o>(
+    pub(in crate::klaviyo) &'o ProfileIdentifiers<'o>,
 );
 
 impl Serialize for IdentifierAttributes<'_> {

@@ -8,7 +8,7 @@ use crate::klaviyo::subscription::{Subscriber, Subscription, Unsubscription};
 
 /// The attributes of a person who subscribes or unsubscribes.
 #[derive(Serialize)]
-pub(in super::super) struct ConsentAttributes<'o> {
+pub(in crate::klaviyo) struct ConsentAttributes<'o> {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'o Email>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ struct MarketingConsent {
 }
 
 impl<'o> ConsentAttributes<'o> {
-    pub(in super::super) fn subscribed(subscription: &'o Subscription) -> Self {
+    pub(in crate::klaviyo) fn subscribed(subscription: &'o Subscription) -> Self {
         let consented_at = subscription.consented_at;
         let marketing = MarketingConsent {
             consent: "SUBSCRIBED",
@@ -46,7 +46,7 @@ impl<'o> ConsentAttributes<'o> {
         ConsentAttributes::new(&subscription.subscriber, marketing)
     }
 
-    pub(in super::super) fn unsubscribed(unsubscription: &'o Unsubscription) -> Self {
+    pub(in crate::klaviyo) fn unsubscribed(unsubscription: &'o Unsubscription) -> Self {
         let marketing = MarketingConsent {
             consent: "UNSUBSCRIBED",
             consented_at: None,
