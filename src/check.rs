@@ -20,7 +20,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Checks for valid settings that contradict each other or are probably incomplete. With an invalid
 /// one the function does not start.
-pub fn settings(settings: &Settings) -> Vec<Finding> {
+pub fn check_settings(settings: &Settings) -> Vec<Finding> {
     let rules = &settings.rules;
     let mut findings = Vec::new();
     if rules.enforce_email && rules.fallback_on_anonymous_id {
@@ -54,7 +54,7 @@ pub fn settings(settings: &Settings) -> Vec<Finding> {
 }
 
 /// Checks the scopes of the API key that the rules need, and the list.
-pub async fn klaviyo(
+pub async fn check_klaviyo(
     klaviyo: &Klaviyo,
     key: &str,
     rules: &RuleSettings,

@@ -1,5 +1,5 @@
 //! Messages on their way to Klaviyo: the operations of a delivery become requests, and each message
-//! learns what became of its own operations.
+//! gets the result of its operations.
 //!
 //! A message counts as delivered only when Klaviyo has acknowledged the last of its operations. Every
 //! operation starts as pending, so that a mistake in here ends in a retry and never in a message
@@ -19,7 +19,7 @@ mod stages;
 mod task;
 
 pub use dispatcher::{Dispatcher, PendingSubscriptions};
-pub use in_flight::{InFlight, plan};
+pub use in_flight::{InFlight, decide_batch};
 pub use inbound::InboundMessage;
 pub use message_result::MessageResult;
 pub use session::RequestStats;

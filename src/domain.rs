@@ -11,5 +11,5 @@ pub use currency::Currency;
 pub use email::Email;
 pub use ids::{ExternalId, ListId, MetricName};
 pub use phone::PhoneNumber;
-pub use timestamp::{Timestamp, parse_timestamp};
+pub use timestamp::{Timestamp, parse_moment};
 pub use unique_id::UniqueId;

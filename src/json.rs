@@ -2,7 +2,7 @@
 //!
 //! Most of a message is passed on to Klaviyo unchanged, so a value that no rule looks at is never
 //! decoded: it stays the bytes that Segment sent. [`RawObject`] is an object as it arrived, and
-//! [`JsonObject`] one that a rule builds from such bytes and from values of its own.
+//! [`JsonObject`] one that a rule builds from such bytes and from values that it makes.
 
 mod built;
 mod raw;

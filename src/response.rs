@@ -130,7 +130,7 @@ impl WebhookResponse {
             }
         }
         body.results = result_entries(results);
-        body.message = summary(&body, retry_reasons.len());
+        body.message = message_for_people(&body, retry_reasons.len());
         let (status, retry_after) = if !retry_reasons.is_empty() {
             (
                 retry_status(&retry_reasons),
@@ -281,7 +281,7 @@ pub fn loggable_id(message_id: &str) -> Option<String> {
 }
 
 /// Writes one line for people: the reason of a single message, else the counts.
-fn summary(body: &ResponseBody, retry: usize) -> String {
+fn message_for_people(body: &ResponseBody, retry: usize) -> String {
     if let (1, [only]) = (body.received, body.results.as_slice()) {
         return format!("{}: {}", only.outcome, only.detail);
     }

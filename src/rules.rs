@@ -1,7 +1,7 @@
 //! The rules: what one message means for Klaviyo.
 //!
 //! Every rule is a pure function of the message, the settings and a moment. No rule awaits, reads a
-//! clock or logs, so the tool can ask them again and again.
+//! clock or logs, so the tool can apply them repeatedly.
 
 mod audience;
 mod context;
@@ -63,7 +63,7 @@ pub fn decide<'a>(
 
 /// Whether the message reports a completed order.
 pub fn is_order(message: &Message) -> bool {
-    OrderKind::of(message) == Some(OrderKind::Completed)
+    OrderKind::from_message(message) == Some(OrderKind::Completed)
 }
 
 fn plan<'a>(

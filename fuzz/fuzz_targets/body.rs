@@ -49,7 +49,7 @@ fuzz_target!(|body: &[u8]| {
     let mut members = Vec::new();
     for packed in packed {
         serde_json::from_slice::<Box<serde_json::value::RawValue>>(&packed.request.body).expect("every body is JSON");
-        members.extend(packed.operations());
+        members.extend(packed.operation_indexes());
     }
     members.sort_unstable();
     assert_eq!(members, (0..operations.len()).collect::<Vec<_>>());

@@ -23,8 +23,8 @@ enum Key<'t> {
 }
 
 /// Merges operations that are the same: events and deletions go once, profiles are merged in
-/// Segment's order with the later value winning, and of several wishes about one list the last one
-/// counts.
+/// Segment's order with the later value winning, and of several subscriptions and unsubscriptions
+/// for one list the last one counts.
 ///
 /// Returns the dispatches for each operation in the order in which they have to go, nearly always
 /// one. The sequences are in the order of their first tasks.
@@ -119,7 +119,8 @@ fn merge_into<'t, 'a>(dispatch: &mut Dispatch<'t, 'a>, task: &'t Task<'a>) -> bo
             };
             dispatch.replace_operation(Cow::Owned(Operation::Unsubscribe(merged)));
         }
-        // Of a wish and its opposite the last one counts, for each channel by itself.
+        // The later of two opposites wins, for each channel separately. Members of a list have no
+        // channels.
         (earlier, later) => {
             let remaining = match (earlier.subscriber(), later.subscriber()) {
                 (Some(earlier), Some(later)) => earlier.difference(later),

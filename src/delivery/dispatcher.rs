@@ -23,7 +23,7 @@ use crate::secrets::Secrets;
 
 /// The part of a delivery's time that is left for subscriptions: with less, their answers might
 /// come too late to be heard, and people would be asked for confirmation again.
-const SUBSCRIPTION_BUDGET_FRACTION: u32 = 4;
+const SUBSCRIPTION_BUDGET_DIVISOR: u32 = 4;
 
 /// Sends the operations of one delivery to Klaviyo.
 pub struct Dispatcher<'d> {
@@ -35,7 +35,7 @@ pub struct Dispatcher<'d> {
 /// The subscriptions of a delivery, which go after everything else.
 pub struct PendingSubscriptions<'t, 'a>(Vec<Dispatch<'t, 'a>>);
 
-/// The way in which operations become requests.
+/// The identifiers by which requests name profiles.
 #[derive(Clone, Copy)]
 enum Addressing<'i> {
     /// By the identifiers in the operations.
@@ -59,7 +59,7 @@ impl<'d> Dispatcher<'d> {
     /// Creates a dispatcher that ends at `deadline`, whatever Klaviyo does.
     pub fn new(klaviyo: &'d Klaviyo, secrets: &'d Secrets, deadline: Instant) -> Self {
         let session = Session::new(klaviyo, secrets, deadline);
-        let min_subscription_time = session.time_left() / SUBSCRIPTION_BUDGET_FRACTION;
+        let min_subscription_time = session.time_left() / SUBSCRIPTION_BUDGET_DIVISOR;
         Dispatcher {
             session,
             min_subscription_time,
@@ -77,25 +77,29 @@ impl<'d> Dispatcher<'d> {
         &self,
         batch: &'t [InFlight<'a>],
     ) -> PendingSubscriptions<'t, 'a> {
-        let stages = Stages::plan(batch);
-        let refused = self
-            .dispatch(stages.profiles, Addressing::Identifiers)
+        let stages = Stages::from_batch(batch);
+        let split = self
+            .send_stage(stages.profiles, Addressing::Identifiers)
             .await;
-        self.dispatch(stages.events, Addressing::Identifiers).await;
+        self.send_stage(stages.events, Addressing::Identifiers)
+            .await;
         self.dispatch_by_profile_id(stages.removals).await;
+        // Further updates of a profile go after the events, which name the profile by identifiers
+        // that its first update has already set. A sequential update before them would delay all
+        // events of the delivery.
         let mut waiting: VecDeque<_> = stages.rounds.into();
-        waiting.extend(rounds(refused));
+        waiting.extend(rounds(split));
         while let Some(round) = waiting.pop_front() {
-            let refused = self.dispatch(round, Addressing::Identifiers).await;
-            waiting.extend(rounds(refused));
+            let split = self.send_stage(round, Addressing::Identifiers).await;
+            waiting.extend(rounds(split));
         }
         let (by_profile_id, by_email) = stages
             .deletions
             .into_iter()
             .partition(|dispatch| dispatch.operation().needs_profile_id());
-        self.dispatch(by_email, Addressing::Identifiers).await;
+        self.send_stage(by_email, Addressing::Identifiers).await;
         self.dispatch_by_profile_id(by_profile_id).await;
-        self.dispatch(stages.unsubscriptions, Addressing::Identifiers)
+        self.send_stage(stages.unsubscriptions, Addressing::Identifiers)
             .await;
         for dispatch in stages.skipped {
             dispatch.acknowledge();
@@ -105,8 +109,8 @@ impl<'d> Dispatcher<'d> {
 
     /// Subscribes the people of messages that are not settled.
     ///
-    /// A subscription sent twice asks for confirmation twice. So subscriptions go last, not when
-    /// there is hardly time to hear the answer, and one job after another: a fault that one job
+    /// A subscription sent twice asks for confirmation twice. So subscriptions go last, only
+    /// while there is enough time for the answer, and one job after another: a fault that one job
     /// meets need not meet the next.
     pub async fn dispatch_subscriptions(&self, subscriptions: PendingSubscriptions<'_, '_>) {
         let PendingSubscriptions(subscriptions) = subscriptions;
@@ -137,8 +141,8 @@ impl<'d> Dispatcher<'d> {
                 for dispatch in &waiting {
                     tasks.extend(dispatch.tasks());
                 }
-                self.dispatch(waiting, Addressing::Identifiers).await;
-                if tasks.iter().any(|task| is_unfinished(task)) {
+                self.send_stage(waiting, Addressing::Identifiers).await;
+                if tasks.iter().any(|task| has_transient_failure(task)) {
                     return;
                 }
                 waiting = later;
@@ -146,7 +150,7 @@ impl<'d> Dispatcher<'d> {
         }
     }
 
-    /// Finds the profiles and does what is to be done with them.
+    /// Looks up the ids of the profiles, then sends the operations that need them.
     async fn dispatch_by_profile_id(&self, dispatches: Vec<Dispatch<'_, '_>>) {
         if dispatches.is_empty() {
             return;
@@ -172,27 +176,27 @@ impl<'d> Dispatcher<'d> {
                 (ProfileId::Unknown, _) => dispatch.acknowledge(),
             }
         }
-        self.dispatch(found, Addressing::ProfileIds(&ids)).await;
+        self.send_stage(found, Addressing::ProfileIds(&ids)).await;
     }
 
-    /// Sends operations side by side until each is acknowledged or has failed. What a refused job
-    /// leaves over goes again immediately. Returns merged profiles that were refused, as the
-    /// sequences that they were.
-    async fn dispatch<'t, 'a>(
+    /// Sends operations side by side until each is acknowledged or has failed. The
+    /// remaining operations of a refused job are sent again immediately. Returns the sequences of
+    /// refused profiles that had been merged.
+    async fn send_stage<'t, 'a>(
         &self,
         dispatches: Vec<Dispatch<'t, 'a>>,
         addressing: Addressing<'_>,
     ) -> Vec<Vec<Dispatch<'t, 'a>>> {
-        let mut refused_sequences = Vec::new();
+        let mut split_sequences = Vec::new();
         // Most deliveries have nothing for most stages.
         if dispatches.is_empty() {
-            return refused_sequences;
+            return split_sequences;
         }
         let mut waiting = vec![dispatches];
         let mut under_way = FuturesUnordered::new();
         loop {
             for dispatches in waiting.drain(..) {
-                for (request, members) in plan_requests(dispatches, addressing) {
+                for (request, members) in assign_to_requests(dispatches, addressing) {
                     under_way.push(async move {
                         let answer = self.session.send(&request.request).await;
                         (answer, request, members)
@@ -200,7 +204,7 @@ impl<'d> Dispatcher<'d> {
                 }
             }
             let Some((answer, request, members)) = under_way.next().await else {
-                return refused_sequences;
+                return split_sequences;
             };
             match answer {
                 Ok(_) => {
@@ -219,7 +223,7 @@ impl<'d> Dispatcher<'d> {
                         dispatch.fail(OperationError::Permanent(reason));
                     }
                     waiting.extend(remainder.retry);
-                    refused_sequences.extend(remainder.split);
+                    split_sequences.extend(remainder.split);
                 }
             }
         }
@@ -230,7 +234,7 @@ impl<'d> Dispatcher<'d> {
 type RequestWithMembers<'t, 'a> = (PlannedRequest, Vec<(usize, Dispatch<'t, 'a>)>);
 
 /// Plans the requests for operations, and hands each operation to its request.
-fn plan_requests<'t, 'a>(
+fn assign_to_requests<'t, 'a>(
     dispatches: Vec<Dispatch<'t, 'a>>,
     addressing: Addressing<'_>,
 ) -> Vec<RequestWithMembers<'t, 'a>> {
@@ -240,7 +244,7 @@ fn plan_requests<'t, 'a>(
     let mut planned = Vec::with_capacity(requests.len());
     for request in requests {
         let mut members = Vec::new();
-        for index in request.operations() {
+        for index in request.operation_indexes() {
             // An operation that is in no request stays pending, and is retried.
             if let Some(dispatch) = unassigned.get_mut(index).and_then(Option::take) {
                 members.push((index, dispatch));
@@ -251,7 +255,7 @@ fn plan_requests<'t, 'a>(
     planned
 }
 
-fn is_unfinished(task: &Task) -> bool {
+fn has_transient_failure(task: &Task) -> bool {
     matches!(
         task.state(),
         TaskState::Failed(OperationError::Transient(_))

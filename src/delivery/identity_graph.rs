@@ -29,7 +29,7 @@ impl<'t> IdentityGraph<'t> {
         }
     }
 
-    /// Returns the one identifier that stands for this person.
+    /// Returns the identifier that represents the person.
     pub(super) fn key(&self, identifiers: &'t ProfileIdentifiers<'_>) -> ProfileKey<'t> {
         self.find_root(identifiers.key())
     }

@@ -26,28 +26,28 @@ pub struct InFlight<'a> {
 enum Progress {
     /// The outcome follows from the tasks.
     Pending,
-    /// The rules have rejected the message.
+    /// The rules have rejected the message, and it is not in the dead-letter queue yet.
     Rejected(RejectReason),
     /// The outcome is final for this invocation.
     Settled(Outcome),
 }
 
 /// Applies the rules to each message. A panic in a rule costs the message that it is about.
-pub fn plan<'a>(
+pub fn decide_batch<'a>(
     messages: impl IntoIterator<Item = InboundMessage<'a>>,
     settings: &RuleSettings,
 ) -> Vec<InFlight<'a>> {
     messages
         .into_iter()
-        .map(|inbound| InFlight::plan(inbound, settings))
+        .map(|inbound| InFlight::new(inbound, settings))
         .collect()
 }
 
 impl<'a> InFlight<'a> {
-    fn plan(inbound: InboundMessage<'a>, settings: &RuleSettings) -> Self {
+    fn new(inbound: InboundMessage<'a>, settings: &RuleSettings) -> Self {
         let mut tasks = Vec::new();
         let mut warnings = Vec::new();
-        let progress = match decide(&inbound, settings) {
+        let progress = match decide_inbound(&inbound, settings) {
             Decision::Send(plan) => {
                 let (operations, plan_warnings) = plan.into_parts();
                 tasks.reserve_exact(operations.len());
@@ -110,8 +110,8 @@ impl<'a> InFlight<'a> {
         matches!(self.outcome(), Outcome::Rejected(_))
     }
 
-    /// Whether an operation failed that is worth another attempt. A subscription that still waits
-    /// for the rest of its delivery is not meant: nothing failed yet.
+    /// Whether an operation failed that is worth another attempt. A subscription that only waits for
+    /// the rest of its delivery does not count: nothing has failed.
     pub fn needs_retry(&self) -> bool {
         match self.outcome() {
             Outcome::Retry(reason) => reason != RetryReason::WaitingForBatch,
@@ -135,8 +135,8 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    /// Gives up what is pending if Klaviyo refuses another operation of the message: a person whose
-    /// profile it refuses is not subscribed either.
+    /// Rejects the pending operations if Klaviyo has refused another one of the message: a person
+    /// whose profile it refuses is not subscribed either.
     pub fn reject_pending_if_refused(&self) {
         let refusal = self
             .tasks
@@ -191,7 +191,7 @@ impl<'a> InFlight<'a> {
     }
 }
 
-fn decide<'a>(inbound: &InboundMessage<'a>, settings: &RuleSettings) -> Decision<'a> {
+fn decide_inbound<'a>(inbound: &InboundMessage<'a>, settings: &RuleSettings) -> Decision<'a> {
     match &inbound.message {
         Ok(message) => catch_panic(|| rules::decide(message, settings, inbound.first_seen_at)),
         Err(InvalidMessage) => Decision::Reject(RejectReason::NotAMessage),
@@ -292,7 +292,7 @@ mod tests {
             _ => None,
         });
         let inbound = InboundMessage::new(raw, time::OffsetDateTime::UNIX_EPOCH);
-        let message = InFlight::plan(inbound, &settings.unwrap().rules);
+        let message = InFlight::new(inbound, &settings.unwrap().rules);
         let waiting = Outcome::Retry(RetryReason::WaitingForBatch);
         assert_eq!(
             (message.tasks.len(), message.outcome()),

@@ -43,7 +43,7 @@ pub(super) enum ProfileId<'i> {
     Found(&'i str),
     /// Klaviyo knows no such profile.
     Unknown,
-    /// Klaviyo could not say.
+    /// The look-up failed.
     Failed(&'i OperationError),
 }
 

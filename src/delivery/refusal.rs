@@ -27,7 +27,7 @@ pub(super) fn isolate<'t, 'a>(
 ) -> Remainder<'t, 'a> {
     let mut errors_by_index: BTreeMap<usize, Vec<ApiError>> = BTreeMap::new();
     for error in &refusal.errors {
-        for index in request.operations_at(&error.pointer) {
+        for index in request.operation_indexes_at(&error.pointer) {
             errors_by_index
                 .entry(*index)
                 .or_default()
@@ -44,10 +44,10 @@ pub(super) fn isolate<'t, 'a>(
     }
 
     let mut remainder = Remainder::default();
-    let mut again = Vec::new();
+    let mut retry = Vec::new();
     for (index, mut dispatch) in members {
         let Some(errors) = errors_by_index.remove(&index) else {
-            again.push(dispatch);
+            retry.push(dispatch);
             continue;
         };
         let refusal = ApiErrors {
@@ -61,15 +61,15 @@ pub(super) fn isolate<'t, 'a>(
         });
         if let Some(operation) = reduced {
             dispatch.replace_operation(Cow::Owned(operation));
-            again.push(dispatch);
+            retry.push(dispatch);
         } else if dispatch.is_merged() {
             remainder.split.push(dispatch.split());
         } else {
             remainder.rejected.push((dispatch, refusal.reject_reason()));
         }
     }
-    if !again.is_empty() {
-        remainder.retry.push(again);
+    if !retry.is_empty() {
+        remainder.retry.push(retry);
     }
     remainder
 }

@@ -53,7 +53,7 @@ pub struct RequestStats {
     pub throttled: usize,
 }
 
-/// Klaviyo, and the time that a delivery has for it.
+/// The requests of one delivery to Klaviyo, with their deadline.
 pub(super) struct Session<'d> {
     klaviyo: &'d Klaviyo,
     secrets: &'d Secrets,
@@ -94,15 +94,15 @@ impl<'d> Session<'d> {
     pub(super) async fn send(&self, request: &ApiRequest) -> Result<Bytes, SendError> {
         let _permit = self.permits.acquire().await;
         let mut secret = self.secrets.current(self.deadline).await;
-        // What Klaviyo said last is worth more in a report than that the time is over.
+        // Klaviyo's last answer says more in a report than a timeout.
         let mut last_reason = RetryReason::Timeout;
         for attempt in 0.. {
             let time_left = self.time_left();
             if time_left.is_zero() {
                 break;
             }
-            let is_first = attempt == 0 && request.is_idempotent();
-            let timeout = if is_first {
+            let may_give_up_early = attempt == 0 && request.is_idempotent();
+            let timeout = if may_give_up_early {
                 time_left.min(FIRST_ATTEMPT_TIMEOUT)
             } else {
                 time_left

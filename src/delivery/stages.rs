@@ -31,8 +31,8 @@ pub(super) struct Stages<'t, 'a> {
 }
 
 impl<'t, 'a> Stages<'t, 'a> {
-    /// Plans the operations of a batch.
-    pub(super) fn plan(batch: &'t [InFlight<'a>]) -> Self {
+    /// Sorts the operations of a batch into stages.
+    pub(super) fn from_batch(batch: &'t [InFlight<'a>]) -> Self {
         let mut stages = Stages::default();
         let mut further_updates = Vec::new();
         for sequence in coalesce(batch) {

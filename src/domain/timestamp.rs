@@ -56,7 +56,7 @@ impl Serialize for Timestamp {
 const MIN_MILLISECONDS: u128 = 100_000_000_000;
 
 /// Parses RFC 3339 of any precision, epoch milliseconds or epoch seconds, as a number or as text.
-pub fn parse_timestamp(raw: &RawValue) -> Option<OffsetDateTime> {
+pub fn parse_moment(raw: &RawValue) -> Option<OffsetDateTime> {
     let text = json::text(raw)?;
     match OffsetDateTime::parse(&text, &Rfc3339) {
         Ok(moment) => Some(moment),
@@ -114,7 +114,7 @@ mod tests {
             ("{}", None),
         ] {
             let raw: &RawValue = serde_json::from_str(json).unwrap();
-            let written = parse_timestamp(raw).and_then(Timestamp::new);
+            let written = parse_moment(raw).and_then(Timestamp::new);
             let written = written.map(|timestamp| serde_json::to_string(&timestamp).unwrap());
             assert_eq!(written.as_deref(), expected, "{json}");
         }

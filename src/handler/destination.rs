@@ -13,7 +13,7 @@ use super::queues::Queues;
 use super::reply::{FailedRecord, FailedRecords, Reply};
 use crate::aws::{Aws, MissingVariable};
 use crate::check::{self, CheckReport, Finding};
-use crate::delivery::{Dispatcher, InFlight, InboundMessage, MessageResult, plan};
+use crate::delivery::{Dispatcher, InFlight, InboundMessage, MessageResult, decide_batch};
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger, UnsupportedEvent, WebhookRequest};
 use crate::klaviyo::{Klaviyo, revision};
@@ -46,7 +46,7 @@ pub enum StartError {
     Http(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Lambda's information about an invocation.
+/// Lambda's context of an invocation.
 #[derive(Debug, Default)]
 pub struct InvocationContext {
     /// Lambda's id of the invocation.
@@ -161,13 +161,13 @@ impl Destination {
 
     /// Checks everything that deliveries need, without delivering anything.
     async fn check(&self, deadline: Instant) -> CheckReport {
-        let mut findings = check::settings(&self.settings);
+        let mut findings = check::check_settings(&self.settings);
         match self.secrets.check(deadline).await {
             Ok(secret) => {
                 findings.push(Finding::ok("secret", "fetched and valid"));
                 let key = secret.klaviyo_api_key();
                 let rules = &self.settings.rules;
-                findings.extend(check::klaviyo(&self.klaviyo, key, rules, deadline).await);
+                findings.extend(check::check_klaviyo(&self.klaviyo, key, rules, deadline).await);
             }
             Err(error) => findings.push(Finding::failed("secret", error.to_string())),
         }
@@ -234,7 +234,7 @@ impl Destination {
         deadline: Instant,
         summary: &mut DeliverySummary,
     ) -> Vec<MessageResult> {
-        let batch = plan(messages, &self.settings.rules);
+        let batch = decide_batch(messages, &self.settings.rules);
         self.process_batch(&batch, Origin::Webhook, deadline, summary)
             .await;
         self.log_results(&batch, summary)
@@ -266,11 +266,11 @@ impl Destination {
                 }
             }
         }
-        let batch = plan(messages, &self.settings.rules);
+        let batch = decide_batch(messages, &self.settings.rules);
         self.process_batch(&batch, Origin::RetryQueue, deadline, summary)
             .await;
-        // A message that got further goes on as a new entry, so that nothing of it is repeated. One
-        // that did not stays the record that it is.
+        // A message that advanced continues as a new entry, so that nothing of it is repeated. The
+        // others keep their records.
         let advanced: Vec<_> = batch
             .iter()
             .filter(|message| message.has_advanced())
@@ -285,7 +285,7 @@ impl Destination {
         failed
     }
 
-    /// Does what the rules decided, and puts what is left into the queues.
+    /// Sends the operations of a batch, and puts unfinished messages into the queues.
     async fn process_batch(
         &self,
         batch: &[InFlight<'_>],
@@ -299,11 +299,11 @@ impl Destination {
 
         // Everything that may safely be repeated.
         let subscriptions = dispatcher.dispatch_repeatable(batch).await;
-        let stopped: Vec<_> = batch
+        let unsuccessful: Vec<_> = batch
             .iter()
             .filter(|message| message.needs_retry() || message.is_rejected())
             .collect();
-        self.queues.settle(&stopped, origin, deadline).await;
+        self.queues.settle(&unsuccessful, origin, deadline).await;
         for message in batch {
             message.reject_pending_if_refused();
         }

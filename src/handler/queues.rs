@@ -11,7 +11,7 @@ use crate::telemetry::Origin;
 
 /// The part of a delivery's time that is left for writing queues. A write takes a few milliseconds;
 /// a sixth leaves the SDK time for its retries.
-const QUEUE_BUDGET_FRACTION: u32 = 6;
+const QUEUE_BUDGET_DIVISOR: u32 = 6;
 
 /// The queues that the settings name.
 pub(super) struct Queues {
@@ -27,7 +27,7 @@ impl Queues {
         if self.retry.is_none() && self.dead_letters.is_none() {
             return Duration::ZERO;
         }
-        deadline.saturating_duration_since(Instant::now()) / QUEUE_BUDGET_FRACTION
+        deadline.saturating_duration_since(Instant::now()) / QUEUE_BUDGET_DIVISOR
     }
 
     /// Settles messages: those to retry and those that are rejected go into their queues.

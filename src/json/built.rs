@@ -77,7 +77,8 @@ impl<'a> JsonObject<'a> {
         }
     }
 
-    /// Adds the members of `other` whose keys are missing here, until there are `max_keys` keys.
+    /// Adds the members of a rule-built object whose keys are missing here, until there are
+    /// `max_keys` keys.
     pub fn add_missing(&mut self, other: &JsonObject<'a>, max_keys: usize) {
         for (key, value) in &other.0 {
             if self.len() < max_keys && !self.contains_key(key) {
@@ -86,7 +87,8 @@ impl<'a> JsonObject<'a> {
         }
     }
 
-    /// Adds the members of `other` whose keys are missing here, until there are `max_keys` keys.
+    /// Adds the members of a raw object whose keys are missing here, until there are `max_keys`
+    /// keys.
     pub fn add_missing_raw(&mut self, other: &RawObject<'a>, max_keys: usize) {
         for (key, value) in other.iter() {
             if self.len() < max_keys && !self.contains_key(key) {

@@ -125,13 +125,9 @@ pub fn pick<'a, const N: usize>(
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut values = [None; N];
             while let Some(Key(key)) = map.next_key()? {
-                match self
-                    .0
-                    .iter()
-                    .zip(&mut values)
-                    .find(|(name, _)| **name == key)
-                {
-                    Some((_, value)) => *value = Some(map.next_value()?),
+                let position = self.0.iter().position(|name| *name == key);
+                match position.and_then(|position| values.get_mut(position)) {
+                    Some(value) => *value = Some(map.next_value()?),
                     None => drop(map.next_value::<IgnoredAny>()?),
                 }
             }

@@ -31,7 +31,7 @@ pub(super) fn from_message<'a>(
         ..
     } = context;
     let properties = properties(context)?;
-    let order_kind = OrderKind::of(message);
+    let order_kind = OrderKind::from_message(message);
     let order_id = order_kind.and_then(|kind| kind.unique_id(&message.properties));
     let moment = message
         .timestamp

@@ -20,7 +20,7 @@ pub(super) struct Customer<'a> {
 }
 
 impl<'a> Customer<'a> {
-    /// Finds the person, or the rule by which the message cannot be attributed to anybody.
+    /// Returns the person, or the reason why the message has none.
     pub(super) fn from_message(
         message: &Message<'a>,
         settings: &RuleSettings,

@@ -35,7 +35,7 @@ pub(super) fn name<'a>(
     if !settings.events.lets_through(name.as_str()) {
         return Err(Skip::Ignore(IgnoreReason::EventFiltered));
     }
-    let is_order = OrderKind::of(message) == Some(OrderKind::Completed);
+    let is_order = OrderKind::from_message(message) == Some(OrderKind::Completed);
     if is_order && !settings.send_placed_order_as_order_completed {
         return Ok(MetricName::PLACED_ORDER);
     }

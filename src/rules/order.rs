@@ -22,7 +22,7 @@ pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) 
     let RuleContext {
         message, settings, ..
     } = context;
-    let is_order = OrderKind::of(message) == Some(OrderKind::Completed);
+    let is_order = OrderKind::from_message(message) == Some(OrderKind::Completed);
     if !is_order || settings.events.blocks(MetricName::ORDERED_PRODUCT.as_str()) {
         return Vec::new();
     }

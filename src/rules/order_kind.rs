@@ -22,7 +22,7 @@ pub(super) enum OrderKind {
 
 impl OrderKind {
     /// Returns the kind of order event that the message is, if it is one.
-    pub(super) fn of(message: &Message) -> Option<Self> {
+    pub(super) fn from_message(message: &Message) -> Option<Self> {
         if message.message_type != MessageType::Track {
             return None;
         }

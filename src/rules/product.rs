@@ -10,7 +10,7 @@ use crate::json::{Json, RawObject, raw_elements};
 pub(super) struct Product<'o, 'a>(pub(super) &'o RawObject<'a>);
 
 impl<'a> Product<'_, 'a> {
-    /// Returns what tells the line from others of its order: the product, else its variant.
+    /// Returns the id that distinguishes the line within its order: the product, else its variant.
     pub(super) fn line_id(&self) -> Option<Cow<'a, str>> {
         self.0.text(&["product_id", "productId", "id", "sku"])
     }

@@ -18,13 +18,13 @@ const FIRST_NAME: TraitMapping = ("first_name", &["firstName", "first_name"]);
 const LAST_NAME: TraitMapping = ("last_name", &["lastName", "last_name"]);
 const ORGANIZATION: TraitMapping = ("organization", &["organization", "company"]);
 const COMPANY_NAME: TraitMapping = ("organization", &["name"]);
-const TEXTS: [TraitMapping; 3] = [
+const TEXT_FIELDS: [TraitMapping; 3] = [
     ("title", &["title"]),
     ("image", &["avatar"]),
     ("locale", &["locale"]),
 ];
 const TIMEZONE: TraitMapping = ("timezone", &["timezone"]);
-const PLACE: [TraitMapping; 6] = [
+const LOCATION_FIELDS: [TraitMapping; 6] = [
     ("address1", &["street"]),
     ("address2", &["street2", "street_2"]),
     ("city", &["city"]),
@@ -46,12 +46,12 @@ pub(super) fn from_identify<'a>(
     traits.mark_consumed("email");
     map_name(&mut traits, &mut attributes);
     map_organization(&mut traits, &mut attributes);
-    for mapping in TEXTS {
+    for mapping in TEXT_FIELDS {
         traits.map_field(mapping, &mut attributes);
     }
     traits.map_field(TIMEZONE, &mut location);
     map_address(&mut traits, &mut location);
-    for mapping in PLACE {
+    for mapping in LOCATION_FIELDS {
         // Parts of the address win over places among the traits.
         let (field, _) = mapping;
         if !location.contains_key(field) {
@@ -139,7 +139,7 @@ fn map_organization<'a>(traits: &mut TraitReader<'_, 'a>, attributes: &mut JsonO
 /// Maps the parts of `address`.
 fn map_address<'a>(traits: &mut TraitReader<'_, 'a>, location: &mut JsonObject<'a>) {
     let address = traits.object().object("address");
-    traits.map_object("address", &address, &PLACE, location);
+    traits.map_object("address", &address, &LOCATION_FIELDS, location);
 }
 
 /// Reads `fieldsToUnset`, `fieldsToAppend` and `fieldsToUnappend` of the message's options.

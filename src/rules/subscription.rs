@@ -42,14 +42,16 @@ pub(super) fn from_group<'a>(
     customer: &Customer,
 ) -> Result<Operation<'a>, Skip> {
     let message = context.message;
-    let wants_subscription = message.traits.get("subscribe").and_then(json::boolean);
-    let wants_subscription =
-        wants_subscription.ok_or(Skip::Ignore(IgnoreReason::NoSubscribeTrait))?;
-    let list_id = message.group_id.as_deref().and_then(ListId::parse);
-    let list_id = list_id.ok_or(Skip::Reject(RejectReason::InvalidListId))?;
-    let subscriber = subscriber(customer, context.settings)
-        .ok_or(Skip::Ignore(IgnoreReason::NoConsentChannel))?;
-    if wants_subscription {
+    let Some(subscribes) = message.traits.get("subscribe").and_then(json::boolean) else {
+        return Err(Skip::Ignore(IgnoreReason::NoSubscribeTrait));
+    };
+    let Some(list_id) = message.group_id.as_deref().and_then(ListId::parse) else {
+        return Err(Skip::Reject(RejectReason::InvalidListId));
+    };
+    let Some(subscriber) = subscriber(customer, context.settings) else {
+        return Err(Skip::Ignore(IgnoreReason::NoConsentChannel));
+    };
+    if subscribes {
         let consented_at = consented_at(context);
         Ok(Operation::Subscribe(Subscription {
             list_id,

@@ -59,8 +59,8 @@ impl<'t, 'a> TraitReader<'t, 'a> {
         }
     }
 
-    /// Maps the members of an object among the traits. An object that Klaviyo's fields hold
-    /// entirely is consumed; one with more in it is also kept as a custom property.
+    /// Maps the members of an object among the traits. An object whose members all have
+    /// a Klaviyo field is consumed; any other is also kept as a custom property.
     pub(super) fn map_object(
         &mut self,
         key: &'static str,

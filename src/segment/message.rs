@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::domain::parse_timestamp;
+use crate::domain::parse_moment;
 use crate::json::{self, RawObject};
 
 /// The `type` of a message, as Segment's spec names it:
@@ -67,7 +67,7 @@ pub struct Message<'a> {
     pub name: Option<Cow<'a, str>>,
     /// `groupId`: the id of the group.
     pub group_id: Option<Cow<'a, str>>,
-    /// `timestamp`: the time of the event, in any format that [`parse_timestamp`] accepts.
+    /// `timestamp`: the time of the event, in any format that [`parse_moment`] accepts.
     pub timestamp: Option<OffsetDateTime>,
     /// `traits`, of an identify or group.
     pub traits: RawObject<'a>,
@@ -129,7 +129,7 @@ impl<'a> Message<'a> {
             event: event.and_then(json::string),
             name: text(name),
             group_id: text(group_id),
-            timestamp: timestamp.and_then(parse_timestamp),
+            timestamp: timestamp.and_then(parse_moment),
             traits: object(traits),
             raw_properties: properties.filter(|raw| raw.get().starts_with('{')),
             properties: object(properties),

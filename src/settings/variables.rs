@@ -1,6 +1,6 @@
 //! The list of variables, which README, template and code share (`tests/suite/agreement.rs`).
 
-/// Every variable with its default (`None` if it has none), in the order of the README.
+/// Every variable with its default (`None` if it has none), in the order of `docs/configuration.md`.
 pub const VARIABLES: &[(&str, Option<&str>)] = &[
     ("ENVIRONMENT", Some("dev")),
     ("SECRET_ID", None),

@@ -51,7 +51,8 @@ pub struct DeliverySummary {
     pub klaviyo_requests: usize,
     /// Requests that Klaviyo throttled.
     pub klaviyo_throttled: usize,
-    /// The time from the first request to Klaviyo to the last response, in milliseconds.
+    /// The time from the first request to Klaviyo to the last response, in milliseconds. Writing the
+    /// queues in between counts too.
     pub klaviyo_ms: u64,
     /// The time of the whole delivery, in milliseconds.
     pub duration_ms: u64,

@@ -215,11 +215,11 @@ fn check_packing(operations: &[Operation]) {
     let by_id = build_requests_by_id(&operations, |_| Some("42"));
     let direct: Vec<_> = packed
         .iter()
-        .flat_map(|packed| packed.operations())
+        .flat_map(|packed| packed.operation_indexes())
         .collect();
     let looked_up: Vec<_> = by_id
         .iter()
-        .flat_map(|packed| packed.operations())
+        .flat_map(|packed| packed.operation_indexes())
         .collect();
     let mut members: Vec<_> = direct.iter().chain(&looked_up).copied().collect();
     members.sort_unstable();
@@ -233,7 +233,7 @@ fn check_packing(operations: &[Operation]) {
                 .and_then(Value::as_array)
                 .map_or(0, Vec::len)
         };
-        assert!(call.body.len() <= 5_000_000 || packed.operations().count() == 1);
+        assert!(call.body.len() <= 5_000_000 || packed.operation_indexes().count() == 1);
         assert!(at("/data/attributes/profiles/data") <= 10_000);
         let events = body
             .pointer("/data/attributes/events-bulk-create/data")
@@ -247,7 +247,7 @@ fn check_packing(operations: &[Operation]) {
         let events = events.map(|places| places.iter().map(count).sum::<usize>());
         assert!(events.unwrap_or(0) <= 1_000);
         if let Some(events) = events {
-            assert_eq!(events, packed.operations().count());
+            assert_eq!(events, packed.operation_indexes().count());
         }
         match call.path.as_ref() {
             "/api/profile-subscription-bulk-create-jobs" => {

@@ -7,7 +7,7 @@
 )]
 
 use divan::{AllocProfiler, Bencher, black_box};
-use segment_klaviyo::delivery::{InFlight, InboundMessage, Task, plan};
+use segment_klaviyo::delivery::{InFlight, InboundMessage, Task, decide_batch};
 use segment_klaviyo::klaviyo::build_requests;
 use segment_klaviyo::rules::decide;
 use segment_klaviyo::segment::Message;
@@ -83,7 +83,7 @@ fn read_and_decide(bencher: Bencher, message: &Value) {
 #[divan::bench]
 fn requests_of_1000_messages(bencher: Bencher) {
     let raws: Vec<_> = (0..1_000).map(|n| raw(&messages::track(n))).collect();
-    let batch = plan(
+    let batch = decide_batch(
         raws.iter().map(|raw| InboundMessage::new(raw, NOW)),
         &rules(),
     );

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use segment_klaviyo::delivery::{InFlight, InboundMessage, Task, plan};
+use segment_klaviyo::delivery::{InFlight, InboundMessage, Task, decide_batch};
 use segment_klaviyo::ingress::{EventPayload, Trigger};
 use segment_klaviyo::klaviyo::build_requests;
 use segment_klaviyo::secrets::Secret;
@@ -37,7 +37,7 @@ pub fn from_event_to_requests(event: &str, rules: &RuleSettings) -> usize {
     let messages = raw_messages
         .into_iter()
         .map(|raw| InboundMessage::new(raw, NOW));
-    let batch = plan(messages, rules);
+    let batch = decide_batch(messages, rules);
     let operations: Vec<_> = batch
         .iter()
         .flat_map(InFlight::tasks)

@@ -51,10 +51,10 @@ pub(super) fn write_requests<M: Serialize>(
                 body.open_slot(&opening);
             }
             body.add_member(index, &member);
-            let is_over_limit = body.members > kind.max_members
+            let is_over_limit = body.member_count > kind.max_members
                 || body.bytes.len() + closing.len() + kind.suffix.len() > MAX_BODY_BYTES;
             // A single member that is too large goes alone: Klaviyo says what is wrong with it.
-            if is_over_limit && body.members > 1 {
+            if is_over_limit && body.member_count > 1 {
                 body.remove_last_member(length_before, is_item_open, closing);
                 requests.push(body.finish(kind));
                 body = JobBody::new(kind);
@@ -67,7 +67,7 @@ pub(super) fn write_requests<M: Serialize>(
             body.bytes.extend_from_slice(closing.as_bytes());
         }
     }
-    if body.members > 0 {
+    if body.member_count > 0 {
         requests.push(body.finish(kind));
     }
     requests
@@ -78,7 +78,7 @@ struct JobBody {
     bytes: Vec<u8>,
     /// The operations of each item so far. The last slot may still be open.
     slots: Vec<Vec<usize>>,
-    members: usize,
+    member_count: usize,
 }
 
 impl JobBody {
@@ -86,7 +86,7 @@ impl JobBody {
         JobBody {
             bytes: kind.prefix.as_bytes().to_vec(),
             slots: Vec::new(),
-            members: 0,
+            member_count: 0,
         }
     }
 
@@ -108,14 +108,14 @@ impl JobBody {
         }
         slot.push(index);
         write_json(member, &mut self.bytes);
-        self.members += 1;
+        self.member_count += 1;
     }
 
     /// Removes the last member, before which the body had `length` bytes. `is_slot_kept`: the slot
     /// has other members, and ends here.
     fn remove_last_member(&mut self, length: usize, is_slot_kept: bool, closing: &str) {
         self.bytes.truncate(length);
-        self.members -= 1;
+        self.member_count -= 1;
         if is_slot_kept {
             self.slots.last_mut().and_then(Vec::pop);
             self.bytes.extend_from_slice(closing.as_bytes());

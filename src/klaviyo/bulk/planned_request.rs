@@ -25,12 +25,12 @@ impl PlannedRequest {
     }
 
     /// Iterates over all operations that the request does, by their index in what was planned.
-    pub fn operations(&self) -> impl Iterator<Item = usize> {
+    pub fn operation_indexes(&self) -> impl Iterator<Item = usize> {
         self.slots.iter().flatten().copied()
     }
 
     /// Returns the operations that a JSON pointer of Klaviyo's is about; none if it names no slot.
-    pub fn operations_at(&self, pointer: &str) -> &[usize] {
+    pub fn operation_indexes_at(&self, pointer: &str) -> &[usize] {
         let Some(path) = pointer.strip_prefix(self.slots_pointer) else {
             return &[];
         };

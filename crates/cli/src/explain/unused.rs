@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use segment_klaviyo::domain::parse_timestamp;
+use segment_klaviyo::domain::parse_moment;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
@@ -138,7 +138,7 @@ fn find_invalid(experiment: &Experiment, probe: &FieldProbe) -> Option<OmissionR
 }
 
 fn is_time(value: &Value) -> bool {
-    to_raw_value(value).is_ok_and(|raw| parse_timestamp(&raw).is_some())
+    to_raw_value(value).is_ok_and(|raw| parse_moment(&raw).is_some())
 }
 
 /// Returns the attribute that the field is a fallback for.

@@ -1,6 +1,6 @@
 //! Recorded messages, in the batches in which they are sent.
 
-use segment_klaviyo::delivery::{InboundMessage, MessageResult, plan};
+use segment_klaviyo::delivery::{InboundMessage, MessageResult, decide_batch};
 use segment_klaviyo::klaviyo::OperationId;
 use segment_klaviyo::outcome::{Outcome, RetryReason};
 use segment_klaviyo::settings::RuleSettings;
@@ -65,7 +65,7 @@ pub(super) fn decide(
 ) {
     for message in messages {
         let mut result = None;
-        for planned in plan([message.inbound(first_seen_at)], rules) {
+        for planned in decide_batch([message.inbound(first_seen_at)], rules) {
             if !planned.is_settled() && !planned.is_rejected() {
                 planned.settle(Outcome::Delivered);
             }
