@@ -13,8 +13,8 @@ use crate::outcome::RetryReason;
 use crate::secrets::{RefreshReason, Secrets};
 use crate::telemetry::elapsed_ms;
 
-/// The most requests under way at a time. An order of up to 20 lines then takes one round trip, and
-/// a burst stays far below Klaviyo's limit of 350 events a second for the whole account.
+/// The most requests under way at a time. An order of up to 19 lines then takes one round trip,
+/// and a burst stays far below Klaviyo's limit of 350 events a second for the whole account.
 const MAX_CONCURRENT_REQUESTS: usize = 20;
 
 /// The ceiling of the first pause before another attempt. It doubles with each attempt.

@@ -1,4 +1,4 @@
-//! The list of variables, which README, template and code share (`tests/suite/agreement.rs`).
+//! The list of variables, which docs/configuration.md, template and code share (`tests/suite/agreement.rs`).
 
 /// Every variable with its default (`None` if it has none), in the order of `docs/configuration.md`.
 pub const VARIABLES: &[(&str, Option<&str>)] = &[

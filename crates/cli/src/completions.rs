@@ -1,5 +1,7 @@
 //! `completions`: scripts that complete commands, options and files in a shell.
 
+use std::io::Write;
+
 use clap_complete::Shell;
 
 /// Prints the completion script for a shell.
@@ -15,5 +17,8 @@ pub(crate) struct Arguments {
 /// Prints the completion script for `command`, the whole tool.
 pub(crate) fn run(arguments: &Arguments, command: &mut clap::Command) {
     let name = command.get_name().to_owned();
-    clap_complete::generate(arguments.shell, command, name, &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, command, name, &mut script);
+    // The generator panics on a closed pipe, and `completions bash | head` closes one.
+    let _ = std::io::stdout().write_all(&script);
 }

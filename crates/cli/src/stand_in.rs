@@ -90,7 +90,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     output::line(&format!(
-        "Secrets Manager, SQS and Klaviyo at {url}; Ctrl-C ends it"
+        "Secrets Manager, SQS and Klaviyo at {url}; press Ctrl-C to stop"
     ));
     if quiet {
         std::future::pending::<()>().await;

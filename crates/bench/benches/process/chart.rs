@@ -53,7 +53,7 @@ pub(crate) fn draw(path: &Path, messages: &[Point], products: &[Point]) -> Chart
     root.fill(&WHITE)?;
     let (above, below) = root.split_vertically(300);
     let (above, below) = (above.split_evenly((1, 3)), below.split_evenly((1, 2)));
-    let unit = "messages a delivery";
+    let unit = "messages in a delivery";
     panel(
         &above[0],
         "Time (ms)",
@@ -78,7 +78,7 @@ pub(crate) fn draw(path: &Path, messages: &[Point], products: &[Point]) -> Chart
         0.0..1.1 * largest(&MEMORY, messages),
         &MEMORY,
     )?;
-    let unit = "products an order";
+    let unit = "products in an order";
     panel(
         &below[0],
         "Time (ms)",

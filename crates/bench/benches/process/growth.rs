@@ -20,14 +20,14 @@ struct Kind {
 }
 
 const MESSAGES: Kind = Kind {
-    name: "messages a delivery",
+    name: "messages in a delivery",
     sizes: &[1, 10, 23, 24, 100, 1_000, 4_000],
     body: batch,
     events: |size| size,
 };
 
 const PRODUCTS: Kind = Kind {
-    name: "products an order",
+    name: "products in an order",
     sizes: &[1, 2, 5, 10, 20, 22, 23, 50, 100],
     body: order,
     events: |products| 1 + products,

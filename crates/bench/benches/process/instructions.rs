@@ -22,7 +22,10 @@ pub(crate) async fn run() -> ExitCode {
     let batches = count(&program, Some((&batch_of_1000, BATCHES))).await - start;
     println!("| | instructions |\n|---|---|");
     println!("| start, secret included | {start} |");
-    println!("| one message a delivery | {} |", singles / SINGLES as u64);
+    println!(
+        "| one message in a delivery | {} |",
+        singles / SINGLES as u64
+    );
     println!(
         "| a message in a batch of 1,000 | {} |",
         batches / BATCHES as u64 / 1_000
