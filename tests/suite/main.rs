@@ -16,6 +16,7 @@ mod support;
 
 mod agreement;
 mod batching;
+mod bookkeeping;
 mod bootstrap;
 mod chaos;
 mod check;

@@ -116,6 +116,37 @@ async fn acknowledged_operations_of_an_entry_are_not_repeated() {
 const ENTRY_OF_0_1_0: &str = include_str!("recorded/queue-entry-0.1.0.json");
 
 #[tokio::test]
+async fn entries_of_version_0_1_0_are_resumed_where_it_stopped() {
+    let shop = Shop::open_with_queues(&[]).await;
+    shop.fill_retry_queue(&[ENTRY_OF_0_1_0]);
+    assert_eq!(progress(&shop.retry_queue()[0]), [1, 2]);
+
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(shop.klaviyo().paths(), [EVENTS; 2]);
+    assert_eq!(
+        shop.klaviyo().event_ids(),
+        ["R-1001_p0", "R-1001_p1"],
+        "the order itself is not recorded again"
+    );
+    assert_eq!(shop.retry_queue().len(), 0);
+    assert_eq!(shop.dead_letters().len(), 0);
+}
+
+#[tokio::test]
+async fn entries_of_version_0_1_0_that_fail_again_keep_their_progress() {
+    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    shop.fill_retry_queue(&[ENTRY_OF_0_1_0]);
+    shop.klaviyo().throttle_after(1);
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(progress(&shop.retry_queue()[0]), [2, 1]);
+
+    shop.klaviyo().recover();
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(shop.klaviyo().event_ids(), ["R-1001_p0", "R-1001_p1"]);
+    assert_eq!(shop.retry_queue().len(), 0);
+}
+
+#[tokio::test]
 async fn a_record_that_advances_becomes_a_new_entry_and_one_that_does_not_stays() {
     let shop = Shop::open_with_queues(&[BRIEF]).await;
     shop.klaviyo().throttle_after(0);
