@@ -16,21 +16,21 @@ const RETRY_AFTER: u64 = 120;
 /// Longer than any budget.
 const FOREVER: Duration = Duration::from_secs(60);
 
-/// Makes Klaviyo fail: a column of a table.
+/// A way to make Klaviyo fail, as a column of a table.
 pub(crate) type Trouble = fn(&Klaviyo);
 
 /// A view of the stand-in's Klaviyo. What it returns is a copy, so that no test holds a lock.
 pub(crate) struct Klaviyo<'s> {
-    pub(super) stand_in: &'s StandIn,
+    stand_in: &'s StandIn,
 }
 
-/// What it holds.
+/// The account and its requests.
 impl<'s> Klaviyo<'s> {
     pub(crate) fn of(stand_in: &'s StandIn) -> Self {
         Klaviyo { stand_in }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'s, StandInState> {
+    fn state(&self) -> MutexGuard<'s, StandInState> {
         self.stand_in.state()
     }
 
