@@ -5,115 +5,113 @@ use std::collections::{BTreeMap, BTreeSet};
 use segment_klaviyo::settings::{Settings, SettingsError, VARIABLES};
 use segment_klaviyo::telemetry::{Metric, NAMESPACE};
 
-use crate::support::root;
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(root(path)).unwrap()
-}
-
-fn names() -> BTreeSet<&'static str> {
-    VARIABLES.iter().map(|(name, _)| *name).collect()
-}
+use crate::support::function::read;
 
 /// Returns the name and the default of each row in the table of settings.
 fn documented_settings() -> BTreeMap<String, Option<String>> {
     let page = read("docs/configuration.md");
-    let settings = page
-        .split("\n## Settings")
-        .nth(1)
-        .expect("a section")
-        .split("\n## ")
-        .next()
-        .unwrap();
+    let (_, section) = page.split_once("\n## Settings").expect("a section");
+    let section = section.split("\n## ").next().unwrap();
+    let mut settings = BTreeMap::new();
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
+        let [name, default] = [cells[0], cells[1]].map(|cell| cell.trim().trim_matches('`'));
+        let default = match default {
+            "none" | "required" => None,
+            default => Some(default.to_owned()),
+        };
+        settings.insert(name.to_owned(), default);
+    }
     settings
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| {
-            let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-            let default = Some(cells[1].trim_matches('`').to_owned())
-                .filter(|cell| cell != "none" && cell != "required");
-            (cells[0].trim_matches('`').to_owned(), default)
-        })
-        .collect()
-}
-
-/// The lines of a block of YAML that begins after `head`, with its own indentation taken off.
-fn block<'t>(text: &'t str, head: &str) -> Vec<&'t str> {
-    let block = text
-        .split(head)
-        .nth(1)
-        .unwrap_or_else(|| panic!("no {head:?} in the template"));
-    let indent = block.len() - block.trim_start_matches(['\n', ' ']).len();
-    let indent = indent - usize::from(block.starts_with('\n'));
-    let inside =
-        |line: &&str| line.trim().is_empty() || line.len() - line.trim_start().len() >= indent;
-    block
-        .trim_start_matches('\n')
-        .lines()
-        .take_while(inside)
-        .filter_map(|line| line.get(indent..))
-        .collect()
-}
-
-/// The variables that the template gives to the function, and the parameter behind each.
-fn template_variables() -> BTreeMap<String, String> {
-    let lines = block(&template(), "Variables:\n").join("\n");
-    let is_ours = |line: &&str| {
-        !["#", "AWS_", "MALLOC_"]
-            .iter()
-            .any(|other| line.starts_with(other))
-    };
-    let settings = lines.lines().filter(is_ours);
-    // NAME: !Ref Parameter, or an !If whose last choice is one.
-    let pairs = settings.map(|line| {
-        (
-            line.split_once(": !").unwrap().0,
-            line.rsplit_once("!Ref ").unwrap().1,
-        )
-    });
-    pairs
-        .map(|(name, parameter)| (name.to_owned(), parameter.trim_end_matches(']').to_owned()))
-        .collect()
-}
-
-/// The names of this project's own metrics that the template speaks of.
-fn template_metrics() -> BTreeSet<String> {
-    let template = template();
-    let in_alarms = template.split("Namespace: SegmentKlaviyo").skip(1);
-    let in_alarms = in_alarms.map(|rest| {
-        rest.trim_start()
-            .strip_prefix("MetricName: ")
-            .expect("a name next")
-    });
-    let in_dashboard = template.split("[\"SegmentKlaviyo\", \"").skip(1);
-    let name = |rest: &str| rest.chars().take_while(char::is_ascii_alphabetic).collect();
-    in_alarms.chain(in_dashboard).map(name).collect()
-}
-
-/// The default of a parameter.
-fn parameter_default(parameter: &str) -> Option<String> {
-    let template = template();
-    let lines = block(&template, &format!("\n  {parameter}:\n")).join("\n");
-    let default = lines
-        .lines()
-        .find_map(|line| line.strip_prefix("Default: "));
-    default
-        .map(|text| text.trim_matches('"').to_owned())
-        .filter(|text| !text.is_empty())
 }
 
 fn template() -> String {
     read("template.yaml")
 }
 
+/// Returns the lines of the YAML block that begins after `head`, without its indentation.
+fn block(text: &str, head: &str) -> Vec<String> {
+    let (_, rest) = text
+        .split_once(head)
+        .unwrap_or_else(|| panic!("no {head:?} in the template"));
+    let rest = rest.trim_start_matches('\n');
+    let indent = " ".repeat(rest.len() - rest.trim_start_matches(' ').len());
+    let mut lines = Vec::new();
+    for line in rest.lines() {
+        if let Some(line) = line.strip_prefix(&indent) {
+            lines.push(line.to_owned());
+        } else if !line.trim().is_empty() {
+            break;
+        }
+    }
+    lines
+}
+
+/// Returns the variables that the template gives to the function, and the parameter of each.
+fn template_variables() -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for line in block(&template(), "Variables:\n") {
+        // Comments, and variables that are AWS's or the allocator's.
+        if ["#", "AWS_", "MALLOC_"]
+            .iter()
+            .any(|other| line.starts_with(other))
+        {
+            continue;
+        }
+        // NAME: !Ref Parameter, or an !If whose last choice is one.
+        let (name, _) = line.split_once(": !").unwrap();
+        let (_, parameter) = line.rsplit_once("!Ref ").unwrap();
+        let parameter = parameter.trim_end_matches(']');
+        variables.insert(name.to_owned(), parameter.to_owned());
+    }
+    variables
+}
+
+/// Returns the names of the metrics in the template's alarms and dashboard, without those of AWS.
+fn template_metrics() -> BTreeSet<String> {
+    let template = template();
+    let mut metrics = BTreeSet::new();
+    for alarm in template.split("Namespace: SegmentKlaviyo").skip(1) {
+        let name = alarm.trim_start().strip_prefix("MetricName: ");
+        metrics.insert(first_word(name.expect("the name comes next")));
+    }
+    for graph in template.split("[\"SegmentKlaviyo\", \"").skip(1) {
+        metrics.insert(first_word(graph));
+    }
+    metrics
+}
+
+fn first_word(text: &str) -> String {
+    text.chars().take_while(char::is_ascii_alphabetic).collect()
+}
+
+/// Returns the default of a parameter. An empty one means none.
+fn parameter_default(parameter: &str) -> Option<String> {
+    let lines = block(&template(), &format!("\n  {parameter}:\n"));
+    let default = lines
+        .iter()
+        .find_map(|line| line.strip_prefix("Default: "))?;
+    match default.trim_matches('"') {
+        "" => None,
+        default => Some(default.to_owned()),
+    }
+}
+
+/// Returns the name of the parameter that sets a variable, in lower case.
+fn parameter_name(variable: &str) -> String {
+    match variable {
+        "SECRET_ID" => "secretarn".to_owned(),
+        _ => variable.replace('_', "").to_lowercase(),
+    }
+}
+
 #[test]
 fn the_documentation_lists_every_setting_with_its_default() {
-    let table = documented_settings();
     let expected = VARIABLES
         .iter()
         .map(|(name, default)| ((*name).to_owned(), default.map(str::to_owned)))
         .collect();
-    assert_eq!(table, expected);
+    assert_eq!(documented_settings(), expected);
 }
 
 #[test]
@@ -124,30 +122,17 @@ fn the_template_sets_every_setting_and_has_the_same_defaults() {
             .get(*name)
             .unwrap_or_else(|| panic!("{name} is not in the template"));
         if ["RetryQueue", "DeadLetterQueue"].contains(&parameter.as_str()) {
-            assert!(
-                name.ends_with("_QUEUE_URL"),
-                "{name} is set by a resource of the stack"
-            );
+            assert!(name.ends_with("_QUEUE_URL"), "{name} is set by a resource");
             continue;
         }
         assert_eq!(parameter_default(parameter).as_deref(), *default, "{name}");
-        let same = |text: &str| text.replace('_', "").to_lowercase();
-        let expected = if *name == "SECRET_ID" {
-            "secretarn".to_owned()
-        } else {
-            same(name)
-        };
-        assert_eq!(
-            same(parameter),
-            expected,
-            "{name} is set by the parameter of its name"
-        );
+        assert_eq!(parameter.to_lowercase(), parameter_name(name));
     }
     assert_eq!(variables.len(), VARIABLES.len());
 }
 
 #[test]
-fn alarms_and_dashboard_show_every_metric_that_there_is_and_no_other() {
+fn alarms_and_dashboard_show_every_metric_and_no_other() {
     let all = Metric::ALL
         .iter()
         .map(|metric| format!("{metric:?}"))
@@ -156,26 +141,36 @@ fn alarms_and_dashboard_show_every_metric_that_there_is_and_no_other() {
     assert!(template().contains(&format!("Namespace: {NAMESPACE}\n")));
 }
 
-#[test]
-fn each_setting_is_read_and_named_when_it_cannot_be() {
-    let nonsense = |wrong: &'static str| {
-        move |name: &str| match name {
-            name if name == wrong => Some("?!".to_owned()),
-            "SECRET_ID" => Some("test".to_owned()),
-            _ => None,
+/// Reads the settings with one variable set, beside the required one.
+fn settings_with(name: &str, value: &str) -> Result<Settings, SettingsError> {
+    Settings::from_env(|asked| {
+        if asked == name {
+            Some(value.to_owned())
+        } else if asked == "SECRET_ID" {
+            Some("test".to_owned())
+        } else {
+            None
         }
-    };
-    for name in names() {
-        match Settings::from_env(nonsense(name)) {
+    })
+}
+
+#[test]
+fn an_unreadable_setting_is_named() {
+    for (name, _) in VARIABLES {
+        match settings_with(name, "?!") {
             // Any text is an id of a secret, or the name of an event.
             Ok(_) => assert!(
-                ["SECRET_ID", "EVENTS_ALLOWED", "EVENTS_BLOCKED"].contains(&name),
+                ["SECRET_ID", "EVENTS_ALLOWED", "EVENTS_BLOCKED"].contains(name),
                 "{name}"
             ),
-            Err(SettingsError::Invalid { name: named, .. }) => assert_eq!(named, name),
+            Err(SettingsError::Invalid { name: named, .. }) => assert_eq!(&named, name),
             Err(other) => panic!("{name}: {other}"),
         }
     }
+}
+
+#[test]
+fn a_missing_required_setting_is_named() {
     assert_eq!(
         Settings::from_env(|_| None),
         Err(SettingsError::Missing("SECRET_ID"))
@@ -183,32 +178,18 @@ fn each_setting_is_read_and_named_when_it_cannot_be() {
 }
 
 #[test]
-fn unset_and_empty_are_the_same() {
-    let with = |value: Option<&'static str>| {
-        move |name: &str| {
-            if name == "SECRET_ID" {
-                Some("test".to_owned())
-            } else {
-                value.map(str::to_owned)
-            }
-        }
-    };
-    assert_eq!(
-        Settings::from_env(with(None)),
-        Settings::from_env(with(Some("")))
-    );
+fn an_empty_setting_is_not_set() {
+    let empty = Settings::from_env(|name| {
+        let value = if name == "SECRET_ID" { "test" } else { "" };
+        Some(value.to_owned())
+    });
+    assert!(empty.is_ok());
+    assert_eq!(empty, settings_with("SECRET_ID", "test"));
 }
 
 #[test]
 fn bounds_of_numbers_hold() {
-    let with = |name: &'static str, value: &'static str| {
-        Settings::from_env(move |asked| match asked {
-            "SECRET_ID" => Some("test".to_owned()),
-            _ if asked == name => Some(value.to_owned()),
-            _ => None,
-        })
-    };
-    for (name, value, good) in [
+    for (name, value, is_accepted) in [
         ("SECRET_TTL_SECONDS", "0", false),
         ("SECRET_TTL_SECONDS", "1", true),
         ("SECRET_TTL_SECONDS", "86401", false),
@@ -228,6 +209,7 @@ fn bounds_of_numbers_hold() {
         ("CONSENT_CHANNELS", "sms, Email", true),
         ("CONSENT_CHANNELS", "email;sms", false),
     ] {
-        assert_eq!(with(name, value).is_ok(), good, "{name}={value}");
+        let settings = settings_with(name, value);
+        assert_eq!(settings.is_ok(), is_accepted, "{name}={value}");
     }
 }

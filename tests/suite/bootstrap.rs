@@ -1,4 +1,4 @@
-//! The built binary against a Lambda Runtime API.
+//! The program that Lambda runs, against a Runtime API.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,7 +8,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::support::root;
+use crate::support::function::sample;
+use crate::support::klaviyo::Klaviyo;
+use crate::support::secrets::SecretsManager;
 
 fn bootstrap(stand_in: &StandIn, lambda: &RuntimeApi) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
@@ -21,6 +23,7 @@ fn bootstrap(stand_in: &StandIn, lambda: &RuntimeApi) -> Command {
     command
 }
 
+/// Reads so many lines of the log, or all of them if the program ends before.
 async fn lines(mut child: Child, count: usize) -> Vec<Value> {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut read = Vec::new();
@@ -36,10 +39,6 @@ async fn lines(mut child: Child, count: usize) -> Vec<Value> {
     read
 }
 
-fn sample(name: &str) -> String {
-    std::fs::read_to_string(root(&format!("events/{name}.json"))).unwrap()
-}
-
 #[tokio::test]
 async fn the_binary_answers_lambda_and_logs_json() {
     let stand_in = StandIn::start().await.unwrap();
@@ -52,7 +51,7 @@ async fn the_binary_answers_lambda_and_logs_json() {
         ("unsigned", 401),
         ("malformed", 400),
     ] {
-        let (kind, response) = lambda.invoke(&sample(name)).await.unwrap();
+        let (kind, response) = lambda.invoke(&sample(name).to_string()).await.unwrap();
         assert_eq!(
             (kind.as_str(), &response["statusCode"]),
             ("response", &status.into()),
@@ -61,8 +60,8 @@ async fn the_binary_answers_lambda_and_logs_json() {
         let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
         assert!(body["message"].is_string(), "{name}");
     }
-    assert_eq!(stand_in.state().account.events.len(), 6);
-    assert_eq!(stand_in.state().fetches, 1);
+    assert_eq!(Klaviyo::of(&stand_in).events().len(), 6);
+    assert_eq!(SecretsManager::of(&stand_in).fetches(), 1);
 
     let log = lines(child, 4).await;
     let statuses: Vec<_> = log
@@ -80,7 +79,7 @@ async fn the_binary_answers_lambda_and_logs_json() {
 }
 
 #[tokio::test]
-async fn an_event_of_the_wrong_shape_is_an_error_and_the_next_one_works() {
+async fn an_unsupported_event_is_an_error_and_the_next_one_works() {
     let stand_in = StandIn::start().await.unwrap();
     let mut lambda = RuntimeApi::start().await.unwrap();
     let _child = bootstrap(&stand_in, &lambda).spawn().unwrap();
@@ -91,7 +90,10 @@ async fn an_event_of_the_wrong_shape_is_an_error_and_the_next_one_works() {
     ] {
         assert_eq!(lambda.invoke(event).await.unwrap().0, "error", "{event}");
     }
-    let (kind, response) = lambda.invoke(&sample("identify")).await.unwrap();
+    let (kind, response) = lambda
+        .invoke(&sample("identify").to_string())
+        .await
+        .unwrap();
     assert_eq!(
         (kind.as_str(), &response["statusCode"]),
         ("response", &200.into())
@@ -99,7 +101,7 @@ async fn an_event_of_the_wrong_shape_is_an_error_and_the_next_one_works() {
 }
 
 #[tokio::test]
-async fn a_start_that_fails_says_why_and_ends() {
+async fn a_failed_start_says_why_and_ends() {
     let stand_in = StandIn::start().await.unwrap();
     let lambda = RuntimeApi::start().await.unwrap();
     for (name, value, expected) in [

@@ -1,131 +1,166 @@
-//! A long run through a Klaviyo that throttles, errs, hangs, drops and loses acknowledgements at random, with
-//! redelivery from the queue until it is empty. In the end every message is accounted for exactly once.
+//! A long run through a Klaviyo that throttles, fails, hangs, closes connections and loses
+//! acknowledgements at random, with redelivery from the queue until it is empty. In the end every
+//! message is accounted for exactly once.
 //!
 //! `CHAOS_MESSAGES` and `CHAOS_SEED` choose another run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use segment_klaviyo_stand_in::Chaos;
 use serde_json::{Value, json};
 
-use crate::support::{RETRY_QUEUE, Shop, order};
+use crate::support::klaviyo::Klaviyo;
+use crate::support::messages::{identify, order};
+use crate::support::people::person;
+use crate::support::settings::SUBSCRIBE_ALL;
+use crate::support::shop::Shop;
 
-/// Of a hundred requests to Klaviyo, so many go wrong.
-const FAULTS: u8 = 30;
+/// The percentage of requests to Klaviyo that fail.
+const FAULT_PERCENT: u8 = 30;
 
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name)
-        .ok()
-        .map_or(default, |text| text.parse().unwrap())
+/// The most times that the queue is delivered again.
+const MAX_REDELIVERIES: usize = 200;
+
+fn number_from_env(name: &str, default: usize) -> usize {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap(),
+        Err(_) => default,
+    }
 }
 
-/// The message of this number: mostly events, some orders of two lines, some people who subscribe.
-fn message(n: usize) -> Value {
-    let email = format!("p{n}@klaviyo-demo.com");
-    match n % 10 {
-        0 | 1 => {
-            json!({"type": "identify", "messageId": format!("m{n}"), "timestamp": "2026-11-20T10:00:00Z",
-            "traits": {"email": email, "n": n}})
-        }
-        2 => order(&format!("R{n}"), 2),
-        _ => {
-            json!({"type": "track", "event": "Seen", "messageId": format!("m{n}"), "userId": email, "properties": {"n": n}})
-        }
+/// Whether this message is an identify. Each of them is about another person.
+fn is_identify(number: usize) -> bool {
+    number % 10 < 2
+}
+
+/// Whether this message is an order of two lines.
+fn is_order(number: usize) -> bool {
+    number % 10 == 2
+}
+
+fn message(number: usize) -> Value {
+    if is_identify(number) {
+        let mut identify = identify(&person(number), json!({"n": number}));
+        identify["messageId"] = json!(format!("m{number}"));
+        identify
+    } else if is_order(number) {
+        order(&format!("R{number}"), 2)
+    } else {
+        json!({
+            "type": "track",
+            "event": "Seen",
+            "messageId": format!("m{number}"),
+            "userId": person(number),
+            "properties": {"n": number},
+        })
+    }
+}
+
+/// Returns the unique ids of the events that a message becomes.
+fn event_ids(number: usize) -> Vec<String> {
+    if is_identify(number) {
+        Vec::new()
+    } else if is_order(number) {
+        ["", "_p0", "_p1"]
+            .map(|line| format!("R{number}{line}"))
+            .to_vec()
+    } else {
+        vec![format!("m{number}")]
     }
 }
 
 #[tokio::test]
 async fn nothing_is_lost_and_nothing_doubled_in_chaos() {
-    let (count, seed) = (
-        number("CHAOS_MESSAGES", 1_000),
-        number("CHAOS_SEED", 1) as u64,
-    );
-    let shop =
-        Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "3000"), ("LIST_ID", "Y6nRLr")]).await;
-    shop.stand_in.state().chaos = Some(Chaos::new(seed, FAULTS));
+    let count = number_from_env("CHAOS_MESSAGES", 1_000);
+    let seed = number_from_env("CHAOS_SEED", 1) as u64;
+    let shop = Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "3000"), SUBSCRIBE_ALL]).await;
+    shop.klaviyo().start_chaos(seed, FAULT_PERCENT);
 
+    let deliveries = deliver_all(&shop, count, seed).await;
+    let queued = shop.retry_queue().len();
+    let redeliveries = redeliver_all(&shop).await;
+
+    assert_eq!(shop.dead_letters().len(), 0);
+    check_events(&shop.klaviyo(), count);
+    check_people(&shop.klaviyo(), count);
+    let consents = shop.klaviyo().consents().len();
+    println!(
+        "seed {seed}: {count} messages in {deliveries} deliveries, {queued} queued, \
+         {redeliveries} redeliveries, {consents} subscriptions"
+    );
+}
+
+/// Sends the messages in deliveries of random size. Returns how many there were.
+async fn deliver_all(shop: &Shop, count: usize, seed: u64) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
-    let (mut n, mut deliveries, mut rounds) = (0, 0, 0);
-    while n < count {
-        let size = [1, 1, 3, 30, 300][random.usize(0..5)].min(count - n);
-        let batch: Value = (n..n + size).map(message).collect();
-        let answer = shop.send(&batch).await;
+    let mut sent = 0;
+    let mut deliveries = 0;
+    while sent < count {
+        let size = [1, 1, 3, 30, 300][random.usize(0..5)].min(count - sent);
+        let answer = shop
+            .send_all((sent..sent + size).map(message).collect())
+            .await;
         assert_eq!(
             (answer.status, answer.body.rejected),
             (200, 0),
-            "what cannot be delivered now is queued"
+            "a message that cannot be delivered now is queued"
         );
-        n += size;
+        sent += size;
         deliveries += 1;
-        shop.stand_in.state().requests.clear();
+        shop.klaviyo().forget_requests();
     }
-    let queued = shop.waiting().len();
-    while !shop.waiting().is_empty() {
-        shop.redeliver(RETRY_QUEUE).await;
-        shop.stand_in.state().requests.clear();
-        rounds += 1;
-        assert!(rounds < 200, "the queue does not empty");
+    deliveries
+}
+
+/// Delivers the queue again until it is empty. Returns how often.
+async fn redeliver_all(shop: &Shop) -> usize {
+    let mut redeliveries = 0;
+    while !shop.retry_queue().is_empty() {
+        shop.redeliver().await;
+        shop.klaviyo().forget_requests();
+        redeliveries += 1;
+        let is_progress = redeliveries < MAX_REDELIVERIES;
+        assert!(is_progress, "the queue does not become empty");
+    }
+    redeliveries
+}
+
+fn check_events(klaviyo: &Klaviyo, count: usize) {
+    let found = klaviyo.event_ids();
+    let expected: BTreeSet<_> = (0..count).flat_map(event_ids).collect();
+    assert_eq!(found.len(), expected.len(), "no event is there twice");
+    assert_eq!(BTreeSet::from_iter(found), expected, "every event is there");
+}
+
+fn check_people(klaviyo: &Klaviyo, count: usize) {
+    let people: BTreeMap<String, usize> = (0..count)
+        .filter(|number| is_identify(*number))
+        .map(|number| (person(number), number))
+        .collect();
+    let mut numbers = BTreeMap::new();
+    for profile in klaviyo.profiles() {
+        let email = profile["email"].as_str().unwrap().to_owned();
+        let number = profile.get("properties").map(|properties| &properties["n"]);
+        numbers.insert(email, number.cloned());
+    }
+    for (email, number) in &people {
+        let found = &numbers[email];
+        assert_eq!(found, &Some(json!(number)), "the profile of {email}");
     }
 
-    assert_eq!(shop.dead_letters().len(), 0);
-    let held = shop.stand_in.state();
-    let found: BTreeSet<_> = held
-        .account
-        .events
+    let consents = klaviyo.consents();
+    let subscribed: BTreeSet<_> = consents
         .iter()
-        .map(|event| event.unique_id.clone())
+        .map(|consent| consent.email.clone().unwrap())
         .collect();
-    let expected: BTreeSet<_> = (0..count)
-        .flat_map(|n| match n % 10 {
-            0 | 1 => Vec::new(),
-            2 => vec![format!("R{n}"), format!("R{n}_p0"), format!("R{n}_p1")],
-            _ => vec![format!("m{n}")],
-        })
-        .collect();
-    assert_eq!(found, expected, "every event is there");
-    assert_eq!(held.account.events.len(), expected.len(), "and none twice");
-
-    let people: Vec<_> = (0..count).filter(|n| n % 10 < 2).collect();
-    let traits: BTreeMap<_, _> = held
-        .account
-        .profiles
-        .iter()
-        .map(|it| (it["email"].as_str().unwrap(), it.get("properties")))
-        .collect();
-    let mut consents: BTreeMap<&str, usize> = BTreeMap::new();
-    for consent in &held.account.consents {
-        *consents
-            .entry(consent.email.as_deref().unwrap())
-            .or_default() += 1;
-    }
-    for n in &people {
-        let email = format!("p{n}@klaviyo-demo.com");
-        assert_eq!(
-            traits[email.as_str()].unwrap()["n"],
-            *n,
-            "every profile is as told"
-        );
-        assert!(
-            consents.contains_key(email.as_str()),
-            "everybody is subscribed"
-        );
-    }
-    assert_eq!(consents.len(), people.len());
-    let (sent, most) = (
-        held.account.consents.len(),
-        people.len() + held.unacknowledged_consents,
-    );
     assert!(
-        sent <= most,
-        "{sent} subscriptions for {} people, {} unacknowledged",
-        people.len(),
-        held.unacknowledged_consents
+        subscribed.iter().eq(people.keys()),
+        "everybody is subscribed"
     );
-    println!(
-        "seed {seed}: {count} messages in {deliveries} deliveries, {queued} queued, {rounds} rounds of redelivery; {} events, \
-         {sent} subscriptions for {} people ({} unacknowledged)",
-        found.len(),
-        people.len(),
-        held.unacknowledged_consents
+    // Only a lost acknowledgement is worth asking a person twice.
+    let (asked, unacknowledged) = (consents.len(), klaviyo.unacknowledged_consents());
+    assert!(
+        asked <= people.len() + unacknowledged,
+        "{asked} subscriptions for {} people, {unacknowledged} unacknowledged",
+        people.len()
     );
 }

@@ -1,42 +1,46 @@
 //! `{"check": true}` says what would keep deliveries from arriving, and changes nothing.
 
-use segment_klaviyo::check::{CheckReport, Severity};
+use segment_klaviyo::check::{CheckReport, Finding, Severity};
 use segment_klaviyo::handler::{InvocationContext, Reply};
-use segment_klaviyo_stand_in::Fault;
 use serde_json::json;
 
-use crate::support::Shop;
+use crate::support::paths::{DELETE, EVENT_JOBS, IMPORT, PROFILES, SUBSCRIBE};
+use crate::support::secrets::secret;
+use crate::support::settings::{LIST, SUBSCRIBE_ALL, Setting};
+use crate::support::shop::Shop;
 
 async fn check(shop: &Shop) -> CheckReport {
-    match shop
-        .invoke(&json!({"check": true}), InvocationContext::default())
-        .await
-        .unwrap()
-    {
-        Reply::Check(report) => report,
+    let event = json!({"check": true});
+    match shop.invoke(&event, InvocationContext::default()).await {
+        Ok(Reply::Check(report)) => report,
         other => panic!("{other:?}"),
     }
 }
 
-/// A shop with both queues and a list that is there.
-async fn shop(settings: &[(&str, &str)], opt_in: &'static str) -> Shop {
-    let shop = Shop::open_with_queues(&[&[("LIST_ID", "Y6nRLr")], settings].concat()).await;
-    shop.stand_in
-        .state()
-        .account
-        .opt_in
-        .insert("Y6nRLr".to_owned(), opt_in);
+/// Starts a shop with both queues and a list that exists.
+async fn shop(settings: &[Setting<'_>], opt_in_process: &'static str) -> Shop {
+    let shop = Shop::open_with_queues(&[&[SUBSCRIBE_ALL], settings].concat()).await;
+    shop.klaviyo().create_list(LIST, opt_in_process);
     shop
 }
 
-/// The state of what is said about `about`, and its words.
-fn about(report: &CheckReport, about: &str) -> (Severity, String) {
-    let found = report
+/// Returns the finding about this subject.
+fn finding<'r>(report: &'r CheckReport, about: &str) -> &'r Finding {
+    report
         .findings
         .iter()
-        .find(|finding| finding.about == about);
-    let found = found.unwrap_or_else(|| panic!("nothing about {about} in {report:?}"));
-    (found.state, found.detail.to_string())
+        .find(|finding| finding.about == about)
+        .unwrap_or_else(|| panic!("nothing about {about} in {report:?}"))
+}
+
+/// Returns the subjects of the findings of this severity.
+fn subjects(report: &CheckReport, severity: Severity) -> Vec<&'static str> {
+    report
+        .findings
+        .iter()
+        .filter(|finding| finding.state == severity)
+        .map(|finding| finding.about)
+        .collect()
 }
 
 #[tokio::test]
@@ -46,153 +50,132 @@ async fn a_good_deployment_passes_and_nothing_is_changed() {
     let report = check(&shop).await;
     insta::assert_json_snapshot!(report.findings);
     assert_eq!(report.check, Severity::Ok);
-    let held = shop.stand_in.state();
-    assert_eq!(
-        (
-            held.account.profiles.len(),
-            held.account.events.len(),
-            held.account.consents.len()
-        ),
-        (0, 0, 0)
-    );
-    assert_eq!(
-        (held.account.deletions.len(), held.account.lists.len()),
-        (0, 0)
-    );
-    assert_eq!(held.requests.len(), 6);
+    assert_eq!(shop.klaviyo().profiles().len(), 0);
+    assert_eq!(shop.klaviyo().events().len(), 0);
+    assert_eq!(shop.klaviyo().consents().len(), 0);
+    assert_eq!(shop.klaviyo().deletions().len(), 0);
+    assert_eq!(shop.klaviyo().list_count(), 0);
+    assert_eq!(shop.klaviyo().requests().len(), 6);
 }
 
 #[tokio::test]
-async fn a_scope_that_is_missing_is_named() {
+async fn a_missing_scope_is_named() {
     for (path, scopes) in [
-        ("/api/profile-import", "profiles:write"),
-        ("/api/event-bulk-create-jobs", "events:write"),
+        (IMPORT, "profiles:write"),
+        (EVENT_JOBS, "events:write"),
         (
-            "/api/profile-subscription-bulk-create-jobs",
+            SUBSCRIBE,
             "lists:write, profiles:write, subscriptions:write",
         ),
-        ("/api/data-privacy-deletion-jobs", "data-privacy:write"),
-        ("/api/profiles", "profiles:read"),
+        (DELETE, "data-privacy:write"),
+        (PROFILES, "profiles:read"),
     ] {
         let shop = shop(&[("HONOR_DELETIONS", "true")], "double_opt_in").await;
-        shop.stand_in
-            .state()
-            .faults
-            .push(Fault::status(path, 403, 1));
+        shop.klaviyo().fail(path, 403).once();
         let report = check(&shop).await;
-        assert_eq!(
-            (report.check, about(&report, scopes).0),
-            (Severity::Failed, Severity::Failed),
-            "{path}"
-        );
-        assert_eq!(
-            report
-                .findings
-                .iter()
-                .filter(|finding| finding.state == Severity::Failed)
-                .count(),
-            1,
-            "{path}"
-        );
+        assert_eq!(report.check, Severity::Failed, "{path}");
+        assert_eq!(subjects(&report, Severity::Failed), [scopes], "{path}");
     }
 }
 
 #[tokio::test]
 async fn a_key_that_klaviyo_does_not_know_fails_everywhere() {
     let shop = shop(&[], "double_opt_in").await;
-    shop.stand_in.state().account.api_key = Some("pk_another_not_a_real_key".to_owned());
+    shop.klaviyo().accept_only("pk_another_not_a_real_key");
     let report = check(&shop).await;
     assert_eq!(report.check, Severity::Failed);
     assert_eq!(
-        about(&report, "events:write").1,
+        finding(&report, "events:write").detail,
         "Klaviyo does not know klaviyo_api_key"
     );
-    assert_eq!(about(&report, "list").0, Severity::Failed);
+    assert_eq!(finding(&report, "list").state, Severity::Failed);
 }
 
 #[tokio::test]
-async fn the_list_has_to_be_there_and_opt_in_as_confirm_optin_says() {
-    for (confirm, opt_in, state) in [
+async fn the_opt_in_process_of_the_list_has_to_suit_confirm_optin() {
+    for (confirm_optin, opt_in_process, severity) in [
         ("true", "double_opt_in", Severity::Ok),
         ("true", "single_opt_in", Severity::Warning),
         ("false", "double_opt_in", Severity::Ok),
         ("false", "single_opt_in", Severity::Ok),
         ("true", "another", Severity::Warning),
     ] {
-        let report = check(&shop(&[("CONFIRM_OPTIN", confirm)], opt_in).await).await;
+        let shop = shop(&[("CONFIRM_OPTIN", confirm_optin)], opt_in_process).await;
+        let report = check(&shop).await;
         assert_eq!(
-            (report.check, about(&report, "list").0),
-            (state, state),
-            "{confirm} {opt_in}"
+            (report.check, finding(&report, "list").state),
+            (severity, severity),
+            "{confirm_optin} {opt_in_process}"
         );
     }
-    let missing = check(&Shop::open_with_queues(&[("LIST_ID", "gone")]).await).await;
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_exist_fails() {
+    let report = check(&Shop::open_with_queues(&[("LIST_ID", "gone")]).await).await;
+    let finding = finding(&report, "list");
+    assert_eq!(finding.state, Severity::Failed);
     assert_eq!(
-        about(&missing, "list"),
-        (
-            Severity::Failed,
-            "gone does not exist in this Klaviyo account".to_owned()
-        )
-    );
-    let none = check(&Shop::open_with_queues(&[]).await).await;
-    assert_eq!(
-        (none.check, about(&none, "list").0),
-        (Severity::Ok, Severity::Ok)
+        finding.detail,
+        "gone does not exist in this Klaviyo account"
     );
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_looked_at_is_a_warning() {
+async fn no_list_is_ok() {
+    let report = check(&Shop::open_with_queues(&[]).await).await;
+    assert_eq!(report.check, Severity::Ok);
+    assert_eq!(finding(&report, "list").state, Severity::Ok);
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_a_warning() {
     let shop = shop(&[], "double_opt_in").await;
-    shop.stand_in
-        .state()
-        .faults
-        .push(Fault::status("/api/lists/Y6nRLr", 403, 1));
+    shop.klaviyo().fail("/api/lists/Y6nRLr", 403).once();
     let report = check(&shop).await;
     assert_eq!(report.check, Severity::Warning);
     assert_eq!(
-        about(&report, "list").1,
+        finding(&report, "list").detail,
         "Y6nRLr cannot be checked: klaviyo_api_key lacks lists:read"
     );
 }
 
 #[tokio::test]
-async fn the_secret_is_fetched_anew_and_what_is_wrong_with_it_is_said() {
+async fn the_secret_is_fetched_again_and_its_mistake_named() {
     let shop = shop(&[], "double_opt_in").await;
-    shop.stand_in.state().secret =
-        Some(r#"{"klaviyo_api_key": "", "segment_shared_secret": "s"}"#.to_owned());
+    shop.secrets_manager().store(&secret("", &json!("s")));
     let report = check(&shop).await;
-    let (state, detail) = about(&report, "secret");
-    assert_eq!((report.check, state), (Severity::Failed, Severity::Failed));
+    assert_eq!(report.check, Severity::Failed);
+    let finding = finding(&report, "secret");
+    assert_eq!(finding.state, Severity::Failed);
+    let detail = finding.detail.to_string();
     assert!(detail.contains("klaviyo_api_key is empty"), "{detail}");
     assert_eq!(shop.log().last().unwrap()["level"], "ERROR");
 }
 
 #[tokio::test]
-async fn a_klaviyo_that_cannot_answer_is_no_pass() {
-    for (status, expected) in [(429, Severity::Warning), (500, Severity::Failed)] {
+async fn a_klaviyo_that_cannot_answer_does_not_pass() {
+    for (status, severity) in [(429, Severity::Warning), (500, Severity::Failed)] {
         let shop = shop(&[], "double_opt_in").await;
-        shop.stand_in
-            .state()
-            .faults
-            .push(Fault::status("/api/profile-import", status, 1));
+        shop.klaviyo().fail(IMPORT, status).once();
         let report = check(&shop).await;
-        assert_eq!(about(&report, "profiles:write").0, expected, "{status}");
+        assert_eq!(
+            finding(&report, "profiles:write").state,
+            severity,
+            "{status}"
+        );
     }
 }
 
 #[tokio::test]
-async fn settings_that_do_not_go_together_are_warned_about() {
+async fn settings_without_an_effect_are_warned_about() {
     let useless = [
         ("FALLBACK_ON_ANONYMOUS_ID", "true"),
         ("CONSENT_CHANNELS", "email,sms"),
     ];
     let report = check(&Shop::open(&useless).await).await;
-    let warnings: Vec<_> = report
-        .findings
-        .iter()
-        .filter(|it| it.state == Severity::Warning)
-        .map(|it| it.about)
-        .collect();
-    assert_eq!(warnings, ["settings", "settings", "queues", "queues"]);
+    assert_eq!(
+        subjects(&report, Severity::Warning),
+        ["settings", "settings", "queues", "queues"]
+    );
 }

@@ -1,4 +1,7 @@
-//! What the function does, seen from outside. One module for each thing that it promises.
+//! The function, seen from outside. Each module is a promise of it.
+//!
+//! `rules` promises what a message becomes, and most of it is data: see `rules::cases`. The other
+//! modules run the whole function against a stand-in for AWS and Klaviyo: see `support`.
 
 #![allow(missing_docs, reason = "tests speak for themselves")]
 #![allow(
@@ -12,16 +15,25 @@
 mod support;
 
 mod agreement;
+mod batching;
+mod bookkeeping;
 mod bootstrap;
-mod bulk;
-mod calls;
 mod chaos;
 mod check;
-mod delivery;
-mod faults;
+mod dead_letters;
+mod deliveries;
+mod isolation;
+mod merging;
 mod metrics;
+mod panics;
+mod privacy;
 mod properties;
+mod request_counts;
+mod responses;
+mod retry_queue;
 mod rules;
 mod samples;
 mod secret;
 mod signature;
+mod subscriptions;
+mod transient_faults;

@@ -1,45 +1,50 @@
-//! Each delivery's log line carries the metrics of what happened, and of nothing else.
+//! Metrics: each delivery's log line carries those of what happened, and no others.
 
 use std::collections::BTreeMap;
 
-use segment_klaviyo::handler::InvocationContext;
 use segment_klaviyo::telemetry::{Metric, NAMESPACE};
-use segment_klaviyo_stand_in::Fault;
 use serde_json::{Value, json};
 
-use crate::support::{DEAD_LETTERS, Shop, http_event, order, root, track};
+use crate::support::function::read;
+use crate::support::http::forged_event;
+use crate::support::messages::{delete, order, track};
+use crate::support::paths::EVENTS;
+use crate::support::people::SARAH;
+use crate::support::settings::Setting;
+use crate::support::shop::Shop;
 
-/// The metrics of the last delivery, checked against what its `_aws` member declares.
-fn metrics(shop: &Shop) -> BTreeMap<String, Value> {
-    let line = shop
-        .log()
-        .into_iter()
-        .rfind(|line| line["message"] == "delivery")
-        .unwrap();
-    let directive = &line["_aws"]["CloudWatchMetrics"][0];
-    assert_eq!(directive["Namespace"], NAMESPACE);
-    assert_eq!(directive["Dimensions"], json!([["Environment"]]));
-    assert_eq!(line["Environment"], "staging");
-    assert!(
-        line["_aws"]["Timestamp"].as_i64().unwrap() > 1_700_000_000_000,
-        "milliseconds"
-    );
-    let declared = directive["Metrics"].as_array().unwrap();
-    let declared = declared
-        .iter()
-        .map(|metric| metric["Name"].as_str().unwrap().to_owned());
-    declared
-        .map(|name| (name.clone(), line[name.as_str()].clone()))
-        .collect()
-}
-
-async fn shop(settings: &[(&str, &str)]) -> Shop {
+/// Starts a shop that has had its first delivery.
+async fn shop(settings: &[Setting<'_>]) -> Shop {
     let shop = Shop::open_with_queues(&[&[("ENVIRONMENT", "staging")], settings].concat()).await;
-    shop.send(&track("m-first", &json!({}))).await;
+    shop.send(&track("m-first")).await;
     shop
 }
 
-/// The counts of the last delivery, without how long it took.
+/// Returns the log line of the last delivery.
+fn last_delivery(shop: &Shop) -> Value {
+    let mut lines = shop.log().into_iter();
+    let line = lines.rfind(|line| line["message"] == "delivery");
+    line.expect("a delivery writes a line")
+}
+
+/// Returns the metrics that the last delivery declares, and checks the declaration.
+fn metrics(shop: &Shop) -> BTreeMap<String, Value> {
+    let line = last_delivery(shop);
+    let declaration = &line["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(declaration["Namespace"], NAMESPACE);
+    assert_eq!(declaration["Dimensions"], json!([["Environment"]]));
+    assert_eq!(line["Environment"], "staging");
+    let timestamp = line["_aws"]["Timestamp"].as_i64().unwrap();
+    assert!(timestamp > 1_700_000_000_000, "{timestamp} is milliseconds");
+    let mut metrics = BTreeMap::new();
+    for metric in declaration["Metrics"].as_array().unwrap() {
+        let name = metric["Name"].as_str().unwrap();
+        metrics.insert(name.to_owned(), line[name].clone());
+    }
+    metrics
+}
+
+/// Returns the counts of the last delivery. The latency is a time.
 fn counts(shop: &Shop) -> BTreeMap<String, u64> {
     let mut metrics = metrics(shop);
     metrics.remove("KlaviyoLatency");
@@ -58,42 +63,37 @@ fn expected<const N: usize>(counts: [(Metric, u64); N]) -> BTreeMap<String, u64>
 
 #[tokio::test]
 async fn the_first_delivery_of_a_process_is_a_cold_start() {
+    use Metric::{ColdStart, Delivered, KlaviyoCalls, MessagesReceived};
     let shop = shop(&[]).await;
-    use Metric::*;
-    assert_eq!(
-        counts(&shop),
-        expected([
-            (MessagesReceived, 1),
-            (Delivered, 1),
-            (KlaviyoCalls, 1),
-            (ColdStart, 1)
-        ])
-    );
-    shop.send(&track("m-2", &json!({}))).await;
-    assert_eq!(
-        counts(&shop),
-        expected([(MessagesReceived, 1), (Delivered, 1), (KlaviyoCalls, 1)])
-    );
+    let first = [
+        (MessagesReceived, 1),
+        (Delivered, 1),
+        (KlaviyoCalls, 1),
+        (ColdStart, 1),
+    ];
+    assert_eq!(counts(&shop), expected(first));
+    shop.send(&track("m-2")).await;
+    let second = [(MessagesReceived, 1), (Delivered, 1), (KlaviyoCalls, 1)];
+    assert_eq!(counts(&shop), expected(second));
 }
 
 #[tokio::test]
-async fn every_call_has_its_latency() {
+async fn every_request_has_its_latency() {
     let shop = shop(&[]).await;
     shop.send(&order("991", 2)).await;
-    assert_eq!(
-        metrics(&shop)["KlaviyoLatency"].as_array().unwrap().len(),
-        3
-    );
+    let latencies = &metrics(&shop)["KlaviyoLatency"];
+    assert_eq!(latencies.as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]
-async fn messages_are_counted_by_how_they_ended() {
+async fn messages_are_counted_by_outcome() {
+    use Metric::{
+        DeletionUnresolved, Delivered, Ignored, KlaviyoCalls, MessagesReceived, Rejected,
+    };
     let shop = shop(&[("HONOR_DELETIONS", "true")]).await;
-    let nobody = json!({"type": "delete", "userId": "usr_unknown"});
-    let other = json!({"type": "alias", "userId": "usr_1"});
-    shop.send(&json!([track("m-2", &json!({})), other, nobody]))
+    let alias = json!({"type": "alias", "userId": "usr_1"});
+    shop.send(&json!([track("m-2"), alias, delete("usr_unknown")]))
         .await;
-    use Metric::*;
     let all = [
         (MessagesReceived, 3),
         (Delivered, 1),
@@ -106,11 +106,11 @@ async fn messages_are_counted_by_how_they_ended() {
 }
 
 #[tokio::test]
-async fn what_waits_is_received_once_and_delivered_once() {
+async fn a_queued_message_is_received_once_and_delivered_once() {
+    use Metric::{Delivered, KlaviyoCalls, KlaviyoThrottled, MessagesReceived, Queued};
     let shop = shop(&[]).await;
-    shop.stand_in.state().accept_then_throttle = Some(0);
-    shop.send(&track("m-2", &json!({}))).await;
-    use Metric::*;
+    shop.klaviyo().throttle_after(0);
+    shop.send(&track("m-2")).await;
     let queued = [
         (MessagesReceived, 1),
         (Queued, 1),
@@ -118,75 +118,61 @@ async fn what_waits_is_received_once_and_delivered_once() {
         (KlaviyoThrottled, 1),
     ];
     assert_eq!(counts(&shop), expected(queued));
-    shop.stand_in.state().accept_then_throttle = None;
-    assert_eq!(shop.redeliver(crate::support::RETRY_QUEUE).await, 0);
+    shop.klaviyo().recover();
+    assert_eq!(shop.redeliver().await, 0);
     assert_eq!(counts(&shop), expected([(Delivered, 1), (KlaviyoCalls, 1)]));
 }
 
+/// Returns the orders that the last delivery received and delivered.
+fn orders(shop: &Shop) -> [u64; 2] {
+    let line = last_delivery(shop);
+    ["orders_received", "orders_delivered"].map(|name| line[name].as_u64().unwrap())
+}
+
 #[tokio::test]
-async fn orders_are_counted_in_the_log_line_once_received_and_once_delivered() {
+async fn orders_are_counted_once_received_and_once_delivered() {
     let shop = shop(&[]).await;
-    let orders = |shop: &Shop| {
-        let line = shop
-            .log()
-            .into_iter()
-            .rfind(|line| line["message"] == "delivery")
-            .unwrap();
-        (
-            line["orders_received"].clone(),
-            line["orders_delivered"].clone(),
-        )
-    };
-    let cancelled =
-        json!({"type": "track", "event": "Order Cancelled", "userId": "sarah@klaviyo-demo.com"});
+    let cancelled = json!({"type": "track", "event": "Order Cancelled", "userId": SARAH});
     let mut not_for_klaviyo = order("990", 1);
     not_for_klaviyo["integrations"] = json!({"Klaviyo": false});
-    shop.send(&json!([
+    let batch = json!([
         order("991", 1),
         order("992", 0),
         not_for_klaviyo,
         cancelled,
-        track("m-2", &json!({}))
-    ]))
-    .await;
-    assert_eq!(orders(&shop), (json!(2), json!(2)));
-    shop.stand_in.state().accept_then_throttle = Some(0);
+        track("m-2"),
+    ]);
+    shop.send(&batch).await;
+    assert_eq!(orders(&shop), [2, 2]);
+    shop.klaviyo().throttle_after(0);
     shop.send(&order("993", 0)).await;
-    assert_eq!(orders(&shop), (json!(1), json!(0)));
-    shop.stand_in.state().accept_then_throttle = None;
-    shop.redeliver(crate::support::RETRY_QUEUE).await;
-    assert_eq!(orders(&shop), (json!(0), json!(1)));
+    assert_eq!(orders(&shop), [1, 0]);
+    shop.klaviyo().recover();
+    shop.redeliver().await;
+    assert_eq!(orders(&shop), [0, 1]);
 }
 
 #[tokio::test]
-async fn a_rejected_message_that_is_redriven_counts_as_delivered() {
+async fn a_redriven_message_counts_as_delivered() {
     let shop = shop(&[]).await;
-    shop.stand_in
-        .state()
-        .faults
-        .push(Fault::status("/api/events", 400, 1));
-    shop.send(&track("m-2", &json!({}))).await;
+    shop.klaviyo().fail(EVENTS, 400).once();
+    shop.send(&track("m-2")).await;
     assert_eq!(counts(&shop)["Rejected"], 1);
-    assert_eq!(shop.redeliver(DEAD_LETTERS).await, 0);
+    assert_eq!(shop.redrive_dead_letters().await, 0);
     assert_eq!(counts(&shop)["Delivered"], 1);
 }
 
 #[tokio::test]
-async fn a_forged_request_is_counted_and_nothing_of_it() {
+async fn a_forged_request_is_counted_without_its_messages() {
     let shop = shop(&[]).await;
-    let forged = http_event("{}", &json!({"x-signature": "00"}));
-    shop.invoke(&forged, InvocationContext::default())
-        .await
-        .unwrap();
+    shop.handle(&forged_event("{}")).await;
     assert_eq!(counts(&shop), expected([(Metric::SignatureRejected, 1)]));
 }
 
 #[test]
 fn the_documentation_names_every_metric() {
-    let page = std::fs::read_to_string(root("docs/responses.md")).unwrap();
-    let missing: Vec<_> = Metric::ALL
-        .iter()
-        .filter(|metric| !page.contains(&format!("`{metric:?}`")))
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    let page = read("docs/responses.md");
+    for metric in Metric::ALL {
+        assert!(page.contains(&format!("`{metric:?}`")), "{metric:?}");
+    }
 }

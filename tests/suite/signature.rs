@@ -1,10 +1,15 @@
-//! Only what Segment signed gets in. Vectors were computed with `openssl dgst -sha1 -hmac`.
+//! Only requests that Segment signed are accepted. The signatures here were computed with
+//! `openssl dgst -sha1 -hmac`.
 
 use segment_klaviyo::secrets::Secret;
 use segment_klaviyo::signature::{Credentials, VerifyError, sign, verify};
+use segment_klaviyo_stand_in::SHARED_SECRET;
 use serde_json::json;
 
-use crate::support::{Shop, http_event};
+use crate::support::answers::counts;
+use crate::support::http::{http_event, signature};
+use crate::support::messages::track_with;
+use crate::support::shop::Shop;
 
 const SINGLE: &str = r#"{"type":"track","event":"Köp – 购买"}"#;
 const BATCH: &str = r#"[{"type":"track","event":"A"}, {"type":"track","event":"B"}]"#;
@@ -21,56 +26,58 @@ fn secret() -> Secret {
 }
 
 fn check(body: &str, signature: &str) -> Result<(), VerifyError> {
-    let claimed = Credentials {
+    let credentials = Credentials {
         signature: Some(signature),
         authorization: None,
     };
-    verify(body.as_bytes(), claimed, &secret())
-        .map(|verified| assert_eq!(verified.bytes(), body.as_bytes()))
+    let verified = verify(body.as_bytes(), credentials, &secret())?;
+    assert_eq!(verified.bytes(), body.as_bytes());
+    Ok(())
 }
 
 #[test]
 fn known_signatures_are_accepted() {
-    for (what, body, signature) in [
+    let upper_case = OF_SINGLE.to_uppercase();
+    let spaced = format!(" {OF_SINGLE} ");
+    let spaced_first = format!(" [ {} ] ", &BATCH[1..29]);
+    for (name, body, signature) in [
         ("one message, not only ASCII", SINGLE, OF_SINGLE),
         ("the first message of a batch", BATCH, OF_FIRST),
         ("the whole batch", BATCH, OF_WHOLE),
         ("the older of two secrets", SINGLE, OF_SINGLE_OLD_SECRET),
-        ("upper-case hex", SINGLE, &OF_SINGLE.to_uppercase()),
-        ("spaces around it", SINGLE, &format!(" {OF_SINGLE} ")),
-        (
-            "spaces around the first message",
-            &format!(" [ {} ] ", &BATCH[1..29]),
-            OF_FIRST,
-        ),
+        ("upper-case hex", SINGLE, &upper_case),
+        ("spaces around it", SINGLE, &spaced),
+        ("spaces around the first message", &spaced_first, OF_FIRST),
     ] {
-        assert_eq!(check(body, signature), Ok(()), "{what}");
+        assert_eq!(check(body, signature), Ok(()), "{name}");
     }
 }
 
 #[test]
-fn everything_else_is_a_mismatch() {
-    let reserialised = SINGLE.replace(",", ", ");
+fn every_other_signature_is_a_mismatch() {
+    let reserialized = SINGLE.replace(",", ", ");
     let tampered = SINGLE.replace("track", "trick");
     let swapped = format!("[{},{}]", &BATCH[31..59], &BATCH[1..29]);
-    for (what, body, signature) in [
+    let longer = format!("{OF_SINGLE}00");
+    for (name, body, signature) in [
         ("another message's signature", SINGLE, OF_FIRST),
         ("a changed byte", &tampered, OF_SINGLE),
-        ("the same JSON written anew", &reserialised, OF_SINGLE),
-        ("a batch whose first message is another", &swapped, OF_FIRST),
+        ("the same JSON, written again", &reserialized, OF_SINGLE),
+        ("a batch with another first message", &swapped, OF_FIRST),
         ("half a signature", SINGLE, &OF_SINGLE[..20]),
-        ("a longer one", SINGLE, &format!("{OF_SINGLE}00")),
+        ("a longer one", SINGLE, &longer),
         ("no hex", SINGLE, "sha1=not-hex"),
         ("an empty body", "", OF_SINGLE),
         ("a batch without messages", "[]", OF_FIRST),
         ("a batch that ends early", "[{\"a\":", OF_FIRST),
     ] {
-        assert_eq!(
-            check(body, signature),
-            Err(VerifyError::SignatureMismatch),
-            "{what}"
-        );
+        let expected = Err(VerifyError::SignatureMismatch);
+        assert_eq!(check(body, signature), expected, "{name}");
     }
+}
+
+#[test]
+fn a_request_without_a_signature_is_refused() {
     assert_eq!(check(SINGLE, " "), Err(VerifyError::MissingSignature));
     assert_eq!(
         verify(SINGLE.as_bytes(), Credentials::default(), &secret()).err(),
@@ -79,21 +86,21 @@ fn everything_else_is_a_mismatch() {
 }
 
 #[test]
-fn what_is_signed_here_is_what_segment_sends() {
-    assert_eq!(
-        sign(SINGLE.as_bytes(), "new-secret").as_deref(),
-        Some(OF_SINGLE)
-    );
-    assert_eq!(
-        sign(BATCH.as_bytes(), "new-secret").as_deref(),
-        Some(OF_FIRST)
-    );
+fn sign_makes_the_signatures_that_segment_sends() {
+    for (body, expected) in [(SINGLE, OF_SINGLE), (BATCH, OF_FIRST)] {
+        let signature = sign(body.as_bytes(), "new-secret");
+        assert_eq!(signature.as_deref(), Some(expected));
+    }
 }
 
 #[test]
-fn a_webhook_token_is_asked_for_besides() {
-    let json = r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "new-secret", "webhook_token": "t0ken"}"#;
-    let secret = Secret::parse(json).unwrap();
+fn a_webhook_token_is_required_besides_the_signature() {
+    let secret = json!({
+        "klaviyo_api_key": "pk_1",
+        "segment_shared_secret": "new-secret",
+        "webhook_token": "t0ken",
+    });
+    let secret = Secret::parse(&secret.to_string()).unwrap();
     for (authorization, expected) in [
         (Some("Bearer t0ken"), Ok(())),
         (Some("bearer  t0ken "), Ok(())),
@@ -104,15 +111,12 @@ fn a_webhook_token_is_asked_for_besides() {
         (Some("Basic t0ken"), Err(VerifyError::InvalidToken)),
         (None, Err(VerifyError::InvalidToken)),
     ] {
-        let claimed = Credentials {
+        let credentials = Credentials {
             signature: Some(OF_SINGLE),
             authorization,
         };
-        assert_eq!(
-            verify(SINGLE.as_bytes(), claimed, &secret).map(drop),
-            expected,
-            "{authorization:?}"
-        );
+        let verified = verify(SINGLE.as_bytes(), credentials, &secret);
+        assert_eq!(verified.map(drop), expected, "{authorization:?}");
     }
     let unsigned = Credentials {
         signature: None,
@@ -125,32 +129,30 @@ fn a_webhook_token_is_asked_for_besides() {
 }
 
 #[tokio::test]
-async fn what_is_not_verified_is_answered_401_and_never_leaves() {
+async fn an_unverified_request_is_401_and_nothing_of_it_leaves() {
     let shop = Shop::open(&[]).await;
-    let good = crate::support::track("m1", &json!({"price": 5})).to_string();
-    let signature = sign(good.as_bytes(), "local-shared-secret").unwrap();
-    let forged = sign(good.as_bytes(), "another-secret").unwrap();
+    let good = track_with("m1", json!({"price": 5})).to_string();
+    let genuine = signature(&good, SHARED_SECRET);
+    let forged = signature(&good, "another-secret");
     let tampered = good.replace("\"price\":5", "\"price\":50");
-    let written_anew = good.replace(':', ": ");
-    for (what, body, headers) in [
-        ("unsigned", &good, json!({})),
+    let reserialized = good.replace(':', ": ");
+    for (name, body, headers) in [
+        ("unsigned", good.as_str(), json!({})),
         ("forged", &good, json!({"x-signature": forged})),
-        ("tampered", &tampered, json!({"x-signature": signature})),
+        ("tampered", &tampered, json!({"x-signature": genuine})),
         (
-            "re-serialised",
-            &written_anew,
-            json!({"x-signature": signature}),
+            "re-serialized",
+            &reserialized,
+            json!({"x-signature": genuine}),
         ),
-        ("no JSON and unsigned", &"}{".to_owned(), json!({})),
+        ("no JSON and unsigned", "}{", json!({})),
     ] {
         let answer = shop.handle(&http_event(body, &headers)).await;
-        assert_eq!((answer.status, answer.body.received), (401, 0), "{what}");
+        assert_eq!((answer.status, counts(&answer)), (401, [0; 3]), "{name}");
+        assert_eq!(answer.body.received, 0, "{name}");
     }
-    assert_eq!(shop.paths(), [""; 0]);
-    assert_eq!(
-        shop.handle(&http_event(&good, &json!({"X-Signature": signature})))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(shop.klaviyo().paths(), [""; 0]);
+    let headers = json!({"X-Signature": genuine});
+    let answer = shop.handle(&http_event(&good, &headers)).await;
+    assert_eq!(answer.status, 200);
 }

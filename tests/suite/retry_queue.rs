@@ -1,0 +1,186 @@
+//! The retry queue: messages that Klaviyo cannot take now are delivered later, and nothing that it
+//! has acknowledged is repeated.
+
+use serde_json::{Value, json};
+
+use crate::support::answers::{counts, reasons};
+use crate::support::http::http_event;
+use crate::support::klaviyo::Trouble;
+use crate::support::messages::{identify, nameless, order, track, track_with};
+use crate::support::paths::EVENTS;
+use crate::support::people::person;
+use crate::support::settings::BRIEF;
+use crate::support::shop::Shop;
+
+#[tokio::test]
+async fn delivered_and_ignored_messages_are_not_queued() {
+    let shop = Shop::open_with_queues(&[]).await;
+    let answer = shop.send(&json!([track("m1"), {"type": "alias"}])).await;
+    assert_eq!((answer.status, counts(&answer)), (200, [1, 1, 0]));
+    assert_eq!(shop.retry_queue().len(), 0);
+    assert_eq!(shop.dead_letters().len(), 0);
+}
+
+#[tokio::test]
+async fn every_transient_fault_is_queued_and_delivered_later() {
+    let troubles: [(Trouble, &str); 5] = [
+        (|klaviyo| klaviyo.throttle(EVENTS).once(), "throttled"),
+        (
+            |klaviyo| klaviyo.fail(EVENTS, 503).always(),
+            "klaviyo_unavailable",
+        ),
+        (
+            |klaviyo| klaviyo.fail(EVENTS, 401).always(),
+            "klaviyo_key_refused",
+        ),
+        (
+            |klaviyo| klaviyo.disconnect(EVENTS).always(),
+            "klaviyo_unreachable",
+        ),
+        (|klaviyo| klaviyo.hang(EVENTS).once(), "out_of_time"),
+    ];
+    for (trouble, reason) in troubles {
+        let shop = Shop::open_with_queues(&[BRIEF]).await;
+        trouble(&shop.klaviyo());
+        let answer = shop.send(&track("m1")).await;
+        assert_eq!((answer.status, answer.body.queued), (200, 1), "{reason}");
+        assert_eq!(reasons(&answer), [(0, reason)]);
+        let entry = &shop.retry_queue()[0];
+        assert_eq!(entry["reason"], reason);
+        assert_eq!(entry["message"]["messageId"], "m1");
+
+        shop.klaviyo().recover();
+        assert_eq!(shop.redeliver().await, 0, "{reason}");
+        assert_eq!(shop.klaviyo().events().len(), 1, "{reason}");
+        assert_eq!(shop.retry_queue().len(), 0, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_cannot_be_written_is_503_and_segment_keeps_the_message() {
+    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    shop.break_queues();
+    shop.klaviyo().throttle(EVENTS).once();
+    let answer = shop.send(&track("m1")).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(reasons(&answer), [(0, "queue_unwritable")]);
+    let answer = shop.send(&json!([track("m1"), nameless()])).await;
+    assert_eq!((answer.status, answer.body.delivered), (503, 1));
+    assert_eq!(answer.retry, 1, "a dead letter is not given up either");
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_of_sqs_goes_back_to_segment() {
+    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    shop.klaviyo().throttle(EVENTS).times(2);
+    let large = track_with("m-large", json!({"texts": vec!["x".repeat(90_000); 4]}));
+    let answer = shop.send(&json!([large, track("m-small")])).await;
+    assert_eq!((answer.status, answer.retry), (503, 1));
+    assert_eq!(answer.body.queued, 1);
+    assert_eq!(shop.retry_queue()[0]["message"]["messageId"], "m-small");
+}
+
+#[tokio::test]
+async fn unreadable_and_unverified_bodies_are_never_queued() {
+    let shop = Shop::open_with_queues(&[]).await;
+    assert_eq!(shop.send_raw("{").await.status, 400);
+    let unsigned = http_event("{}", &json!({}));
+    assert_eq!(shop.handle(&unsigned).await.status, 401);
+    assert_eq!(shop.retry_queue().len(), 0);
+    assert_eq!(shop.dead_letters().len(), 0);
+}
+
+/// Returns how many operations of an entry are done, and how many are still to do.
+fn progress(entry: &Value) -> [usize; 2] {
+    ["done", "to_do"].map(|key| entry[key].as_array().unwrap().len())
+}
+
+#[tokio::test]
+async fn acknowledged_operations_of_an_entry_are_not_repeated() {
+    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    // The order has four events.
+    shop.klaviyo().throttle_after(2);
+    let answer = shop.send(&order("R1", 3)).await;
+    assert_eq!((answer.status, answer.body.queued), (200, 1));
+    assert_eq!(progress(&shop.retry_queue()[0]), [2, 2]);
+
+    shop.klaviyo().recover();
+    shop.klaviyo().forget_requests();
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(shop.klaviyo().paths().len(), 2);
+    assert_eq!(shop.klaviyo().events().len(), 4);
+}
+
+/// The body that version 0.1.0 wrote into its retry queue, after Klaviyo had acknowledged the order
+/// and before it took the two lines.
+const ENTRY_OF_0_1_0: &str = include_str!("recorded/queue-entry-0.1.0.json");
+
+#[tokio::test]
+async fn entries_of_version_0_1_0_are_resumed_where_it_stopped() {
+    let shop = Shop::open_with_queues(&[]).await;
+    shop.fill_retry_queue(&[ENTRY_OF_0_1_0]);
+    assert_eq!(progress(&shop.retry_queue()[0]), [1, 2]);
+
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(shop.klaviyo().paths(), [EVENTS; 2]);
+    assert_eq!(
+        shop.klaviyo().event_ids(),
+        ["R-1001_p0", "R-1001_p1"],
+        "the order itself is not recorded again"
+    );
+    assert_eq!(shop.retry_queue().len(), 0);
+    assert_eq!(shop.dead_letters().len(), 0);
+}
+
+#[tokio::test]
+async fn entries_of_version_0_1_0_that_fail_again_keep_their_progress() {
+    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    shop.fill_retry_queue(&[ENTRY_OF_0_1_0]);
+    shop.klaviyo().throttle_after(1);
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(progress(&shop.retry_queue()[0]), [2, 1]);
+
+    shop.klaviyo().recover();
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(shop.klaviyo().event_ids(), ["R-1001_p0", "R-1001_p1"]);
+    assert_eq!(shop.retry_queue().len(), 0);
+}
+
+#[tokio::test]
+async fn a_record_that_advances_becomes_a_new_entry_and_one_that_does_not_stays() {
+    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    shop.klaviyo().throttle_after(0);
+    shop.send(&order("R1", 3)).await;
+    assert_eq!(shop.redeliver().await, 1, "the record stays as it is");
+    shop.klaviyo().throttle_after(3);
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(progress(&shop.retry_queue()[0]), [3, 1]);
+    shop.klaviyo().recover();
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(shop.retry_queue().len(), 0);
+    assert_eq!(shop.klaviyo().events().len(), 4);
+}
+
+#[tokio::test]
+async fn only_records_that_fail_are_reported() {
+    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    shop.klaviyo().throttle_after(0);
+    let people = (0..5).map(|n| identify(&person(n), json!({}))).collect();
+    assert_eq!(shop.send_all(people).await.body.queued, 5);
+    shop.klaviyo().throttle_after(3);
+    assert_eq!(shop.redeliver().await, 2);
+    assert_eq!(shop.klaviyo().profiles().len(), 3);
+    assert_eq!(shop.retry_queue().len(), 2);
+}
+
+#[tokio::test]
+async fn an_unreadable_record_is_never_lost() {
+    let shop = Shop::open_with_queues(&[]).await;
+    let of_version_9 = ENTRY_OF_0_1_0.replace("\"version\":1", "\"version\":9");
+    shop.fill_retry_queue(&["not json", "{}", &of_version_9]);
+    assert_eq!(shop.redeliver().await, 3);
+    let log = shop.log();
+    let unreadable = "a record of the queue cannot be read and stays there";
+    let lines = log.iter().filter(|line| line["message"] == unreadable);
+    assert_eq!(lines.count(), 3);
+}

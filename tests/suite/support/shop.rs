@@ -1,0 +1,201 @@
+//! A shop: a function that runs against a stand-in for AWS and Klaviyo.
+
+use std::sync::Arc;
+
+use segment_klaviyo::handler::{Destination, InvocationContext, Reply};
+use segment_klaviyo::ingress::{EventPayload, UnsupportedEvent};
+use segment_klaviyo::response::WebhookResponse;
+use segment_klaviyo_stand_in::StandIn;
+use serde_json::{Value, json};
+
+use super::function::start;
+use super::http::signed_event;
+use super::klaviyo::Klaviyo;
+use super::log::MemoryLog;
+use super::secrets::SecretsManager;
+use super::settings::Setting;
+
+const RETRY_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/retry";
+const DEAD_LETTER_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/dead";
+
+/// The most records that Lambda hands over in one event.
+const RECORDS_PER_EVENT: usize = 10;
+
+pub(crate) struct Shop {
+    stand_in: StandIn,
+    function: Destination,
+    log: Arc<MemoryLog>,
+}
+
+/// The start of a shop.
+impl Shop {
+    /// Starts a function without queues.
+    pub(crate) async fn open(settings: &[Setting<'_>]) -> Self {
+        let stand_in = StandIn::start().await.unwrap();
+        let log = Arc::<MemoryLog>::default();
+        let function = start(&stand_in, settings, log.clone()).await.unwrap();
+        Shop {
+            stand_in,
+            function,
+            log,
+        }
+    }
+
+    /// Starts a function with a retry queue and a dead-letter queue.
+    pub(crate) async fn open_with_queues(settings: &[Setting<'_>]) -> Self {
+        let queues = [
+            ("RETRY_QUEUE_URL", RETRY_QUEUE),
+            ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE),
+        ];
+        Shop::open(&[settings, &queues].concat()).await
+    }
+
+    /// Starts the function again, beside the same Klaviyo and AWS.
+    pub(crate) async fn reopen(self, settings: &[Setting<'_>]) -> Self {
+        let function = start(&self.stand_in, settings, self.log.clone())
+            .await
+            .unwrap();
+        Shop { function, ..self }
+    }
+}
+
+/// Deliveries.
+impl Shop {
+    /// Sends a message, or an array of messages, as Segment would: signed, through the HTTP API.
+    pub(crate) async fn send(&self, body: &Value) -> WebhookResponse {
+        self.send_raw(&body.to_string()).await
+    }
+
+    /// Sends messages in one delivery.
+    pub(crate) async fn send_all(&self, messages: Vec<Value>) -> WebhookResponse {
+        self.send(&messages.into()).await
+    }
+
+    pub(crate) async fn send_raw(&self, body: &str) -> WebhookResponse {
+        self.handle(&signed_event(body)).await
+    }
+
+    /// Hands over an event of API Gateway.
+    pub(crate) async fn handle(&self, event: &Value) -> WebhookResponse {
+        let invocation = InvocationContext::default();
+        match self.invoke(event, invocation).await.unwrap() {
+            Reply::Webhook(answer) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Hands over an event as Lambda would.
+    pub(crate) async fn invoke(
+        &self,
+        event: &Value,
+        invocation: InvocationContext,
+    ) -> Result<Reply, UnsupportedEvent> {
+        let event: EventPayload = serde_json::from_str(&event.to_string()).unwrap();
+        self.function.handle(&event, invocation).await
+    }
+}
+
+/// What surrounds the function.
+impl Shop {
+    pub(crate) fn klaviyo(&self) -> Klaviyo<'_> {
+        Klaviyo::of(&self.stand_in)
+    }
+
+    pub(crate) fn secrets_manager(&self) -> SecretsManager<'_> {
+        SecretsManager::of(&self.stand_in)
+    }
+
+    pub(crate) fn log(&self) -> Vec<Value> {
+        self.log.lines()
+    }
+
+    /// Makes the function panic when it logs this message.
+    pub(crate) fn panic_at(&self, message: &'static str) {
+        self.log.panic_at(message);
+    }
+}
+
+/// Queues.
+impl Shop {
+    /// Returns the entries in the retry queue.
+    pub(crate) fn retry_queue(&self) -> Vec<Value> {
+        self.entries(RETRY_QUEUE)
+    }
+
+    pub(crate) fn dead_letters(&self) -> Vec<Value> {
+        self.entries(DEAD_LETTER_QUEUE)
+    }
+
+    fn entries(&self, url: &str) -> Vec<Value> {
+        let bodies = self.stand_in.state().queues.get(url).cloned();
+        bodies
+            .unwrap_or_default()
+            .iter()
+            .map(|body| serde_json::from_str(body).unwrap())
+            .collect()
+    }
+
+    /// Replaces the bodies of the records in the retry queue.
+    pub(crate) fn fill_retry_queue(&self, bodies: &[&str]) {
+        let bodies = bodies.iter().map(|body| (*body).to_owned()).collect();
+        let queues = &mut self.stand_in.state().queues;
+        queues.insert(RETRY_QUEUE.to_owned(), bodies);
+    }
+
+    /// Makes SQS answer 500 to everything.
+    pub(crate) fn break_queues(&self) {
+        self.stand_in.state().queues_down = true;
+    }
+
+    pub(crate) fn repair_queues(&self) {
+        self.stand_in.state().queues_down = false;
+    }
+
+    /// Hands the retry queue to the function as Lambda would. Returns how many records failed and
+    /// are back in the queue.
+    pub(crate) async fn redeliver(&self) -> usize {
+        self.redeliver_from(RETRY_QUEUE).await
+    }
+
+    /// Hands the dead letters to the function, as an operator does who moves them to the retry
+    /// queue.
+    pub(crate) async fn redrive_dead_letters(&self) -> usize {
+        self.redeliver_from(DEAD_LETTER_QUEUE).await
+    }
+
+    async fn redeliver_from(&self, url: &str) -> usize {
+        let bodies = self.stand_in.state().queues.remove(url);
+        let mut failures = 0;
+        for bodies in bodies.unwrap_or_default().chunks(RECORDS_PER_EVENT) {
+            for failed in self.deliver_records(bodies).await {
+                failures += 1;
+                let queues = &mut self.stand_in.state().queues;
+                let queue = queues.entry(url.to_owned()).or_default();
+                queue.push(failed);
+            }
+        }
+        failures
+    }
+
+    /// Hands over records with these bodies. Returns the bodies of those that failed.
+    async fn deliver_records(&self, bodies: &[String]) -> Vec<String> {
+        let mut records = Vec::new();
+        for (index, body) in bodies.iter().enumerate() {
+            records.push(json!({
+                "messageId": index.to_string(),
+                "eventSource": "aws:sqs",
+                "body": body,
+            }));
+        }
+        let event = json!({ "Records": records });
+        let reply = self.invoke(&event, InvocationContext::default()).await;
+        let Ok(Reply::Records(failed)) = reply else {
+            panic!("{reply:?}")
+        };
+        failed
+            .batch_item_failures
+            .iter()
+            .map(|failure| bodies[failure.item_identifier.parse::<usize>().unwrap()].clone())
+            .collect()
+    }
+}
