@@ -1,4 +1,4 @@
-"""The page of `segment-klaviyo serve` in a browser: deliveries appear, and their content stays text.
+"""The page of `segment-klaviyo serve` in a browser: deliveries appear, their content stays text.
 
     python .ci/page.py [SCREENSHOT.png]
 
