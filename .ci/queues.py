@@ -1,53 +1,57 @@
-"""What Klaviyo cannot take now waits in SQS and is delivered from there; what it never takes is a dead letter.
+"""A throttled delivery is finished from the retry queue; a refused message is a dead letter.
 
     python .ci/queues.py PATH_TO_BOOTSTRAP
 """
 
 import json
+import sys
 
-from rig import Rig, http, only_with_sandbox, signed
-from volume import identify, order, track
+from emulator import Function, signed
+from messages import LIST, identify, order, track
 
 
-def records(queue, url):
-    """The waiting messages as the event that Lambda makes of them; they are gone from the queue then."""
-    received = queue.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+def receive(function, queue):
+    """Takes the messages from a queue and returns Lambda's event for them, and their bodies."""
+    received = function.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     for message in received:
-        queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    event = [{"messageId": message["MessageId"], "eventSource": "aws:sqs", "body": message["Body"]} for message in received]
-    return json.dumps({"Records": event}).encode(), [json.loads(message["Body"]) for message in received]
+        function.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    event = records((message["MessageId"], message["Body"]) for message in received)
+    return event, [json.loads(message["Body"]) for message in received]
+
+
+def records(messages):
+    event = [{"messageId": identifier, "eventSource": "aws:sqs", "body": body}
+             for identifier, body in messages]
+    return json.dumps({"Records": event}).encode()
 
 
 def check(bootstrap):
-    with Rig(bootstrap, queues=True, LIST_ID="Y6nRLr", DELIVERY_BUDGET_MS="1500") as rig:
-        fault = {"match": "/api/events", "status": 429, "retry_after": 120, "times": 2, "after": 1}
-        http(f"{rig.sandbox}/faults", json.dumps(fault).encode())
-        status, report, calls, _ = rig.invoke(signed([order(1, 2), identify(2)]))
+    with Function(bootstrap, LIST_ID=LIST, DELIVERY_BUDGET_MS="1500") as function:
+        klaviyo = function.klaviyo
+        klaviyo.fail("/api/events", 429, retry_after=120, times=2, after=1)
+        status, report, _, _ = function.deliver(signed([order(1, 2), identify(2)]))
         assert (status, report["queued"], report["delivered"]) == (200, 1, 1), report
-        event, bodies = records(rig.sqs, rig.retry_queue)
-        print(f"queued: {bodies[0]['reason']}, done {bodies[0]['done']}, to do {bodies[0]['to_do']}")
-        assert (len(bodies[0]["done"]), len(bodies[0]["to_do"])) == (1, 2), bodies
+        event, [entry] = receive(function, function.retry_queue)
+        print(f"queued: {entry['reason']}, done {entry['done']}, to do {entry['to_do']}")
+        assert (len(entry["done"]), len(entry["to_do"])) == (1, 2), entry
 
-        before = len(rig.calls())
-        answer = json.loads(http(rig.url, event))
-        assert answer == {"batchItemFailures": []}, answer
-        assert len(rig.calls()) - before == 2, "what was done is not done again"
-        held = rig.held()
-        assert (len(held["events"]), len(held["consents"])) == (3, 1), held
+        before = len(klaviyo.requests())
+        assert function.invoke(event) == {"batchItemFailures": []}
+        assert len(klaviyo.requests()) - before == 2, "only unfinished operations are sent"
+        state = klaviyo.state()
+        assert (len(state["events"]), len(state["consents"])) == (3, 1), state
 
-        fault = {"match": "/api/events", "status": 400, "times": 1}
-        http(f"{rig.sandbox}/faults", json.dumps(fault).encode())
-        status, report, _, _ = rig.invoke(signed(track(3)))
+        klaviyo.fail("/api/events", 400)
+        status, report, _, _ = function.deliver(signed(track(3)))
         assert (status, report["rejected"]) == (400, 1), report
-        event, bodies = records(rig.sqs, rig.dead_letters)
-        print(f"dead letter: {bodies[0]['reason']}: {bodies[0]['detail']}")
-        assert json.loads(http(rig.url, event)) == {"batchItemFailures": []}
-        assert len(rig.held()["events"]) == 4, "redriven"
+        event, [entry] = receive(function, function.dead_letters)
+        print(f"dead letter: {entry['reason']}: {entry['detail']}")
+        assert function.invoke(event) == {"batchItemFailures": []}
+        assert len(klaviyo.state()["events"]) == 4, "a redriven dead letter is delivered"
 
-        unreadable = json.dumps({"Records": [{"messageId": "x", "eventSource": "aws:sqs", "body": "not ours"}]}).encode()
-        answer = json.loads(http(rig.url, unreadable))
-        assert answer == {"batchItemFailures": [{"itemIdentifier": "x"}]}, answer
-    print("queued, resumed without repeats, buried, redriven; an unreadable record stays")
+        result = function.invoke(records([("x", "not a queue entry")]))
+        assert result == {"batchItemFailures": [{"itemIdentifier": "x"}]}, result
+    print("queued, resumed without repeats, dead-lettered, redriven; an unreadable record stays")
 
 
-only_with_sandbox(check)
+check(sys.argv[1])

@@ -1,177 +1,186 @@
-"""What CloudFormation makes of template.yaml is what an operator counts on; samconfig.toml fits it.
+"""template.yaml makes the resources that operators count on, and samconfig.toml fits it.
 
     python .ci/template.py
 """
 
 import json
-import logging
 import re
 import tomllib
-import warnings
 
-import boto3
-from samcli.lib.cfn_language_extensions.sam_integration import expand_language_extensions
-from samcli.yamlhelper import yaml_parse
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-
+from cloudformation import PARAMETERS, accepts, of_type, parse_template, refs, translate
 from rig import ROOT
 
-logging.disable(logging.WARNING)
-warnings.simplefilter("ignore")
-TEMPLATE = (ROOT / "template.yaml").read_text()
-PARAMETERS = yaml_parse(TEMPLATE)["Parameters"]
-PSEUDO = {"AWS::StackName": "shop", "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012",
-          "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbC123"
+SECRET_KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
-# Another good value for each parameter that the function is told.
-OTHERS = {"ListId": "Y6nRLr", "ConsentChannels": "sms", "DefaultCountry": "US", "MetricNames": "klaviyo",
-          "EventsAllowed": "Order Completed,Cart Viewed", "EventsBlocked": "Product Viewed", "BackfillAfterHours": "24",
-          "DeliveryBudgetMs": "4000", "KlaviyoBaseUrl": "https://klaviyo-demo.com", "SecretTtlSeconds": "60",
-          "Environment": "prod", "SecretArn": SECRET}
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+
+# Values that parameters accept, other than their defaults, and values that they refuse.
+ACCEPTED = {
+    "AlarmTopicArn": TOPIC, "BackfillAfterHours": "24", "DefaultCountry": "US",
+    "DeliveryBudgetMs": "4000", "DomainName": "a.b", "Environment": "prod",
+    "EventsAllowed": "Order Completed,Cart Viewed", "EventsBlocked": "Product Viewed, Cart Viewed",
+    "KlaviyoBaseUrl": "https://klaviyo-demo.com", "ListId": "Y6nRLr", "SecretArn": SECRET,
+    "SecretTtlSeconds": "60",
+}
+REFUSED = {
+    "AlarmTopicArn": "alarms", "BackfillAfterHours": "10000", "DeliveryBudgetMs": "9001",
+    "DomainName": "https://a.b", "EventsBlocked": "x" * 128, "ListId": "Y6n-RLr",
+    "SecretArn": SECRET[:-7],
+}
 
 
-def expanded(**chosen):
-    """The resources that a stack with these parameters has: both transforms, as CloudFormation runs them."""
-    values = {name: str(parameter["Default"]) for name, parameter in PARAMETERS.items()} | chosen | PSEUDO
-    template = expand_language_extensions(yaml_parse(TEMPLATE), values, enabled=True).expanded_template
-    template["Resources"]["Destination"]["Properties"]["CodeUri"] = "s3://bucket/key"
-    conditions = template["Conditions"]
-
-    def holds(it):
-        [(function, given)] = it.items()
-        match function:
-            case "Condition": return holds(conditions[given])
-            case "Fn::Equals": return str(given[0]) == str(given[1])
-            case "Fn::Not": return not holds(given[0])
-            case "Fn::And": return all(map(holds, given))
-
-    session = boto3.Session(region_name=PSEUDO["AWS::Region"])
-    resources = Translator({}, Parser(), boto_session=session).translate(template, values)["Resources"]
-    return {name: it for name, it in resources.items() if "Condition" not in it or holds({"Condition": it["Condition"]})}
-
-
-def of_type(resources, kind):
-    return {name: it["Properties"] for name, it in resources.items() if it["Type"] == kind}
-
-
-def accepts(parameter, value):
-    """Whether CloudFormation takes this value for a parameter."""
-    if "AllowedValues" in parameter and value not in [str(allowed) for allowed in parameter["AllowedValues"]]:
-        return False
-    if parameter["Type"] == "Number":
-        return parameter.get("MinValue", 0) <= int(value) <= parameter.get("MaxValue", 10**9)
-    return re.fullmatch(parameter.get("AllowedPattern", ".*"), value) is not None
-
-
-def parameters():
-    grouped = yaml_parse(TEMPLATE)["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
-    assert sorted(PARAMETERS) == sorted(name for group in grouped for name in group["Parameters"])
+def check_parameters():
+    """Parameters are described, grouped and constrained."""
+    interface = parse_template()["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(PARAMETERS) == sorted(grouped)
     for name, parameter in PARAMETERS.items():
         assert parameter["Description"], name
-        assert {"AllowedValues", "AllowedPattern", "MinValue"} & set(parameter), f"{name} takes anything"
-        assert accepts(parameter, str(parameter["Default"])), f"{name}'s default"
-    for name, good, bad in [("SecretArn", SECRET, SECRET[:-7]), ("ListId", "Y6nRLr", "Y6n-RLr"), ("AlarmTopicArn", TOPIC, "alarms"),
-                            ("EventsBlocked", "Product Viewed, Cart Viewed", "x" * 128), ("DomainName", "a.b", "https://a.b"),
-                            ("BackfillAfterHours", "24", "10000"), ("DeliveryBudgetMs", "4500", "9001")]:
-        assert accepts(PARAMETERS[name], good) and not accepts(PARAMETERS[name], bad), name
+        assert accepts(name, str(parameter["Default"])), f"the default of {name}"
+    for name, value in ACCEPTED.items():
+        assert accepts(name, value), (name, value)
+    for name, value in REFUSED.items():
+        assert not accepts(name, value), (name, value)
 
 
-def function_and_queues():
-    resources = expanded(Tracing="Active", ReservedConcurrency="20", SecretArn=SECRET)
+def check_function():
+    """The function has the permissions it needs and ends a delivery before Lambda does."""
+    resources = translate(Tracing="Active", ReservedConcurrency="20", SecretArn=SECRET,
+                          SecretKeyArn=SECRET_KEY)
     function = resources["Destination"]["Properties"]
-    assert function["ReservedConcurrentExecutions"] == "20" and function["TracingConfig"] == {"Mode": "Active"}
-    assert PARAMETERS["DeliveryBudgetMs"]["MaxValue"] < function["Timeout"] * 1000, "the function ends a delivery, not Lambda"
-    [mapping] = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"] and mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
-    assert mapping["FunctionName"] == {"Ref": "DestinationAliaslive"}
-    queues = of_type(resources, "AWS::SQS::Queue")
-    assert queues["RetryQueue"]["VisibilityTimeout"] >= 6 * function["Timeout"]
-    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
-    assert all(group["RetentionInDays"] == "30" for group in of_type(resources, "AWS::Logs::LogGroup").values())
-    [stage] = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
-    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "200", "ThrottlingBurstLimit": "400"}
-    json.loads(stage["AccessLogSettings"]["Format"])
+    assert function["ReservedConcurrentExecutions"] == "20"
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert PARAMETERS["DeliveryBudgetMs"]["MaxValue"] < function["Timeout"] * 1000
 
     role = of_type(resources, "AWS::IAM::Role")["Role"]
     assert "ManagedPolicyArns" not in role
-    statements = [it for it in role["Policies"][0]["PolicyDocument"]["Statement"] if "Action" in it]
+    [policy] = role["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
     for statement in statements:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        everywhere = all(action.startswith("xray:") for action in actions)
-        assert (statement["Resource"] == "*") == everywhere and not any("*" in action for action in actions), statement
-    assert statements[0]["Resource"] == SECRET == function["Environment"]["Variables"]["SECRET_ID"]
-    assert "Secret" not in resources and "Secret" in expanded(), "a secret is made only where none is given"
+        actions = statement["Action"]
+        actions = actions if isinstance(actions, list) else [actions]
+        assert not any("*" in action for action in actions), statement
+        # X-Ray has no resources.
+        tracing = all(action.startswith("xray:") for action in actions)
+        assert (statement["Resource"] == "*") == tracing, statement
+    assert statements[0]["Resource"] == SECRET
+    assert function["Environment"]["Variables"]["SECRET_ID"] == SECRET
+    assert "Secret" not in resources and "Secret" in translate()
 
 
-def versions():
-    """Each setting that changes publishes a version: the alias would go on with the old one otherwise."""
-    def version(**chosen):
-        [name] = of_type(expanded(**chosen), "AWS::Lambda::Version")
-        return name
-    told = re.findall(r"^          [A-Z_]+: !(?:Ref|If .*!Ref) (\w+)", TEMPLATE, re.MULTILINE)
-    told = [name for name in told if name in PARAMETERS]
-    assert len(told) == 22, told
-    plain = version()
-    for name in told:
+def check_delivery():
+    """Queues, logs and the API fit the function."""
+    resources = translate()
+    timeout = resources["Destination"]["Properties"]["Timeout"]
+    [mapping] = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["FunctionName"] == {"Ref": "DestinationAliaslive"}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    queues = of_type(resources, "AWS::SQS::Queue")
+    assert queues["RetryQueue"]["VisibilityTimeout"] >= 6 * timeout
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    log_groups = of_type(resources, "AWS::Logs::LogGroup").values()
+    assert all(group["RetentionInDays"] == "30" for group in log_groups)
+    [stage] = of_type(resources, "AWS::ApiGatewayV2::Stage").values()
+    throttling = {"ThrottlingRateLimit": "200", "ThrottlingBurstLimit": "400"}
+    assert stage["DefaultRouteSettings"] == throttling
+    json.loads(stage["AccessLogSettings"]["Format"])
+
+
+def version(**chosen):
+    """Returns the logical id of the function's version."""
+    [name] = of_type(translate(**chosen), "AWS::Lambda::Version")
+    return name
+
+
+def check_versions():
+    """Every changed setting publishes a version: otherwise the alias would keep the old one."""
+    template = parse_template()
+    # SAM alone names the version before parameters have values.
+    assert template["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"]
+    function = template["Resources"]["Destination"]["Properties"]
+    settings = PARAMETERS.keys() & set(refs(function["Environment"]["Variables"]))
+    default_version = version()
+    for name in (*settings, "Tracing"):
         default = str(PARAMETERS[name]["Default"])
-        other = OTHERS.get(name) or {"true": "false", "false": "true"}[default]
-        assert accepts(PARAMETERS[name], other) and version(**{name: other}) != plain, f"{name}={other} is not published"
-    print(f"{len(told)} settings, each publishes a version when it changes")
+        allowed = [str(value) for value in PARAMETERS[name].get("AllowedValues", [])]
+        [other, *_] = [value for value in allowed if value != default] or [ACCEPTED[name]]
+        assert version(**{name: other}) != default_version, f"{name}={other} publishes no version"
+    print(f"{len(settings)} settings, each publishes a version when it changes")
 
 
-def alarms():
-    resources = expanded(AlarmTopicArn=TOPIC, AlarmAfterQuietHours="24", DeploymentType="Canary10Percent5Minutes")
+def check_alarms():
+    """Alarms reach the topic, and a canary rolls back on two of them."""
+    resources = translate(AlarmTopicArn=TOPIC, AlarmAfterQuietHours="24",
+                          DeploymentType="Canary10Percent5Minutes")
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
-    for alarm in alarms.values():
-        metrics = [alarm["MetricName"]] if "MetricName" in alarm else [
-            it["MetricStat"]["Metric"]["MetricName"] for it in alarm["Metrics"] if "MetricStat" in it]
-        period = alarm.get("Period", 300)
-        times = f"{alarm.get('DatapointsToAlarm', alarm['EvaluationPeriods'])} of {alarm['EvaluationPeriods']} x {period} s"
-        print(f"  {alarm['AlarmName']:26} {' / '.join(metrics):36} {alarm['Threshold']:>4}  {times}")
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC], alarm["AlarmName"]
-        assert alarm["AlarmDescription"] and alarm["TreatMissingData"] in ("notBreaching", "breaching")
-        assert int(alarm["EvaluationPeriods"]) * period <= 7 * 86400, "what CloudWatch looks back at most"
-    silent = of_type(expanded(), "AWS::CloudWatch::Alarm")
-    assert set(alarms) - set(silent) == {"QuietAlarm"} and all(it["AlarmActions"] == [] for it in silent.values())
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC], name
+        assert alarm["AlarmDescription"], name
+        assert alarm["TreatMissingData"] in ("notBreaching", "breaching"), name
+        # CloudWatch evaluates at most seven days.
+        assert int(alarm["EvaluationPeriods"]) * alarm.get("Period", 300) <= 7 * 86400, name
+    without_topic = of_type(translate(), "AWS::CloudWatch::Alarm")
+    assert set(alarms) - set(without_topic) == {"QuietAlarm"}
+    assert all(alarm["AlarmActions"] == [] for alarm in without_topic.values())
 
     [group] = of_type(resources, "AWS::CodeDeploy::DeploymentGroup").values()
-    assert {it["Name"] for it in group["AlarmConfiguration"]["Alarms"]} == {"shop-errors", "shop-api-5xx"}
-    assert {"shop-errors", "shop-api-5xx"} <= {alarm["AlarmName"] for alarm in alarms.values()}
+    canary_alarms = {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]}
+    assert canary_alarms == {"shop-errors", "shop-api-5xx"}
+    assert canary_alarms <= {alarm["AlarmName"] for alarm in alarms.values()}
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert "Canary10Percent5Minutes" in json.dumps(group["DeploymentConfigName"])
+    print(f"{len(alarms)} alarms")
 
-    body = of_type(resources, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]
-    text = body["Fn::Sub"] if isinstance(body, dict) else body
+
+def check_dashboard():
+    """The dashboard is JSON, shows every alarm, and no widget overlaps another."""
+    resources = translate()
+    [dashboard] = of_type(resources, "AWS::CloudWatch::Dashboard").values()
+    text = dashboard["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(text)["widgets"]
-    places = {(x, y) for it in widgets for x in range(it["x"], it["x"] + it["width"]) for y in range(it["y"], it["y"] + it["height"])}
-    assert len(places) == sum(it["width"] * it["height"] for it in widgets), "no widget lies on another"
-    assert set(re.findall(r"\$\{(\w+Alarm)\.Arn\}", text)) == set(silent), "the dashboard shows every alarm that is always there"
+    cells, area = set(), 0
+    for widget in widgets:
+        columns = range(widget["x"], widget["x"] + widget["width"])
+        rows = range(widget["y"], widget["y"] + widget["height"])
+        cells |= {(column, row) for column in columns for row in rows}
+        area += widget["width"] * widget["height"]
+    assert len(cells) == area, "widgets overlap"
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    assert set(re.findall(r"\$\{(\w+Alarm)\.Arn\}", text)) == set(alarms)
+    print(f"{len(widgets)} widgets")
 
 
-def environments():
+def check_environments():
+    """Each environment of samconfig.toml deploys a stack with values that its parameters accept."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
-    names = [name for name in config if name != "version"]
-    assert names == ["dev", "staging", "prod"]
-    for name in names:
-        deploy = config[name]["deploy"]["parameters"]
-        assert deploy["stack_name"] == f"segment-klaviyo-{name}"
+    config.pop("version")
+    assert list(config) == ["dev", "staging", "prod"]
+    for name, commands in config.items():
+        deploy = commands["deploy"]["parameters"]
         chosen = dict(pair.split("=", 1) for pair in deploy["parameter_overrides"])
-        assert chosen["Environment"] == name
-        for key, value in chosen.items():
-            assert accepts(PARAMETERS[key], value), (name, key, value)
-        expanded(**chosen)
-        print(f"  {name}: {len(chosen)} parameters, {len(expanded(**chosen))} resources")
+        assert deploy["stack_name"] == f"segment-klaviyo-{name}" and chosen["Environment"] == name
+        for parameter, value in chosen.items():
+            assert accepts(parameter, value), (name, parameter, value)
+        print(f"{name}: {len(chosen)} parameters, {len(translate(**chosen))} resources")
     assert config["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
-    domain = {"DomainName": "segment.klaviyo-demo.com", "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1"}
-    assert {"Domain", "DomainMapping"} <= set(expanded(**domain)) and "DomainRecord" not in expanded(**domain)
-    assert "DomainRecord" in expanded(**domain, HostedZoneId="Z123") and "Domain" not in expanded()
+
+def check_domain():
+    """A domain, and its record in Route 53, exist only with their parameters."""
+    domain = {"DomainName": "segment.klaviyo-demo.com", "CertificateArn": CERTIFICATE}
+    assert "Domain" not in translate()
+    with_domain = translate(**domain)
+    assert {"Domain", "DomainMapping"} <= set(with_domain) and "DomainRecord" not in with_domain
+    assert "DomainRecord" in translate(**domain, HostedZoneId="Z123")
 
 
-parameters()
-function_and_queues()
-versions()
-alarms()
-environments()
+check_parameters()
+check_function()
+check_delivery()
+check_versions()
+check_alarms()
+check_dashboard()
+check_environments()
+check_domain()
