@@ -22,7 +22,7 @@ pub(super) fn state(state: &StandInState) -> Value {
         deletions.push(json!({ identifier.as_str(): value }));
     }
     json!({
-        "events": list(&account.events, |record| event(account, record)),
+        "events": list(account.events.iter().enumerate(), |record| event(account, record)),
         "profiles": list(account.profiles.iter().enumerate(), profile),
         "lists": lists,
         "consents": list(&account.consents, |record| consent(account, record)),
@@ -36,8 +36,9 @@ fn list<T>(records: impl IntoIterator<Item = T>, show: impl Fn(T) -> Value) -> V
     records.into_iter().map(show).collect()
 }
 
-fn event(account: &Account, record: &EventRecord) -> Value {
+fn event(account: &Account, (index, record): (usize, &EventRecord)) -> Value {
     json!({
+        "id": index.to_string(),
         "metric": record.metric,
         "unique_id": record.unique_id,
         "profile": record.profile.to_string(),
