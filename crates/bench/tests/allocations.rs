@@ -86,8 +86,8 @@ fn report(budget: &Budget, allocations: u64, bytes: f64) {
     let mut output = std::io::stdout();
     writeln!(
         output,
-        "{}: {allocations} allocations of {}, {allocations_left} left; \
-         {bytes:.1} bytes for each byte of the body of {:.1}, {bytes_left:.1} left",
+        "{}: {allocations} of {} allocations, {allocations_left} left; \
+         {bytes:.1} of {:.1} bytes for each byte of the body, {bytes_left:.1} left",
         budget.delivery, budget.allocations, budget.bytes,
     )
     .unwrap();

@@ -100,7 +100,7 @@ impl Fault {
 }
 
 impl Symptom {
-    /// Replaces Klaviyo's answer. The status 0 stands for a closed connection.
+    /// Replaces Klaviyo's answer. The status 0 means a closed connection.
     pub(crate) fn replace(self, answer: JsonResponse) -> JsonResponse {
         match self {
             Symptom::Answer {

@@ -8,10 +8,10 @@
 //!
 //! [`StandIn::start`] serves Klaviyo, Secrets Manager and SQS on one free port, and
 //! [`StandIn::environment`] gives the variables that lead a function there. [`StandIn::state`]
-//! opens [`StandInState`]: everything that the services hold, and what goes wrong with them, to be
-//! read and changed while they run. A script in another language does the same over HTTP, through
-//! the inspection API (`inspection`). [`RuntimeApi`] plays the part of Lambda for a function that
-//! runs as a process of its own.
+//! opens [`StandInState`], which holds the data of these services and their faults, to be read and
+//! changed while they run. A script in another language does the same over HTTP, through the
+//! inspection API (`inspection`). [`RuntimeApi`] plays the part of Lambda for a function that runs
+//! as a separate process.
 //!
 //! # Path of a request to Klaviyo
 //!
@@ -22,7 +22,7 @@
 //! 3. `server` records the request with its answer as a [`RecordedRequest`].
 //!
 //! Nothing here is shared with the function: revision, paths and limits are written a second time,
-//! so that a mistake in the function's own shows.
+//! so that a mistake in the function's shows.
 
 mod chaos;
 mod credentials;

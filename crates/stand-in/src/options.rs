@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How a stand-in starts. The default is the fastest and most patient Klaviyo, which suits tests.
+/// The options of a stand-in. By default Klaviyo is fast and has no rate limits, which suits tests.
 #[derive(Debug, Clone, Default)]
 pub struct StandInOptions {
     /// Whether Klaviyo enforces its documented rate limits.

@@ -57,7 +57,7 @@ impl KlaviyoRequest {
 /// A request to Klaviyo and its answer.
 #[derive(Debug, Clone)]
 pub struct RecordedRequest {
-    /// When it arrived.
+    /// The time at which it arrived.
     pub received_at: SystemTime,
     /// The HTTP method, such as `POST`.
     pub method: String,

@@ -108,7 +108,7 @@ async fn the_state_shows_what_klaviyo_and_sqs_hold() {
     let queues = [("http://queue".to_owned(), vec!["body".to_owned()])];
     script.stand_in.state().queues = queues.into();
     let expected = json!({
-        "events": [{"metric": "Seen", "unique_id": "m1", "profile": "1", "email": "sarah@klaviyo-demo.com",
+        "events": [{"id": "0", "metric": "Seen", "unique_id": "m1", "profile": "1", "email": "sarah@klaviyo-demo.com",
             "external_id": null, "anonymous_id": null, "time": null, "value": null, "value_currency": null,
             "properties": {"n": 1}, "backfill": false}],
         "profiles": [{"id": "0", "external_id": "usr_1", "properties": {}},

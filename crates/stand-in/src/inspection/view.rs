@@ -22,7 +22,7 @@ pub(super) fn state(state: &StandInState) -> Value {
         deletions.push(json!({ identifier.as_str(): value }));
     }
     json!({
-        "events": list(&account.events, |record| event(account, record)),
+        "events": list(account.events.iter().enumerate(), |record| event(account, record)),
         "profiles": list(account.profiles.iter().enumerate(), profile),
         "lists": lists,
         "consents": list(&account.consents, |record| consent(account, record)),
@@ -36,14 +36,15 @@ fn list<T>(records: impl IntoIterator<Item = T>, show: impl Fn(T) -> Value) -> V
     records.into_iter().map(show).collect()
 }
 
-fn event(account: &Account, record: &EventRecord) -> Value {
+fn event(account: &Account, (index, record): (usize, &EventRecord)) -> Value {
     json!({
+        "id": index.to_string(),
         "metric": record.metric,
         "unique_id": record.unique_id,
         "profile": record.profile.to_string(),
-        "email": attribute(account, Some(record.profile), "email"),
-        "external_id": attribute(account, Some(record.profile), "external_id"),
-        "anonymous_id": attribute(account, Some(record.profile), "anonymous_id"),
+        "email": account.text(Some(record.profile), "email"),
+        "external_id": account.text(Some(record.profile), "external_id"),
+        "anonymous_id": account.text(Some(record.profile), "anonymous_id"),
         "time": record.time,
         "value": record.value,
         "value_currency": record.value_currency,
@@ -60,13 +61,13 @@ fn profile((index, attributes): (usize, &Map<String, Value>)) -> Value {
 }
 
 fn consent(account: &Account, record: &ConsentRecord) -> Value {
-    let mut email = attribute(account, record.profile, "email");
-    let mut phone_number = attribute(account, record.profile, "phone_number");
-    if let Some(address) = &record.email {
-        email = address.as_str().into();
+    let mut email = record.email.clone();
+    if email.is_none() {
+        email = account.text(record.profile, "email");
     }
-    if let Some(number) = &record.phone_number {
-        phone_number = number.as_str().into();
+    let mut phone_number = record.phone_number.clone();
+    if phone_number.is_none() {
+        phone_number = account.text(record.profile, "phone_number");
     }
     json!({
         "profile": record.profile.map(|profile| profile.to_string()),
@@ -78,14 +79,6 @@ fn consent(account: &Account, record: &ConsentRecord) -> Value {
         "confirmation_sent": record.confirmation_sent,
         "consented_at": record.consented_at,
     })
-}
-
-/// Returns an attribute of a profile; `Null` when it has none.
-fn attribute(account: &Account, profile: Option<usize>, name: &str) -> Value {
-    let Some(attributes) = profile.and_then(|index| account.profiles.get(index)) else {
-        return Value::Null;
-    };
-    attributes.get(name).cloned().unwrap_or_default()
 }
 
 /// Returns the requests to Klaviyo, each with its answer.

@@ -110,6 +110,12 @@ impl Account {
         self.profiles_by_identifier.get(&key).copied()
     }
 
+    /// Returns an attribute of a profile, if it is a text.
+    pub(crate) fn text(&self, profile: Option<usize>, name: &str) -> Option<String> {
+        let attributes = self.profiles.get(profile?)?;
+        optional_text(attributes.get(name)?)
+    }
+
     /// Returns a text that is the same for resources that name the same profile.
     pub(super) fn profile_key(&self, profile: &Value) -> String {
         if let Ok(found) = self.find(profile, "")

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::schema::{Member, Schema, nullable, optional, required};
 use super::text_rules::{any, email, id, locale, phone_number};
 
-/// The members that identify a profile; Klaviyo needs one of them, or the id of its own.
+/// The members that identify a profile. Klaviyo needs one of them, or its own id.
 pub(super) const IDENTIFIERS: [&str; 5] = [
     "email",
     "external_id",

@@ -21,15 +21,15 @@ pub(super) fn subscribe(account: &mut Account, body: &Value) -> Result<JsonRespo
     let is_historical = at(body, "/data/attributes/historical_import") == true;
     let is_double_opt_in = account.opt_in.get(&list_id) != Some(&"single_opt_in");
     let profiles = array(at(body, "/data/attributes/profiles/data"));
-    check(profiles, Some(is_historical))?;
+    check_channels(account, profiles)?;
+    check_times(profiles, is_historical)?;
     for profile in profiles {
         let index = match account.find(profile, ITEMS)?.first() {
             Some(index) => *index,
             None => create(account, profile),
         };
-        for consent in consents(profile, &list_id) {
+        for consent in consents(account, profile, Some(index), &list_id) {
             account.consents.push(ConsentRecord {
-                profile: Some(index),
                 subscribed: true,
                 confirmation_sent: is_double_opt_in && !is_historical,
                 ..consent
@@ -49,15 +49,11 @@ pub(super) fn unsubscribe(
 ) -> Result<JsonResponse, Vec<Refusal>> {
     let list_id = list_id(body);
     let profiles = array(at(body, "/data/attributes/profiles/data"));
-    check(profiles, None)?;
+    check_channels(account, profiles)?;
     for profile in profiles {
         let index = account.find(profile, ITEMS)?.first().copied();
-        for consent in consents(profile, &list_id) {
-            account.consents.push(ConsentRecord {
-                profile: index,
-                ..consent
-            });
-        }
+        let consents = consents(account, profile, index, &list_id);
+        account.consents.extend(consents);
         if let Some(index) = index {
             account.leave(&list_id, index);
         }
@@ -76,46 +72,59 @@ fn create(account: &mut Account, subscriber: &Value) -> usize {
     account.upsert(None, &identifiers)
 }
 
-/// Checks that each channel has somewhere to write to, and whether consents need a time: in a
-/// historical import each does, in another subscription none may have one.
-fn check(profiles: &[Value], is_historical: Option<bool>) -> Result<(), Vec<Refusal>> {
+/// Checks that there are channels, and that each of them has somewhere to write to.
+fn check_channels(account: &Account, profiles: &[Value]) -> Result<(), Vec<Refusal>> {
     let mut refusals = Vec::new();
     for (index, profile) in profiles.iter().enumerate() {
+        let pointer = format!("{ITEMS}/{index}");
+        if let Err(refusal) = account.find(profile, &pointer) {
+            refusals.push(refusal);
+        }
         let attributes = at(profile, "/attributes");
-        let pointer = format!("{ITEMS}/{index}/attributes");
-        if object(at(attributes, "/subscriptions")).is_empty() {
-            let place = format!("{pointer}/subscriptions");
+        let channels = object(at(attributes, "/subscriptions"));
+        if channels.is_empty() {
+            let place = format!("{pointer}/attributes/subscriptions");
             refusals.push(Refusal::invalid("A channel is required", place));
         }
         for (channel, identifier) in CHANNELS {
-            let Some(kinds) = at(attributes, &format!("/subscriptions/{channel}")).as_object()
-            else {
-                continue;
-            };
-            if at(attributes, &format!("/{identifier}")).is_null() && at(profile, "/id").is_null() {
+            let is_nobody =
+                at(profile, "/id").is_null() && at(attributes, &format!("/{identifier}")).is_null();
+            if channels.contains_key(channel) && is_nobody {
                 // The words of https://github.com/klaviyo/klaviyo-api-node/issues/95
                 let detail = format!(
-                    "'{identifier}' must not be empty when the {channel} channel is included in 'subscriptions'."
+                    "'{identifier}' must not be empty when the {channel} channel is included in \
+                     'subscriptions'."
                 );
-                let place = format!("{pointer}/{identifier}");
+                let place = format!("{pointer}/attributes/{identifier}");
                 refusals.push(Refusal::new(400, "required", detail, place));
             }
-            let Some(is_historical) = is_historical else {
-                continue;
-            };
+        }
+    }
+    into_result(refusals)
+}
+
+/// Checks that each consent of a historical import has a time, and no other consent has one.
+fn check_times(profiles: &[Value], is_historical: bool) -> Result<(), Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    for (index, profile) in profiles.iter().enumerate() {
+        for (channel, _) in CHANNELS {
             for kind in ["marketing", "transactional"] {
-                let Some(consent) = kinds.get(kind) else {
-                    continue;
-                };
-                if at(consent, "/consented_at").is_null() == is_historical {
+                let place = format!("/attributes/subscriptions/{channel}");
+                let consent = at(profile, &format!("{place}/{kind}"));
+                let has_time = !at(consent, "/consented_at").is_null();
+                if !consent.is_null() && has_time != is_historical {
                     refusals.push(Refusal::invalid(
-                        "'consented_at' is required with 'historical_import', and not allowed without",
-                        format!("{pointer}/subscriptions/{channel}"),
+                        "'consented_at' is for a 'historical_import', which requires it",
+                        format!("{ITEMS}/{index}{place}"),
                     ));
                 }
             }
         }
     }
+    into_result(refusals)
+}
+
+fn into_result(refusals: Vec<Refusal>) -> Result<(), Vec<Refusal>> {
     if refusals.is_empty() {
         Ok(())
     } else {
@@ -123,32 +132,39 @@ fn check(profiles: &[Value], is_historical: Option<bool>) -> Result<(), Vec<Refu
     }
 }
 
-/// Returns a record for each channel in which a profile gives its consent to marketing or takes it
-/// back.
-fn consents(profile: &Value, list_id: &str) -> Vec<ConsentRecord> {
-    let attributes = at(profile, "/attributes");
+/// Returns a record for each channel in which a profile takes its consent to marketing back.
+fn consents(
+    account: &Account,
+    profile: &Value,
+    index: Option<usize>,
+    list_id: &str,
+) -> Vec<ConsentRecord> {
     let mut consents = Vec::new();
     for (channel, identifier) in CHANNELS {
-        let marketing = at(attributes, &format!("/subscriptions/{channel}/marketing"));
+        let marketing = at(
+            profile,
+            &format!("/attributes/subscriptions/{channel}/marketing"),
+        );
         if marketing.is_null() {
             continue;
         }
-        let mut consent = ConsentRecord {
-            profile: None,
-            email: None,
-            phone_number: None,
+        let mut address = optional_text(at(profile, &format!("/attributes/{identifier}")));
+        if address.is_none() {
+            address = account.text(index, identifier);
+        }
+        let (email, phone_number) = match channel {
+            "email" => (address, None),
+            _ => (None, address),
+        };
+        consents.push(ConsentRecord {
+            profile: index,
+            email,
+            phone_number,
             list_id: list_id.to_owned(),
             subscribed: false,
             confirmation_sent: false,
             consented_at: optional_text(at(marketing, "/consented_at")),
-        };
-        let address = optional_text(at(attributes, &format!("/{identifier}")));
-        if channel == "email" {
-            consent.email = address;
-        } else {
-            consent.phone_number = address;
-        }
-        consents.push(consent);
+        });
     }
     consents
 }
