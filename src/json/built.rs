@@ -56,10 +56,11 @@ impl<'a> JsonObject<'a> {
         JsonObject(Vec::with_capacity(keys))
     }
 
-    /// Copies the members of an object as Segment sent it, with room for `more_keys` beside them.
-    pub fn from_raw(object: &RawObject<'a>, more_keys: usize) -> Self {
-        let mut copy = JsonObject::with_capacity(object.len() + more_keys);
-        for (key, value) in object.iter() {
+    /// Copies the first `max_keys` members of an object as Segment sent it, with room for
+    /// `more_keys` beside them, as long as `max_keys` allows.
+    pub fn from_raw(object: &RawObject<'a>, max_keys: usize, more_keys: usize) -> Self {
+        let mut copy = JsonObject::with_capacity(max_keys.min(object.len() + more_keys));
+        for (key, value) in object.iter().take(max_keys) {
             copy.push(key.clone(), Json::Raw(value));
         }
         copy
@@ -101,11 +102,6 @@ impl<'a> JsonObject<'a> {
     pub fn overwrite(&mut self, later: JsonObject<'a>) {
         self.0.retain(|(key, _)| !later.contains_key(key));
         self.0.extend(later.0);
-    }
-
-    /// Keeps the first `max_keys` members.
-    pub fn truncate(&mut self, max_keys: usize) {
-        self.0.truncate(max_keys);
     }
 
     /// Iterates over the members, in order.

@@ -1,5 +1,7 @@
 //! Writing to a queue.
 
+use std::collections::HashSet;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
@@ -82,9 +84,10 @@ impl Queue {
         bodies: IndexedBodies,
         deadline: Instant,
     ) -> Result<Vec<usize>, QueueError> {
-        let count = bodies.len();
-        let mut entries = Vec::with_capacity(count);
+        let mut indexes = Vec::with_capacity(bodies.len());
+        let mut entries = Vec::with_capacity(bodies.len());
         for (index, body) in bodies {
+            indexes.push(index);
             entries.push(batch_entry(index, body));
         }
         let request = self
@@ -99,17 +102,23 @@ impl Queue {
             (Some(code), Some(message)) => QueueError::Send(format!("{code}: {message}")),
             _ => QueueError::Send(error_chain(&error)),
         })?;
-        // Only an entry that SQS names as successful is in the queue.
-        let mut accepted = Vec::with_capacity(count);
-        for entry in answer.successful() {
-            accepted.extend(entry.id().parse::<usize>().ok());
-        }
-        if accepted.len() < count {
+        let successful: HashSet<&str> =
+            answer.successful().iter().map(|entry| entry.id()).collect();
+        let (accepted, refused) = partition_accepted(indexes, &successful);
+        if !refused.is_empty() {
             self.log
-                .error("not queued", &QueueError::Entries(count - accepted.len()));
+                .error("not queued", &QueueError::Entries(refused.len()));
         }
         Ok(accepted)
     }
+}
+
+/// Separates the indexes of a request into those that SQS names as successful and the others. An id
+/// that the request does not hold must not vouch for an entry of another request.
+fn partition_accepted(indexes: Vec<usize>, successful: &HashSet<&str>) -> (Vec<usize>, Vec<usize>) {
+    indexes
+        .into_iter()
+        .partition(|index| successful.contains(index.to_string().as_str()))
 }
 
 #[expect(
@@ -169,6 +178,15 @@ mod tests {
         assert_eq!(
             sizes_of_batches(&[MAX_BATCH_BYTES / 2, MAX_BATCH_BYTES / 2, 1]),
             [2, 1]
+        );
+    }
+
+    #[test]
+    fn only_ids_of_the_request_itself_are_accepted() {
+        let successful = HashSet::from(["10", "12", "3", "-1", "x"]);
+        assert_eq!(
+            partition_accepted(vec![10, 11, 12], &successful),
+            (vec![10, 12], vec![11])
         );
     }
 

@@ -74,7 +74,7 @@ fn properties<'a>(context: &RuleContext<'_, 'a>) -> Result<Properties<'a>, Skip>
     if names.is_empty() {
         return Ok(Properties::Raw(raw));
     }
-    let mut merged = JsonObject::from_raw(&message.properties, names.len());
+    let mut merged = JsonObject::from_raw(&message.properties, limits::MAX_PROPERTIES, names.len());
     merged.add_missing(&names, limits::MAX_PROPERTIES);
     Ok(Properties::Built(merged))
 }

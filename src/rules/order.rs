@@ -82,8 +82,8 @@ fn line_properties<'a>(
     if settings.klaviyo_property_names {
         property_names::add_for_line(line, shared, &mut names);
     }
-    let mut properties = JsonObject::from_raw(line, names.len() + shared.len());
-    properties.truncate(limits::MAX_PROPERTIES);
+    let more_keys = names.len() + shared.len();
+    let mut properties = JsonObject::from_raw(line, limits::MAX_PROPERTIES, more_keys);
     properties.add_missing(&names, limits::MAX_PROPERTIES);
     properties.add_missing_raw(shared, limits::MAX_PROPERTIES);
     properties

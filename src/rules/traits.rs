@@ -87,7 +87,7 @@ impl<'t, 'a> TraitReader<'t, 'a> {
             return JsonObject::default();
         };
         if let Some(changes) = RawObject::parse(raw) {
-            return JsonObject::from_raw(&changes, 0);
+            return JsonObject::from_raw(&changes, changes.len(), 0);
         }
         let mut changes = JsonObject::default();
         for name in property_names(raw) {
