@@ -28,7 +28,7 @@ pub enum Outcome {
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum IgnoreReason {
     /// `integrations` turns Klaviyo off.
-    #[error("integrations says that the message is not for Klaviyo")]
+    #[error("the message's integrations object turns Klaviyo off")]
     IntegrationOff,
     /// `ENFORCE_EMAIL` is on, and there is no valid address.
     #[error(
@@ -68,7 +68,7 @@ pub enum RejectReason {
     #[error("event must be a name of 1 to 127 characters")]
     InvalidEventName,
     /// The id is longer than Klaviyo accepts.
-    #[error("the id must have at most 255 characters")]
+    #[error("userId or anonymousId must have at most 255 characters")]
     ExternalIdTooLong,
     /// An event has over 400 properties.
     #[error("properties must not have more than 400 keys")]
@@ -123,7 +123,7 @@ pub enum RetryReason {
     #[error("Klaviyo cannot be reached")]
     Unreachable,
     /// Klaviyo does not accept the key, even after the secret was refreshed.
-    #[error("Klaviyo does not accept klaviyo_api_key (or it lacks a scope)")]
+    #[error("Klaviyo rejects klaviyo_api_key, or the key lacks a scope")]
     ApiKeyRejected,
     /// The time for the delivery is over.
     #[error("no time left")]

@@ -84,7 +84,7 @@ impl CheckReport {
         }
     }
 
-    /// Whether deliveries can succeed, perhaps with warnings.
+    /// Whether no finding failed. Warnings are allowed.
     pub fn is_passed(&self) -> bool {
         self.check != Severity::Failed
     }

@@ -12,7 +12,8 @@ use crate::outcome::RejectReason;
 pub(super) struct Remainder<'t, 'a> {
     /// Operations that can never succeed.
     pub(super) rejected: Vec<(Dispatch<'t, 'a>, RejectReason)>,
-    /// Merged profiles that are refused: each goes again as the sequence that it was.
+    /// Merged profiles that Klaviyo refused. Each is sent again as the updates that it was merged
+    /// from.
     pub(super) split: Vec<Vec<Dispatch<'t, 'a>>>,
     /// Operations that go again, each group in requests of its own.
     pub(super) retry: Vec<Vec<Dispatch<'t, 'a>>>,

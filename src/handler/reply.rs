@@ -21,7 +21,7 @@ pub enum Reply {
 #[derive(Debug, Default, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedRecords {
-    /// The records.
+    /// The records that SQS delivers again.
     pub batch_item_failures: Vec<FailedRecord>,
 }
 

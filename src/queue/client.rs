@@ -29,7 +29,7 @@ pub enum QueueError {
     #[error("the queue did not take {0} entries")]
     Entries(usize),
     /// The time for the delivery is over.
-    #[error("no time left to write the queue")]
+    #[error("no time left to write to the queue")]
     Timeout,
 }
 
@@ -55,8 +55,8 @@ impl Queue {
         body.len() <= MAX_BATCH_BYTES
     }
 
-    /// Puts bodies into the queue. Returns whether each of them is in it, in their order. A body
-    /// that SQS does not take is not.
+    /// Puts bodies into the queue. Returns one flag for each body, in order: true if SQS accepted
+    /// it.
     pub async fn send_all(&self, bodies: Vec<String>, deadline: Instant) -> Vec<bool> {
         let mut is_accepted = vec![false; bodies.len()];
         let requests = batches(bodies)

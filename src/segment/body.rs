@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::signature::VerifiedBody;
 
-/// The reason why a body holds no messages. The answer to Segment is 400, which it does not resend.
+/// The reason why a body holds no messages. Segment gets a 400 and does not resend.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum BodyError {
     /// The body is not JSON.

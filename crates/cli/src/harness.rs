@@ -46,7 +46,7 @@ pub(crate) struct StartOptions<'a> {
     pub(crate) rules: Option<RuleSettings>,
     /// The shared secret, where it is not that of the samples.
     pub(crate) shared_secret: Option<String>,
-    /// Whether requests go straight to a real Klaviyo. They cannot be shown then.
+    /// Whether requests go directly to a real Klaviyo. If so, the tool cannot display them.
     pub(crate) direct: bool,
 }
 

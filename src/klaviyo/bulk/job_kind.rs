@@ -33,7 +33,7 @@ pub(super) struct JobKind {
 }
 
 impl JobKind {
-    /// Creates a kind of job from its envelope, whose first empty list is the place of the items.
+    /// Creates a kind of job. The items go into the first empty list of the envelope.
     #[expect(clippy::expect_used, reason = "each envelope below has an empty list")]
     fn new(
         path: &'static str,

@@ -7,7 +7,7 @@ use super::{ProfileAttributes, resource};
 use crate::json::Json;
 use crate::klaviyo::event::{Event, Properties};
 
-/// The attributes of an event that is sent alone, with its profile among them.
+/// The attributes of a single event, including its profile.
 pub(in crate::klaviyo) struct SingleEvent<'o>(pub(in crate::klaviyo) &'o Event<'o>);
 
 impl Serialize for SingleEvent<'_> {

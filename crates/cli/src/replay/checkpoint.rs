@@ -176,7 +176,7 @@ pub(super) fn lock(path: &Path) -> Result<File, String> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(format!(
-            "{}: another replay is using this checkpoint; wait for its end, or use --checkpoint to name another",
+            "{}: another replay is using this checkpoint; wait until it finishes, or use --checkpoint to name another",
             path.display()
         )),
         Err(TryLockError::Error(error)) => Err(cannot_lock(&lock_file, &error)),

@@ -142,7 +142,7 @@ fn failed(path: &Path, error: &io::Error) -> String {
     format!("{}: {error}", path.display())
 }
 
-/// The canonical paths of those files of a checkpoint that exist.
+/// Returns the canonical paths of the checkpoint's files that exist.
 fn checkpoint_files(checkpoint: Option<&Path>) -> HashSet<PathBuf> {
     let Some(path) = checkpoint else {
         return HashSet::new();

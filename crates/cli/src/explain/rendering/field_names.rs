@@ -63,8 +63,8 @@ pub(super) fn abbreviate(chosen: &[&JsonPath], all_fields: &[JsonPath]) -> Vec<S
     names
 }
 
-/// Returns the outermost object or array around a field that has more than one field, all of which
-/// are chosen.
+/// Returns the outermost object or array that contains the field and has at least two fields, all of
+/// them chosen.
 fn whole_object(
     field: &JsonPath,
     chosen: &[&JsonPath],
