@@ -34,7 +34,8 @@ def check_parameters():
     """Parameters are described, grouped and constrained."""
     interface = parse_template()["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
-    assert sorted(PARAMETERS) == sorted(grouped)
+    assert sorted(PARAMETERS) == sorted(grouped), (
+        f"ParameterGroups must list every parameter once: {set(PARAMETERS) ^ set(grouped)}")
     for name, parameter in PARAMETERS.items():
         assert parameter["Description"], name
         assert accepts(name, str(parameter["Default"])), f"the default of {name}"

@@ -131,6 +131,39 @@ fn the_template_sets_every_setting_and_has_the_same_defaults() {
     assert_eq!(variables.len(), VARIABLES.len());
 }
 
+/// A parameter that admits anything else would stop the function at its start.
+#[test]
+fn the_template_admits_true_and_false_for_switches() {
+    let variables = template_variables();
+    for (name, default) in VARIABLES {
+        if matches!(default, Some("true" | "false")) {
+            let lines = block(&template(), &format!("\n  {}:\n", variables[*name]));
+            let allowed = lines.iter().find(|line| line.starts_with("AllowedValues:"));
+            let expected = r#"AllowedValues: ["true", "false"]"#;
+            assert_eq!(allowed.map(String::as_str), Some(expected), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_documentation_explains_every_reason() {
+    let page = read("docs/responses.md");
+    let mut count = 0;
+    for line in read("src/outcome.rs").lines() {
+        // The arms of the functions that name reasons: IgnoreReason::NoEmail => "no_email",
+        let Some((_, name)) = line.split_once(" => \"") else {
+            continue;
+        };
+        let reason = name.trim_end_matches("\",");
+        assert!(
+            page.contains(&format!("| `{reason}` |")),
+            "{reason} is missing in docs/responses.md"
+        );
+        count += 1;
+    }
+    assert!(count > 25, "only {count} reasons were found");
+}
+
 #[test]
 fn alarms_and_dashboard_show_every_metric_and_no_other() {
     let all = Metric::ALL
@@ -188,7 +221,7 @@ fn an_empty_setting_is_not_set() {
 }
 
 #[test]
-fn bounds_of_numbers_hold() {
+fn values_out_of_bounds_are_refused() {
     for (name, value, is_accepted) in [
         ("SECRET_TTL_SECONDS", "0", false),
         ("SECRET_TTL_SECONDS", "1", true),

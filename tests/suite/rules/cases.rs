@@ -44,7 +44,11 @@ fn every_case_becomes_the_requests_it_expects() {
         let text = std::fs::read_to_string(&path).unwrap();
         let case: Case = serde_json::from_str(&text)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let settings: BTreeMap<&str, &str> = serde_json::from_str(case.settings.get()).unwrap();
+        let settings: BTreeMap<&str, &str> = serde_json::from_str(case.settings.get())
+            .unwrap_or_else(|error| {
+                let path = path.display();
+                panic!("{path}: settings are texts, such as \"true\": {error}")
+            });
         let outcome = outcome_of_raw(settings, case.message);
         if is_updated {
             std::fs::write(&path, case.text(&outcome)).unwrap();
