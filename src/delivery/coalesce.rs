@@ -43,7 +43,7 @@ pub(super) fn coalesce<'t, 'a>(batch: &'t [InFlight<'a>]) -> Vec<Vec<Dispatch<'t
         for task in message.tasks() {
             let next = sequences.len();
             let position = *positions
-                .entry(key(task.operation(), &graph))
+                .entry(key(task.operation(), &mut graph))
                 .or_insert(next);
             match sequences.get_mut(position) {
                 Some(sequence) => append(sequence, task),
@@ -54,7 +54,7 @@ pub(super) fn coalesce<'t, 'a>(batch: &'t [InFlight<'a>]) -> Vec<Vec<Dispatch<'t
     sequences
 }
 
-fn key<'t>(operation: &'t Operation<'_>, graph: &IdentityGraph<'t>) -> Key<'t> {
+fn key<'t>(operation: &'t Operation<'_>, graph: &mut IdentityGraph<'t>) -> Key<'t> {
     match operation {
         Operation::UpsertProfile(profile) => Key::Profile(graph.key(&profile.identifiers)),
         Operation::RecordEvent(event) => Key::Event(
