@@ -12,7 +12,7 @@ use crate::klaviyo::{Operation, ProfileKey, Subscription, Unsubscription};
 
 /// The identity of an operation. Two operations with the same key go to Klaviyo once.
 #[derive(PartialEq, Eq, Hash)]
-enum Key<'t> {
+enum OperationKey<'t> {
     Profile(ProfileKey<'t>),
     /// Klaviyo keeps one event for each profile, metric and unique id, and refuses a whole job with
     /// a repeat in it.
@@ -54,18 +54,18 @@ pub(super) fn coalesce<'t, 'a>(batch: &'t [InFlight<'a>]) -> Vec<Vec<Dispatch<'t
     sequences
 }
 
-fn key<'t>(operation: &'t Operation<'_>, graph: &mut IdentityGraph<'t>) -> Key<'t> {
+fn key<'t>(operation: &'t Operation<'_>, graph: &mut IdentityGraph<'t>) -> OperationKey<'t> {
     match operation {
-        Operation::UpsertProfile(profile) => Key::Profile(graph.key(&profile.identifiers)),
-        Operation::RecordEvent(event) => Key::Event(
+        Operation::UpsertProfile(profile) => OperationKey::Profile(graph.key(&profile.identifiers)),
+        Operation::RecordEvent(event) => OperationKey::Event(
             graph.key(&event.profile.identifiers),
             event.metric.as_str(),
             event.unique_id.as_str(),
         ),
         Operation::AddToList(membership) | Operation::RemoveFromList(membership) => {
-            Key::Member(&membership.list_id, graph.key(&membership.identifiers))
+            OperationKey::Member(&membership.list_id, graph.key(&membership.identifiers))
         }
-        Operation::Delete(identifiers) => Key::Deletion(graph.key(identifiers)),
+        Operation::Delete(identifiers) => OperationKey::Deletion(graph.key(identifiers)),
         Operation::Subscribe(Subscription {
             list_id,
             subscriber,
@@ -74,7 +74,7 @@ fn key<'t>(operation: &'t Operation<'_>, graph: &mut IdentityGraph<'t>) -> Key<'
         | Operation::Unsubscribe(Unsubscription {
             list_id,
             subscriber,
-        }) => Key::Consent(list_id, subscriber.key()),
+        }) => OperationKey::Consent(list_id, subscriber.key()),
     }
 }
 

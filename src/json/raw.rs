@@ -97,7 +97,7 @@ impl<'de> Deserialize<'de> for RawObject<'de> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(Key(key)) = map.next_key()? {
+                while let Some(ObjectKey(key)) = map.next_key()? {
                     if members.is_empty() {
                         members.reserve(TYPICAL_KEYS);
                     }
@@ -124,7 +124,7 @@ pub fn pick<'a, const N: usize>(
         }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut values = [None; N];
-            while let Some(Key(key)) = map.next_key()? {
+            while let Some(ObjectKey(key)) = map.next_key()? {
                 let position = self.0.iter().position(|name| *name == key);
                 match position.and_then(|position| values.get_mut(position)) {
                     Some(value) => *value = Some(map.next_value()?),
@@ -150,25 +150,27 @@ pub fn raw_elements(raw: &RawValue) -> Vec<&RawValue> {
 
 /// A key of an object. JavaScript can cut an emoji in half, which is no valid Unicode: such a key
 /// loses the broken character, and not the whole object with it.
-struct Key<'a>(Cow<'a, str>);
+struct ObjectKey<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Key<'de> {
+impl<'de> Deserialize<'de> for ObjectKey<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct KeyVisitor;
         impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
+            type Value = ObjectKey<'de>;
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("a key")
             }
             fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
                 // Checking first is faster: the lossy conversion goes byte by byte.
                 match std::str::from_utf8(bytes) {
-                    Ok(key) => Ok(Key(Cow::Borrowed(key))),
-                    Err(_) => Ok(Key(String::from_utf8_lossy(bytes))),
+                    Ok(key) => Ok(ObjectKey(Cow::Borrowed(key))),
+                    Err(_) => Ok(ObjectKey(String::from_utf8_lossy(bytes))),
                 }
             }
             fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Key(String::from_utf8_lossy(bytes).into_owned().into()))
+                Ok(ObjectKey(
+                    String::from_utf8_lossy(bytes).into_owned().into(),
+                ))
             }
         }
         deserializer.deserialize_bytes(KeyVisitor)

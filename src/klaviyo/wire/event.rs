@@ -36,10 +36,10 @@ impl Serialize for BulkEvent<'_> {
 
 fn serialize_attributes<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(), M::Error> {
     #[derive(serde::Serialize)]
-    struct Metric<'o> {
+    struct MetricAttributes<'o> {
         name: &'o str,
     }
-    let metric = Metric {
+    let metric = MetricAttributes {
         name: event.metric.as_str(),
     };
     map.serialize_entry("metric", &resource("metric", metric))?;
