@@ -1,8 +1,6 @@
 //! Responses to Segment. One status covers a whole delivery:
 //! <https://segment.com/docs/connections/destinations/catalog/actions-webhook/>
 
-use std::collections::BTreeMap;
-
 use aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use aws_lambda_events::encodings::Body;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -170,7 +168,7 @@ impl WebhookResponse {
 }
 
 /// Returns 429 if nothing but throttling is in the way, which makes Segment slow down. A
-/// subscription that waits for the rest of its delivery has no fault of its own.
+/// subscription that waits for the rest of its delivery is not at fault itself.
 fn retry_status(reasons: &[RetryReason]) -> u16 {
     for reason in reasons {
         if !matches!(
@@ -246,26 +244,6 @@ fn warning_entries(index: usize, result: &MessageResult) -> Vec<ResultEntry> {
         });
     }
     entries
-}
-
-/// Counts the messages for each reason and warning, also those that a response does not list.
-pub fn count_reasons(results: &[MessageResult]) -> BTreeMap<&'static str, usize> {
-    let mut counts = BTreeMap::new();
-    for result in results {
-        match &result.outcome {
-            Outcome::Delivered => {
-                for warning in &result.warnings {
-                    *counts.entry(warning.reason()).or_default() += 1;
-                }
-            }
-            Outcome::Ignored(reason) => *counts.entry(reason.reason()).or_default() += 1,
-            Outcome::Rejected(reason) => *counts.entry(reason.reason()).or_default() += 1,
-            Outcome::Queued(reason) | Outcome::Retry(reason) => {
-                *counts.entry(reason.reason()).or_default() += 1;
-            }
-        }
-    }
-    counts
 }
 
 /// Returns a message id that may be logged. Segment's ids are UUIDs; one that a merchant made from

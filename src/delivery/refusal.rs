@@ -15,7 +15,7 @@ pub(super) struct Remainder<'t, 'a> {
     /// Merged profiles that Klaviyo refused. Each is sent again as the updates that it was merged
     /// from.
     pub(super) split: Vec<Vec<Dispatch<'t, 'a>>>,
-    /// Operations that go again, each group in requests of its own.
+    /// Groups of operations to send again, each in separate requests.
     pub(super) retry: Vec<Vec<Dispatch<'t, 'a>>>,
 }
 
