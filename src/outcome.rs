@@ -7,7 +7,11 @@
 //! entries hold; the text of each error says what is wrong and what is accepted, and never holds a
 //! value of the message.
 
+mod warning;
+
 use thiserror::Error;
+
+pub use warning::{LeftOut, Warning};
 
 /// The outcome of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,22 +141,6 @@ pub enum RetryReason {
     WaitingForBatch,
 }
 
-/// A fact that a merchant should know although the message is delivered.
-#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-pub enum Warning {
-    /// A list is named, but there is no identifier for any channel.
-    #[error(
-        "profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS"
-    )]
-    NotSubscribed,
-    /// The list is named by a value that is no list id.
-    #[error("profile updated but not subscribed: listId is not a Klaviyo list id")]
-    InvalidListId,
-    /// The address is at `example.com` or `test.com`.
-    #[error("Klaviyo drops events of @example.com and @test.com addresses silently")]
-    DroppedByKlaviyo,
-}
-
 impl IgnoreReason {
     /// Returns the stable name of the rule.
     pub fn reason(&self) -> &'static str {
@@ -202,17 +190,6 @@ impl RetryReason {
             RetryReason::Timeout => "out_of_time",
             RetryReason::QueueWriteFailed => "queue_unwritable",
             RetryReason::WaitingForBatch => "held_back",
-        }
-    }
-}
-
-impl Warning {
-    /// Returns the stable name of the warning.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Warning::NotSubscribed => "not_subscribed",
-            Warning::InvalidListId => "invalid_list_id",
-            Warning::DroppedByKlaviyo => "dropped_by_klaviyo",
         }
     }
 }

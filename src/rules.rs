@@ -23,6 +23,8 @@ mod skip;
 mod subscription;
 mod traits;
 
+use std::cell::RefCell;
+
 use time::OffsetDateTime;
 
 use crate::klaviyo::Operation;
@@ -77,19 +79,29 @@ fn plan<'a>(
         integration,
         settings,
         now,
+        warnings: RefCell::default(),
     };
+    let mut plan = plan_message(&context)?;
+    plan.warn(context.warnings.into_inner());
+    Ok(plan)
+}
+
+fn plan_message<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
+    let RuleContext {
+        message, settings, ..
+    } = context;
     match message.message_type {
-        MessageType::Identify => plan_identify(&context),
+        MessageType::Identify => plan_identify(context),
         MessageType::Track if settings.audience_lists && audience::is_audience_event(message) => {
             let customer = Customer::from_message(message, settings)?;
             Ok(Plan::new(audience::membership(message, customer)?))
         }
-        MessageType::Track => plan_event(&context),
-        MessageType::Page if settings.send_pages => plan_event(&context),
-        MessageType::Screen if settings.send_screens => plan_event(&context),
+        MessageType::Track => plan_event(context),
+        MessageType::Page if settings.send_pages => plan_event(context),
+        MessageType::Screen if settings.send_screens => plan_event(context),
         MessageType::Group if settings.group_lists => {
             let customer = Customer::from_message(message, settings)?;
-            Ok(Plan::new(subscription::from_group(&context, &customer)?))
+            Ok(Plan::new(subscription::from_group(context, &customer)?))
         }
         MessageType::Delete if settings.honor_deletions => {
             Ok(Plan::new(deletion::operation(message)?))
@@ -109,7 +121,7 @@ fn plan_identify<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
     match subscription::from_identify(context, &customer) {
         Ok(Some(subscription)) => plan.push(Operation::Subscribe(subscription)),
         Ok(None) => {}
-        Err(warning) => plan.warn(warning),
+        Err(warning) => context.warn(warning),
     }
     Ok(plan)
 }
@@ -128,7 +140,7 @@ fn plan_event<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
         .email()
         .is_some_and(|email| email.is_dropped_by_klaviyo())
     {
-        plan.warn(Warning::DroppedByKlaviyo);
+        context.warn(Warning::DroppedByKlaviyo);
     }
     Ok(plan)
 }

@@ -1,8 +1,11 @@
 //! The context that most rules need.
 
+use std::cell::RefCell;
+
 use time::OffsetDateTime;
 
 use super::integrations::Integration;
+use crate::outcome::{LeftOut, Warning};
 use crate::segment::Message;
 use crate::settings::RuleSettings;
 
@@ -14,4 +17,21 @@ pub(super) struct RuleContext<'m, 'a> {
     pub(super) settings: &'m RuleSettings,
     /// The moment at which the message was first seen.
     pub(super) now: OffsetDateTime,
+    /// What the merchant should know. A cell, since every rule shares the context.
+    pub(super) warnings: RefCell<Vec<Warning>>,
+}
+
+impl RuleContext<'_, '_> {
+    /// Says that a field is left out, once however many lines of an order have it.
+    pub(super) fn leave_out(&self, field: LeftOut) {
+        self.warn(Warning::FieldLeftOut(field));
+    }
+
+    /// Adds a warning, once.
+    pub(super) fn warn(&self, warning: Warning) {
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
 }

@@ -6,9 +6,16 @@ use serde_json::value::RawValue;
 use crate::domain::PhoneNumber;
 use crate::json::{self, RawObject};
 use crate::klaviyo::PhoneChange;
+use crate::outcome::LeftOut;
 
 /// The spellings of the phone number's trait.
 pub(super) const PHONE_KEYS: [&str; 3] = ["phone", "phoneNumber", "phone_number"];
+
+/// A number that cannot be read is no phone number of the profile.
+pub(super) const UNREADABLE: LeftOut = LeftOut {
+    field: "phone",
+    expected: "a number such as +15005550006, or a national one and DEFAULT_COUNTRY",
+};
 
 /// The phone number in a message.
 pub(super) enum PhoneField<'a> {

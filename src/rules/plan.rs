@@ -23,8 +23,8 @@ impl<'a> Plan<'a> {
         self.operations.push(operation);
     }
 
-    pub(super) fn warn(&mut self, warning: Warning) {
-        self.warnings.push(warning);
+    pub(super) fn warn(&mut self, warnings: Vec<Warning>) {
+        self.warnings.extend(warnings);
     }
 
     /// Returns the operations, in the order in which they are to be done.

@@ -2,7 +2,7 @@
 
 use super::context::RuleContext;
 use super::identity::Customer;
-use super::phone::{PHONE_KEYS, PhoneField};
+use super::phone::{self, PHONE_KEYS, PhoneField};
 use super::skip::Skip;
 use super::traits::{TraitMapping, TraitReader, property_names};
 use crate::json::{Json, JsonObject, RawObject};
@@ -64,6 +64,7 @@ pub(super) fn from_identify<'a>(
     let patch = property_patch(&context.integration.options, &mut traits);
     let mut properties = traits.remaining();
     if let Some(PhoneField::Unreadable(raw)) = customer.phone {
+        context.leave_out(phone::UNREADABLE);
         properties.push("phone", Json::Raw(raw));
     }
 

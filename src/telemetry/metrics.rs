@@ -35,6 +35,8 @@ pub enum Metric {
     KlaviyoThrottled,
     /// The time that each request to Klaviyo took, in milliseconds.
     KlaviyoLatency,
+    /// Fields of delivered messages that could not be used.
+    FieldsLeftOut,
     /// Deletions of people whom Klaviyo does not know.
     DeletionUnresolved,
     /// Starts with a revision of Klaviyo's API that Klaviyo will soon stop serving.
@@ -45,7 +47,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 12] = [
+    pub const ALL: [Metric; 13] = [
         Metric::MessagesReceived,
         Metric::Delivered,
         Metric::Ignored,
@@ -55,6 +57,7 @@ impl Metric {
         Metric::KlaviyoCalls,
         Metric::KlaviyoThrottled,
         Metric::KlaviyoLatency,
+        Metric::FieldsLeftOut,
         Metric::DeletionUnresolved,
         Metric::RevisionAgeing,
         Metric::ColdStart,

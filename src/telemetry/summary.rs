@@ -64,7 +64,7 @@ pub struct DeliverySummary {
     /// The time that each request to Klaviyo took, in milliseconds.
     #[serde(skip)]
     pub klaviyo_latencies: Vec<u64>,
-    /// Requests without a valid signature or token. This and the next two are in `reasons` as well,
+    /// Requests without a valid signature or token. This and the next three are in `reasons` as well,
     /// but by strings. Metrics and the log level count the enums, so that renaming a string cannot
     /// stop an alarm.
     #[serde(skip)]
@@ -72,6 +72,9 @@ pub struct DeliverySummary {
     /// Deletions of people whom Klaviyo does not know.
     #[serde(skip)]
     pub deletions_unresolved: usize,
+    /// Fields that could not be used.
+    #[serde(skip)]
+    pub fields_left_out: usize,
     /// Messages with [`Warning::DroppedByKlaviyo`].
     #[serde(skip)]
     pub dropped_by_klaviyo: usize,
@@ -87,8 +90,10 @@ impl DeliverySummary {
                 self.delivered += 1;
                 for warning in warnings {
                     self.count_reason(warning.reason());
-                    if *warning == Warning::DroppedByKlaviyo {
-                        self.dropped_by_klaviyo += 1;
+                    match warning {
+                        Warning::FieldLeftOut(_) => self.fields_left_out += 1,
+                        Warning::DroppedByKlaviyo => self.dropped_by_klaviyo += 1,
+                        Warning::NotSubscribed | Warning::InvalidListId => {}
                     }
                 }
             }
@@ -165,6 +170,7 @@ impl DeliverySummary {
             .count(Metric::KlaviyoCalls, self.klaviyo_latencies.len())
             .count(Metric::KlaviyoThrottled, self.klaviyo_throttled)
             .values(Metric::KlaviyoLatency, &self.klaviyo_latencies)
+            .count(Metric::FieldsLeftOut, self.fields_left_out)
             .count(Metric::DeletionUnresolved, self.deletions_unresolved)
             .count(Metric::ColdStart, self.cold_start.into())
     }

@@ -1,6 +1,7 @@
 //! The outcome of the rules as JSON.
 
 use segment_klaviyo::klaviyo::{ApiRequest, Operation, build_requests, build_requests_by_id};
+use segment_klaviyo::outcome::Warning;
 use segment_klaviyo::rules::{Decision, decide};
 use segment_klaviyo::segment::Message;
 use serde_json::value::RawValue;
@@ -38,10 +39,17 @@ pub(super) fn outcome_of_raw<'s>(
         requests.push(json!({ format!("{} {}", request.method, request.path): body["data"] }));
     }
     if !warnings.is_empty() {
-        let reasons: Vec<_> = warnings.iter().map(|warning| warning.reason()).collect();
-        outcome["warnings"] = reasons.into();
+        outcome["warnings"] = warnings.iter().map(warning_text).collect();
     }
     outcome
+}
+
+/// Returns the stable name of a warning, and the field if it is about one.
+fn warning_text(warning: &Warning) -> String {
+    match warning {
+        Warning::FieldLeftOut(left_out) => format!("{}: {}", warning.reason(), left_out.field),
+        _ => warning.reason().to_owned(),
+    }
 }
 
 /// Returns the one request of an operation. Where a profile's id has to be found first, the profile

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::outcome::{profile, with};
+use super::outcome::{outcome, profile, with};
 use crate::support::messages::identify;
 use crate::support::people::{PHONE, SARAH};
 
@@ -17,9 +17,11 @@ fn national_phone_numbers_need_a_country() {
         let profile = profile(&us, &identify(SARAH, json!({"phone": number})));
         assert_eq!(profile["phone_number"], expected, "{number}");
     }
-    let without = profile(&[], &identify(SARAH, json!({"phone": "(650) 253-0000"})));
-    assert_eq!(without["phone_number"], Value::Null);
-    assert_eq!(without["properties"]["phone"], "(650) 253-0000");
+    let without = outcome(&[], &identify(SARAH, json!({"phone": "(650) 253-0000"})));
+    let attributes = &without["requests"][0]["POST /api/profile-import"]["attributes"];
+    assert_eq!(attributes["phone_number"], Value::Null);
+    assert_eq!(attributes["properties"]["phone"], "(650) 253-0000");
+    assert_eq!(without["warnings"], json!(["field_left_out: phone"]));
 }
 
 #[test]

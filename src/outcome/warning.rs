@@ -1,0 +1,44 @@
+//! Facts that a merchant should know although a message is delivered.
+
+use thiserror::Error;
+
+/// A fact that a merchant should know although the message is delivered.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum Warning {
+    /// A field is there and cannot be used. The rest of the message is delivered without it.
+    #[error("{0}")]
+    FieldLeftOut(LeftOut),
+    /// A list is named, but there is no identifier for any channel.
+    #[error(
+        "profile updated but not subscribed: no identifier for any channel of CONSENT_CHANNELS"
+    )]
+    NotSubscribed,
+    /// The list is named by a value that is no list id.
+    #[error("profile updated but not subscribed: listId is not a Klaviyo list id")]
+    InvalidListId,
+    /// The address is at `example.com` or `test.com`.
+    #[error("Klaviyo drops events of @example.com and @test.com addresses silently")]
+    DroppedByKlaviyo,
+}
+
+/// A field that is left out of a message, and what it accepts. Neither text may hold a value.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("{field} was left out: expected {expected}")]
+pub struct LeftOut {
+    /// The name of the field, as merchants know it: `revenue`, `currency`, `phone`.
+    pub field: &'static str,
+    /// What it accepts, such as `a number such as 39.95`.
+    pub expected: &'static str,
+}
+
+impl Warning {
+    /// Returns the stable name of the warning.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Warning::FieldLeftOut(_) => "field_left_out",
+            Warning::NotSubscribed => "not_subscribed",
+            Warning::InvalidListId => "invalid_list_id",
+            Warning::DroppedByKlaviyo => "dropped_by_klaviyo",
+        }
+    }
+}
