@@ -5,11 +5,10 @@ mod report;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::domain::ListId;
-use crate::klaviyo::{Klaviyo, Probe, ProbeResponse, RequestError};
+use crate::klaviyo::{Klaviyo, OptIn, Probe, ProbeResponse, RequestError, parse_opt_in};
 use crate::settings::{Channel, RuleSettings, Settings};
 
 pub use report::{CheckReport, Finding, Severity};
@@ -156,12 +155,12 @@ fn list_finding(
             };
         }
     };
-    match (opt_in_process(body).as_deref(), confirm_optin) {
-        (Some("double_opt_in"), true) => Finding::ok(
+    match (parse_opt_in(body), confirm_optin) {
+        (Some(OptIn::Double), true) => Finding::ok(
             "list",
             format!("{id} has double opt-in: everyone is asked to confirm"),
         ),
-        (Some("single_opt_in"), true) => Finding::warning(
+        (Some(OptIn::Single), true) => Finding::warning(
             "list",
             format!(
                 "{id} has single opt-in, so nobody is asked to confirm although CONFIRM_OPTIN is true"
@@ -176,22 +175,4 @@ fn list_finding(
             format!("{id} exists, but Klaviyo does not say how it opts in"),
         ),
     }
-}
-
-/// Returns the list's opt-in process: <https://developers.klaviyo.com/en/reference/get_list>
-fn opt_in_process(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct ListDocument {
-        data: Data,
-    }
-    #[derive(Deserialize)]
-    struct Data {
-        attributes: Attributes,
-    }
-    #[derive(Deserialize)]
-    struct Attributes {
-        opt_in_process: Option<String>,
-    }
-    let document: ListDocument = serde_json::from_slice(body).ok()?;
-    document.data.attributes.opt_in_process
 }

@@ -6,13 +6,16 @@
 //! that is lost in silence.
 
 mod coalesce;
+mod consent_guard;
+mod consent_order;
 mod dispatch;
 mod dispatcher;
 mod identity_graph;
 mod in_flight;
 mod inbound;
+mod list_opt_ins;
 mod message_result;
-mod profile_ids;
+mod profile_lookup;
 mod refusal;
 mod session;
 mod stages;
@@ -21,6 +24,7 @@ mod task;
 pub use dispatcher::{Dispatcher, PendingSubscriptions};
 pub use in_flight::{InFlight, decide_batch};
 pub use inbound::InboundMessage;
+pub use list_opt_ins::ListOptIns;
 pub use message_result::MessageResult;
 pub use session::RequestStats;
 pub use task::Task;

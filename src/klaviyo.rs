@@ -1,6 +1,7 @@
 //! Klaviyo's API: what can be done there, how it is written, how it is sent, and what the answers
 //! mean.
 
+mod attribute;
 mod bulk;
 mod client;
 mod error;
@@ -15,14 +16,15 @@ pub mod revision;
 mod subscription;
 mod wire;
 
+pub use attribute::Attribute;
 pub use bulk::{MAX_SUBSCRIPTIONS_PER_JOB, PlannedRequest, build_requests, build_requests_by_id};
-pub use client::Klaviyo;
-pub use error::{ApiError, ApiErrors, IdentifierRefusal, RequestError};
+pub use client::{Acknowledgement, Klaviyo};
+pub use error::{ApiError, ApiErrors, RequestError};
 pub use event::{Event, Properties};
-pub use lookup::{FoundProfile, parse_profiles};
+pub use lookup::{ChannelConsent, FoundProfile, OptIn, parse_opt_in, parse_profiles};
 pub use operation::{Operation, OperationId};
 pub use probe::{Probe, ProbeResponse};
 pub use profile::{PhoneChange, Profile, ProfileIdentifiers, ProfileKey, PropertyPatch};
-pub use request::{ApiRequest, PROFILES_PER_PAGE};
+pub use request::{ApiRequest, PROFILES_PER_PAGE, ProfileFields};
 pub use retry::{RetryDecision, retry_decision};
-pub use subscription::{Membership, Subscriber, Subscription, Unsubscription};
+pub use subscription::{Membership, Subscriber, Subscription, Unsubscription, Wish};

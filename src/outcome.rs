@@ -7,10 +7,12 @@
 //! entries hold; the text of each error says what is wrong and what is accepted, and never holds a
 //! value of the message.
 
+mod klaviyo_detail;
 mod warning;
 
 use thiserror::Error;
 
+pub use klaviyo_detail::KlaviyoDetail;
 pub use warning::{LeftOut, Warning};
 
 /// The outcome of one message.
@@ -34,6 +36,9 @@ pub enum IgnoreReason {
     /// `integrations` turns Klaviyo off.
     #[error("the message's integrations object turns Klaviyo off")]
     IntegrationOff,
+    /// The person has not agreed to every purpose of `CONSENT_REQUIRED`.
+    #[error("context.consent.categoryPreferences lacks a category of CONSENT_REQUIRED")]
+    NoConsent,
     /// `ENFORCE_EMAIL` is on, and there is no valid address.
     #[error(
         "no valid email in traits.email, properties.email, context.traits.email or userId \
@@ -101,8 +106,8 @@ pub enum RejectReason {
     /// A rule panicked.
     #[error("an internal error: please report it with the message's type")]
     InternalError,
-    /// Klaviyo refused the request. Its own text could quote the message, so only the code and the
-    /// place are kept.
+    /// Klaviyo refused the request. Its own text could quote the message, so answers and logs hold
+    /// only the code and the place.
     #[error("Klaviyo answered {status}: {code} at {pointer}")]
     RefusedByKlaviyo {
         /// The HTTP status.
@@ -111,6 +116,8 @@ pub enum RejectReason {
         code: String,
         /// The JSON pointer into the request that Klaviyo names.
         pointer: String,
+        /// Klaviyo's own words, for dead letters only.
+        detail: KlaviyoDetail,
     },
 }
 
@@ -126,6 +133,9 @@ pub enum RetryReason {
     /// Klaviyo cannot be reached, or the connection broke.
     #[error("Klaviyo cannot be reached")]
     Unreachable,
+    /// Klaviyo does not serve this revision of its API, or this path or format, any more.
+    #[error("Klaviyo does not serve this version any more: update segment-klaviyo")]
+    RevisionRefused,
     /// Klaviyo does not accept the key, even after the secret was refreshed.
     #[error("Klaviyo rejects klaviyo_api_key, or the key lacks a scope")]
     ApiKeyRejected,
@@ -146,6 +156,7 @@ impl IgnoreReason {
     pub fn reason(&self) -> &'static str {
         match self {
             IgnoreReason::IntegrationOff => "integration_off",
+            IgnoreReason::NoConsent => "no_consent",
             IgnoreReason::NoEmail => "no_email",
             IgnoreReason::NoIdentifier => "no_identifier",
             IgnoreReason::EventFiltered => "event_filtered",
@@ -186,6 +197,7 @@ impl RetryReason {
             RetryReason::Throttled(_) => "throttled",
             RetryReason::Unavailable => "klaviyo_unavailable",
             RetryReason::Unreachable => "klaviyo_unreachable",
+            RetryReason::RevisionRefused => "klaviyo_revision_refused",
             RetryReason::ApiKeyRejected => "klaviyo_key_refused",
             RetryReason::Timeout => "out_of_time",
             RetryReason::QueueWriteFailed => "queue_unwritable",

@@ -4,6 +4,7 @@
 //! clock or logs, so the tool can apply them repeatedly.
 
 mod audience;
+mod consent;
 mod context;
 mod deletion;
 mod event;
@@ -74,6 +75,7 @@ fn plan<'a>(
     now: OffsetDateTime,
 ) -> Result<Plan<'a>, Skip> {
     let integration = Integration::from_message(message)?;
+    consent::check_purposes(message, &settings.consent)?;
     let context = RuleContext {
         message,
         integration,
@@ -119,7 +121,7 @@ fn plan_identify<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
     let profile = profile::from_identify(context, &customer)?;
     let mut plan = Plan::new(Operation::UpsertProfile(profile));
     match subscription::from_identify(context, &customer) {
-        Ok(Some(subscription)) => plan.push(Operation::Subscribe(subscription)),
+        Ok(Some(consent)) => plan.push(consent),
         Ok(None) => {}
         Err(warning) => context.warn(warning),
     }

@@ -1,5 +1,6 @@
 //! The settings: environment variables, read once during init into types that cannot be wrong.
 
+mod consent;
 mod parse;
 mod rules;
 mod variables;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+pub use consent::{ConfirmOptinOverride, ConsentSettings, Resubscribe};
 pub use parse::SettingsError;
 pub use rules::{Channel, EventFilter, MetricNames, RuleSettings};
 pub use variables::VARIABLES;
@@ -63,9 +65,38 @@ impl Settings {
                     .boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
                 list_id: env.list_id("LIST_ID")?,
                 consent_channels: env.channels("CONSENT_CHANNELS")?,
+                consent: ConsentSettings {
+                    resubscribe: env.choice(
+                        "RESUBSCRIBE",
+                        &[
+                            ("never", Resubscribe::Never),
+                            ("on_request", Resubscribe::OnRequest),
+                            ("always", Resubscribe::Always),
+                        ],
+                    )?,
+                    consent_trait: env.text("CONSENT_TRAIT"),
+                    required_categories: env.names("CONSENT_REQUIRED"),
+                    allows_missing_consent: env
+                        .choice("CONSENT_MISSING", &[("allow", true), ("deny", false)])?,
+                    age_gate_trait: env.text("AGE_GATE_TRAIT"),
+                    confirm_optin_override: env.choice(
+                        "CONFIRM_OPTIN_OVERRIDE",
+                        &[
+                            ("any", ConfirmOptinOverride::Any),
+                            ("server", ConfirmOptinOverride::Server),
+                            ("never", ConfirmOptinOverride::Never),
+                        ],
+                    )?,
+                },
                 default_country: env.country("DEFAULT_COUNTRY")?,
                 klaviyo_property_names: env.boolean("KLAVIYO_PROPERTY_NAMES")?,
-                metric_names: env.metric_names("METRIC_NAMES")?,
+                metric_names: env.choice(
+                    "METRIC_NAMES",
+                    &[
+                        ("segment", MetricNames::Segment),
+                        ("klaviyo", MetricNames::Klaviyo),
+                    ],
+                )?,
                 events: EventFilter {
                     allowed: env.names("EVENTS_ALLOWED"),
                     blocked: env.names("EVENTS_BLOCKED"),

@@ -1,8 +1,8 @@
 //! Operations that go to Klaviyo once although several messages ask for them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::consent_order;
 use super::dispatch::Dispatch;
 use super::identity_graph::IdentityGraph;
 use super::in_flight::InFlight;
@@ -19,12 +19,11 @@ enum OperationKey<'t> {
     Event(ProfileKey<'t>, &'t str, &'t str),
     Member(&'t ListId, ProfileKey<'t>),
     Deletion(ProfileKey<'t>),
-    Consent(&'t ListId, &'t str),
 }
 
 /// Merges operations that are the same: events and deletions go once, profiles are merged in
-/// Segment's order with the later value winning, and of several subscriptions and unsubscriptions
-/// for one list the last one counts.
+/// Segment's order with the later value winning, and of several consents for one list the last one
+/// counts.
 ///
 /// Returns the dispatches for each operation in the order in which they have to go, nearly always
 /// one. The sequences are in the order of their first tasks.
@@ -39,23 +38,55 @@ pub(super) fn coalesce<'t, 'a>(batch: &'t [InFlight<'a>]) -> Vec<Vec<Dispatch<'t
     }
     let mut sequences: Vec<Vec<Dispatch>> = Vec::with_capacity(task_count);
     let mut positions = HashMap::with_capacity(task_count);
+    let mut consents: Vec<Vec<&Task>> = Vec::new();
+    let mut consent_positions = HashMap::new();
     for message in batch {
         for task in message.tasks() {
+            let Some(key) = key(task.operation(), &mut graph) else {
+                let next = consents.len();
+                let position = *consent_positions
+                    .entry(consent_key(task.operation()))
+                    .or_insert(next);
+                match consents.get_mut(position) {
+                    Some(of_person) => of_person.push(task),
+                    None => consents.push(vec![task]),
+                }
+                continue;
+            };
             let next = sequences.len();
-            let position = *positions
-                .entry(key(task.operation(), &mut graph))
-                .or_insert(next);
+            let position = *positions.entry(key).or_insert(next);
             match sequences.get_mut(position) {
                 Some(sequence) => append(sequence, task),
                 None => sequences.push(vec![Dispatch::new(task)]),
             }
         }
     }
+    sequences.extend(consents.into_iter().map(consent_order::resolve));
     sequences
 }
 
-fn key<'t>(operation: &'t Operation<'_>, graph: &mut IdentityGraph<'t>) -> OperationKey<'t> {
+/// Returns the list and the person of a consent.
+fn consent_key<'t>(operation: &'t Operation<'_>) -> Option<(&'t ListId, &'t str)> {
     match operation {
+        Operation::Subscribe(Subscription {
+            list_id,
+            subscriber,
+            ..
+        })
+        | Operation::Unsubscribe(Unsubscription {
+            list_id,
+            subscriber,
+            ..
+        }) => Some((list_id, subscriber.key())),
+        _ => None,
+    }
+}
+
+fn key<'t>(
+    operation: &'t Operation<'_>,
+    graph: &mut IdentityGraph<'t>,
+) -> Option<OperationKey<'t>> {
+    Some(match operation {
         Operation::UpsertProfile(profile) => OperationKey::Profile(graph.key(&profile.identifiers)),
         Operation::RecordEvent(event) => OperationKey::Event(
             graph.key(&event.profile.identifiers),
@@ -66,16 +97,8 @@ fn key<'t>(operation: &'t Operation<'_>, graph: &mut IdentityGraph<'t>) -> Opera
             OperationKey::Member(&membership.list_id, graph.key(&membership.identifiers))
         }
         Operation::Delete(identifiers) => OperationKey::Deletion(graph.key(identifiers)),
-        Operation::Subscribe(Subscription {
-            list_id,
-            subscriber,
-            ..
-        })
-        | Operation::Unsubscribe(Unsubscription {
-            list_id,
-            subscriber,
-        }) => OperationKey::Consent(list_id, subscriber.key()),
-    }
+        Operation::Subscribe(_) | Operation::Unsubscribe(_) => return None,
+    })
 }
 
 /// Merges a task into the last dispatch of its sequence, or adds it as one more.
@@ -103,39 +126,8 @@ fn merge_into<'t, 'a>(dispatch: &mut Dispatch<'t, 'a>, task: &'t Task<'a>) -> bo
         }
         // Klaviyo keeps the first of several events, and one deletion is enough.
         (Operation::RecordEvent(_) | Operation::Delete(_), _) => {}
-        (Operation::Subscribe(earlier), Operation::Subscribe(later)) => {
-            let subscriber = later.subscriber.clone().union(earlier.subscriber.clone());
-            let merged = Subscription {
-                subscriber,
-                ..later.clone()
-            };
-            dispatch.replace_operation(Cow::Owned(Operation::Subscribe(merged)));
-        }
-        (Operation::Unsubscribe(earlier), Operation::Unsubscribe(later)) => {
-            let subscriber = later.subscriber.clone().union(earlier.subscriber.clone());
-            let merged = Unsubscription {
-                subscriber,
-                ..later.clone()
-            };
-            dispatch.replace_operation(Cow::Owned(Operation::Unsubscribe(merged)));
-        }
-        // The later of two opposites wins, for each channel separately. Members of a list have no
-        // channels.
-        (earlier, later) => {
-            let remaining = match (earlier.subscriber(), later.subscriber()) {
-                (Some(earlier), Some(later)) => earlier.difference(later),
-                _ => None,
-            };
-            match remaining {
-                Some(remaining) => {
-                    if let Some(subscriber) = dispatch.operation_mut().subscriber_mut() {
-                        *subscriber = remaining;
-                    }
-                    return false;
-                }
-                None => dispatch.replace_operation(Cow::Borrowed(later)),
-            }
-        }
+        // The later of two opposites wins.
+        _ => dispatch.take_operation_of(task),
     }
     dispatch.add_task(task);
     true

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::task::{OperationError, Task, TaskState};
-use crate::klaviyo::Operation;
+use crate::klaviyo::{Attribute, Operation};
+use crate::outcome::{LeftOut, Warning};
 
 /// An operation that goes to Klaviyo once, and every task that it does.
 pub(super) struct Dispatch<'t, 'a> {
@@ -20,6 +21,14 @@ impl<'t, 'a> Dispatch<'t, 'a> {
         }
     }
 
+    /// Creates a dispatch to which tasks are added later.
+    pub(super) fn empty(operation: &'t Operation<'a>) -> Self {
+        Dispatch {
+            operation: Cow::Borrowed(operation),
+            tasks: Vec::with_capacity(1),
+        }
+    }
+
     /// Returns the operation.
     pub(super) fn operation(&self) -> &Operation<'a> {
         &self.operation
@@ -30,14 +39,48 @@ impl<'t, 'a> Dispatch<'t, 'a> {
         self.operation.to_mut()
     }
 
+    /// Drops an attribute that Klaviyo refuses and says so. Returns whether it was there.
+    pub(super) fn drop_attribute(&mut self, attribute: &Attribute, expected: &'static str) -> bool {
+        let is_dropped = self.operation.to_mut().drop_attribute(attribute);
+        if is_dropped {
+            self.warn_left_out(attribute, expected);
+        }
+        is_dropped
+    }
+
+    /// Says that Klaviyo got or took the operation without an attribute.
+    pub(super) fn warn_left_out(&self, attribute: &Attribute, expected: &'static str) {
+        let is_consent = self.operation.subscriber().is_some();
+        self.warn(Warning::FieldLeftOut(if is_consent {
+            LeftOut {
+                field: "sms consent",
+                expected,
+            }
+        } else {
+            attribute.left_out(expected)
+        }));
+    }
+
+    /// Adds a warning to every task.
+    pub(super) fn warn(&self, warning: Warning) {
+        for task in &self.tasks {
+            task.warn(warning);
+        }
+    }
+
     /// Takes over a task that this operation does too.
     pub(super) fn add_task(&mut self, task: &'t Task<'a>) {
         self.tasks.push(task);
     }
 
     /// Replaces the operation, for the same tasks.
-    pub(super) fn replace_operation(&mut self, operation: Cow<'t, Operation<'a>>) {
-        self.operation = operation;
+    pub(super) fn replace_operation(&mut self, operation: Operation<'a>) {
+        self.operation = Cow::Owned(operation);
+    }
+
+    /// Replaces the operation by that of a task, for the same tasks.
+    pub(super) fn take_operation_of(&mut self, task: &'t Task<'a>) {
+        self.operation = Cow::Borrowed(task.operation());
     }
 
     /// Whether the operation is merged from several profiles, so that a refusal may be about one

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use super::consent_guard;
 use super::dispatch::Dispatch;
 use super::in_flight::InFlight;
-use super::profile_ids::{ProfileId, ProfileIds, find_profile_ids};
+use super::list_opt_ins::ListOptIns;
+use super::profile_lookup::{FoundProfiles, find_profiles};
 use super::refusal;
 use super::session::{RequestStats, SendError, Session};
 use super::stages::{Stages, rounds};
 use super::task::{OperationError, Task, TaskState};
 use crate::klaviyo::{
-    Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, PlannedRequest, build_requests,
-    build_requests_by_id,
+    Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn, PlannedRequest,
+    ProfileFields, build_requests, build_requests_by_id,
 };
 use crate::outcome::{RejectReason, RetryReason};
 use crate::secrets::Secrets;
@@ -28,6 +31,7 @@ const SUBSCRIPTION_BUDGET_DIVISOR: u32 = 4;
 /// Sends the operations of one delivery to Klaviyo.
 pub struct Dispatcher<'d> {
     session: Session<'d>,
+    list_opt_ins: &'d ListOptIns,
     /// Subscriptions start only while there is this much time left.
     min_subscription_time: Duration,
 }
@@ -41,7 +45,7 @@ enum Addressing<'i> {
     /// By the identifiers in the operations.
     Identifiers,
     /// By Klaviyo's own ids.
-    ProfileIds(&'i ProfileIds),
+    ProfileIds(&'i FoundProfiles),
 }
 
 impl Addressing<'_> {
@@ -56,12 +60,20 @@ impl Addressing<'_> {
 }
 
 impl<'d> Dispatcher<'d> {
-    /// Creates a dispatcher that ends at `deadline`, whatever Klaviyo does.
-    pub fn new(klaviyo: &'d Klaviyo, secrets: &'d Secrets, deadline: Instant) -> Self {
-        let session = Session::new(klaviyo, secrets, deadline);
+    /// Creates a dispatcher for a delivery of this many messages. It ends at `deadline`, whatever
+    /// Klaviyo does.
+    pub fn new(
+        klaviyo: &'d Klaviyo,
+        secrets: &'d Secrets,
+        list_opt_ins: &'d ListOptIns,
+        message_count: usize,
+        deadline: Instant,
+    ) -> Self {
+        let session = Session::new(klaviyo, secrets, message_count, deadline);
         let min_subscription_time = session.time_left() / SUBSCRIPTION_BUDGET_DIVISOR;
         Dispatcher {
             session,
+            list_opt_ins,
             min_subscription_time,
         }
     }
@@ -77,7 +89,24 @@ impl<'d> Dispatcher<'d> {
         &self,
         batch: &'t [InFlight<'a>],
     ) -> PendingSubscriptions<'t, 'a> {
-        let stages = Stages::from_batch(batch);
+        let mut stages = Stages::from_batch(batch);
+        let subscriptions = std::mem::take(&mut stages.subscriptions);
+        let now = OffsetDateTime::now_utc();
+        // What Klaviyo holds of people is looked up meanwhile. Nothing that this delivery sends can
+        // change it, except consents, which are sorted out among themselves.
+        let look_up = find_profiles(
+            &self.session,
+            consent_guard::keys(&subscriptions, now),
+            ProfileFields::Subscriptions,
+        );
+        let (profiles, ()) = futures_util::join!(look_up, self.dispatch_stages(stages));
+        let guarded = consent_guard::sort(subscriptions, &profiles, now);
+        self.send_stage(guarded.memberships, Addressing::ProfileIds(&profiles))
+            .await;
+        PendingSubscriptions(self.choose_opt_in(guarded.subscriptions).await)
+    }
+
+    async fn dispatch_stages(&self, stages: Stages<'_, '_>) {
         let split = self
             .send_stage(stages.profiles, Addressing::Identifiers)
             .await;
@@ -104,7 +133,40 @@ impl<'d> Dispatcher<'d> {
         for dispatch in stages.skipped {
             dispatch.acknowledge();
         }
-        PendingSubscriptions(stages.subscriptions)
+    }
+
+    /// Sends subscriptions that need no confirmation as plain ones where the list asks for none, so
+    /// that its welcome flow fires. Elsewhere they stay a historical import, which asks nobody and
+    /// fires no flow.
+    async fn choose_opt_in<'t, 'a>(
+        &self,
+        subscriptions: Vec<Dispatch<'t, 'a>>,
+    ) -> Vec<Dispatch<'t, 'a>> {
+        let mut chosen = Vec::with_capacity(subscriptions.len());
+        for mut dispatch in subscriptions {
+            let unconfirmed = match dispatch.operation() {
+                Operation::Subscribe(subscription) if subscription.consented_at.is_some() => {
+                    Some(&subscription.list_id)
+                }
+                _ => None,
+            };
+            if let Some(list_id) = unconfirmed {
+                match self.list_opt_ins.get(list_id, &self.session).await {
+                    Ok(Some(OptIn::Single)) => {
+                        if let Operation::Subscribe(subscription) = dispatch.operation_mut() {
+                            subscription.consented_at = None;
+                        }
+                    }
+                    Ok(Some(OptIn::Double) | None) => {}
+                    Err(error) => {
+                        dispatch.fail(error);
+                        continue;
+                    }
+                }
+            }
+            chosen.push(dispatch);
+        }
+        chosen
     }
 
     /// Subscribes the people of messages that are not settled.
@@ -155,28 +217,29 @@ impl<'d> Dispatcher<'d> {
         if dispatches.is_empty() {
             return;
         }
-        let identifiers: Vec<_> = dispatches
-            .iter()
-            .filter_map(|dispatch| dispatch.operation().identifiers())
-            .collect();
-        let ids = find_profile_ids(&self.session, &identifiers).await;
+        let keys = dispatches.iter().filter_map(|dispatch| {
+            let identifiers = dispatch.operation().identifiers()?;
+            Some(identifiers.key())
+        });
+        let profiles = find_profiles(&self.session, keys, ProfileFields::Identifiers).await;
         let mut found = Vec::with_capacity(dispatches.len());
         for dispatch in dispatches {
             let Some(identifiers) = dispatch.operation().identifiers() else {
                 continue;
             };
-            match (ids.get(identifiers), dispatch.operation()) {
-                (ProfileId::Found(_), _) => found.push(dispatch),
-                (ProfileId::Failed(error), _) => dispatch.fail(error.clone()),
+            match (profiles.get(identifiers.key()), dispatch.operation()) {
+                (Ok(Some(_)), _) => found.push(dispatch),
+                (Err(error), _) => dispatch.fail(error.to_operation_error()),
                 // A deletion of an unknown profile is for an operator to follow up.
-                (ProfileId::Unknown, Operation::Delete(_)) => {
+                (Ok(None), Operation::Delete(_)) => {
                     dispatch.fail(OperationError::Permanent(RejectReason::DeletionUnresolved));
                 }
                 // A profile that Klaviyo does not know is on no list.
-                (ProfileId::Unknown, _) => dispatch.acknowledge(),
+                (Ok(None), _) => dispatch.acknowledge(),
             }
         }
-        self.send_stage(found, Addressing::ProfileIds(&ids)).await;
+        self.send_stage(found, Addressing::ProfileIds(&profiles))
+            .await;
     }
 
     /// Sends operations side by side until each is acknowledged or has failed. The
@@ -207,14 +270,18 @@ impl<'d> Dispatcher<'d> {
                 return split_sequences;
             };
             match answer {
-                Ok(_) => {
+                Ok(acknowledgement) => {
                     for (_, dispatch) in members {
+                        for attribute in &acknowledgement.left_out {
+                            dispatch.warn_left_out(attribute, "a value that Klaviyo accepts");
+                        }
                         dispatch.acknowledge();
                     }
                 }
-                Err(SendError::Transient(reason)) => {
+                Err(error @ (SendError::Transient(_) | SendError::Forbidden)) => {
+                    let error = error.into_operation_error();
                     for (_, dispatch) in members {
-                        dispatch.fail(OperationError::Transient(reason));
+                        dispatch.fail(error.clone());
                     }
                 }
                 Err(SendError::Refused(errors)) => {

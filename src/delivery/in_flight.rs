@@ -182,10 +182,16 @@ impl<'a> InFlight<'a> {
 
     /// Returns what became of the message.
     pub fn result(&self) -> MessageResult {
+        let mut warnings = self.warnings.clone();
+        for warning in self.tasks.iter().flat_map(Task::warnings) {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
         MessageResult {
             message_id: self.inbound.message_id().map(str::to_owned),
             outcome: self.outcome(),
-            warnings: self.warnings.clone(),
+            warnings,
             completed: self.completed(),
         }
     }

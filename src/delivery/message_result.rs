@@ -10,7 +10,7 @@ pub struct MessageResult {
     pub message_id: Option<String>,
     /// The outcome.
     pub outcome: Outcome,
-    /// The warnings of the rules.
+    /// The warnings of the rules and of Klaviyo.
     pub warnings: Vec<Warning>,
     /// The operations that Klaviyo has acknowledged, on this attempt or an earlier one.
     pub completed: Vec<OperationId>,

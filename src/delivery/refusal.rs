@@ -1,10 +1,9 @@
 //! Refused requests: a refusal costs only the operations that it is about.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::dispatch::Dispatch;
-use crate::klaviyo::{ApiError, ApiErrors, PlannedRequest};
+use crate::klaviyo::{ApiError, ApiErrors, Attribute, PlannedRequest};
 use crate::outcome::RejectReason;
 
 /// The operations of a request that Klaviyo refused, sorted by what happens to them.
@@ -55,13 +54,7 @@ pub(super) fn isolate<'t, 'a>(
             status: refusal.status,
             errors,
         };
-        let reduced = refusal.identifier_refusal().and_then(|identifiers| {
-            dispatch
-                .operation()
-                .without_refused_identifiers(identifiers)
-        });
-        if let Some(operation) = reduced {
-            dispatch.replace_operation(Cow::Owned(operation));
+        if drop_refused_attributes(&mut dispatch, &refusal) {
             retry.push(dispatch);
         } else if dispatch.is_merged() {
             remainder.split.push(dispatch.split());
@@ -73,6 +66,36 @@ pub(super) fn isolate<'t, 'a>(
         remainder.retry.push(retry);
     }
     remainder
+}
+
+/// Drops what a refusal is about, if the rest can do without it. Returns whether something was
+/// dropped.
+///
+/// After a conflict, the email alone names the person. SMS consent has many conditions, such as the
+/// countries that the account can write to, and Klaviyo does not always say which one is not met: it
+/// is given up before the person is.
+fn drop_refused_attributes(dispatch: &mut Dispatch, refusal: &ApiErrors) -> bool {
+    const ACCEPTED: &str = "a value that Klaviyo accepts";
+    const UNSHARED: &str = "one that belongs to no other profile";
+    let second_identifiers = [Attribute::PhoneNumber, Attribute::ExternalId];
+    if refusal.is_conflict() {
+        let mut is_dropped = false;
+        for attribute in &second_identifiers {
+            is_dropped |= dispatch.drop_attribute(attribute, UNSHARED);
+        }
+        return is_dropped;
+    }
+    let is_consent = dispatch.operation().subscriber().is_some();
+    let attributes = match refusal.refused_attributes() {
+        Some(attributes) => attributes,
+        None if is_consent && refusal.status == 400 => vec![Attribute::PhoneNumber],
+        None => return false,
+    };
+    let mut is_dropped = false;
+    for attribute in &attributes {
+        is_dropped |= dispatch.drop_attribute(attribute, ACCEPTED);
+    }
+    is_dropped
 }
 
 /// Halves a request of which one operation is refused, without a word from Klaviyo which one it is.

@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::task::OperationError;
-use crate::klaviyo::{ApiErrors, ApiRequest, Klaviyo, RetryDecision, retry_decision};
+use crate::klaviyo::{
+    Acknowledgement, ApiErrors, ApiRequest, Klaviyo, RequestError, RetryDecision, retry_decision,
+};
 use crate::outcome::RetryReason;
 use crate::secrets::{RefreshReason, Secrets};
 use crate::telemetry::elapsed_ms;
@@ -16,6 +17,14 @@ use crate::telemetry::elapsed_ms;
 /// The most requests under way at a time. An order of up to 19 lines then takes one round trip,
 /// and a burst stays far below Klaviyo's limit of 350 events a second for the whole account.
 const MAX_CONCURRENT_REQUESTS: usize = 20;
+
+/// The most requests under way until Klaviyo has acknowledged one: if it refuses the program, all of
+/// them are in vain.
+const FIRST_REQUESTS: usize = 2;
+
+/// Up to this many messages are sent side by side from the beginning, once Klaviyo has acknowledged a
+/// request of this instance: waiting for the first answer would cost an order a round trip.
+const MAX_MESSAGES_AT_ONCE: usize = 23;
 
 /// The ceiling of the first pause before another attempt. It doubles with each attempt.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
@@ -30,6 +39,8 @@ const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) enum SendError {
     /// It may succeed later.
     Transient(RetryReason),
+    /// The key lacks a scope.
+    Forbidden,
     /// It cannot succeed as it is.
     Refused(ApiErrors),
 }
@@ -39,6 +50,7 @@ impl SendError {
     pub(super) fn into_operation_error(self) -> OperationError {
         match self {
             SendError::Transient(reason) => OperationError::Transient(reason),
+            SendError::Forbidden => OperationError::Transient(RetryReason::ApiKeyRejected),
             SendError::Refused(errors) => OperationError::Permanent(errors.reject_reason()),
         }
     }
@@ -51,6 +63,8 @@ pub struct RequestStats {
     pub latencies: Vec<u64>,
     /// The requests that Klaviyo throttled.
     pub throttled: usize,
+    /// The requests that Klaviyo does not serve any more.
+    pub revision_refused: usize,
 }
 
 /// The requests of one delivery to Klaviyo, with their deadline.
@@ -59,18 +73,35 @@ pub(super) struct Session<'d> {
     secrets: &'d Secrets,
     deadline: Instant,
     permits: Semaphore,
+    /// Whether the permits are still those of the first requests.
+    is_limited: Cell<bool>,
     // Cells will do: everything runs on one thread, and no borrow lasts over an await.
     latencies: RefCell<Vec<u64>>,
     throttled: Cell<usize>,
+    revision_refused: Cell<usize>,
 }
 
 impl<'d> Session<'d> {
-    pub(super) fn new(klaviyo: &'d Klaviyo, secrets: &'d Secrets, deadline: Instant) -> Self {
+    /// Opens a session for a delivery of this many messages.
+    pub(super) fn new(
+        klaviyo: &'d Klaviyo,
+        secrets: &'d Secrets,
+        message_count: usize,
+        deadline: Instant,
+    ) -> Self {
+        let is_trusted = klaviyo.is_proven() && message_count <= MAX_MESSAGES_AT_ONCE;
+        let permits = if is_trusted {
+            MAX_CONCURRENT_REQUESTS
+        } else {
+            FIRST_REQUESTS
+        };
         Session {
             klaviyo,
             secrets,
             deadline,
-            permits: Semaphore::new(MAX_CONCURRENT_REQUESTS),
+            permits: Semaphore::new(permits),
+            is_limited: Cell::new(!is_trusted),
+            revision_refused: Cell::new(0),
             latencies: RefCell::default(),
             throttled: Cell::new(0),
         }
@@ -86,17 +117,20 @@ impl<'d> Session<'d> {
         RequestStats {
             latencies: self.latencies.into_inner(),
             throttled: self.throttled.get(),
+            revision_refused: self.revision_refused.get(),
         }
     }
 
-    /// Sends a request until Klaviyo has acknowledged or refused it, or the time is over. Returns
-    /// the body of Klaviyo's acknowledgement.
-    pub(super) async fn send(&self, request: &ApiRequest) -> Result<Bytes, SendError> {
+    /// Sends a request until Klaviyo has acknowledged or refused it, or the time is over.
+    pub(super) async fn send(&self, request: &ApiRequest) -> Result<Acknowledgement, SendError> {
         let _permit = self.permits.acquire().await;
         let mut secret = self.secrets.current(self.deadline).await;
         // Klaviyo's last answer says more in a report than a timeout.
         let mut last_reason = RetryReason::Timeout;
         for attempt in 0.. {
+            if self.revision_refused.get() > 0 {
+                return Err(SendError::Transient(RetryReason::RevisionRefused));
+            }
             let time_left = self.time_left();
             if time_left.is_zero() {
                 break;
@@ -114,7 +148,10 @@ impl<'d> Session<'d> {
                 .await;
             self.latencies.borrow_mut().push(elapsed_ms(started));
             let error = match answer {
-                Ok(body) => return Ok(body),
+                Ok(acknowledgement) => {
+                    self.trust();
+                    return Ok(acknowledgement);
+                }
                 Err(error) => error,
             };
             match retry_decision(&error) {
@@ -135,14 +172,31 @@ impl<'d> Session<'d> {
                     let reason = RefreshReason::KeyRejected;
                     let fresh = self.secrets.refresh(reason, &secret, self.deadline).await;
                     if fresh.klaviyo_api_key() == secret.klaviyo_api_key() {
-                        return Err(SendError::Transient(RetryReason::ApiKeyRejected));
+                        return Err(match error {
+                            RequestError::Forbidden => SendError::Forbidden,
+                            _ => SendError::Transient(RetryReason::ApiKeyRejected),
+                        });
                     }
                     secret = fresh;
+                }
+                RetryDecision::Stop => {
+                    self.klaviyo.set_proven(false);
+                    self.revision_refused.set(self.revision_refused.get() + 1);
+                    return Err(SendError::Transient(RetryReason::RevisionRefused));
                 }
                 RetryDecision::Fail(errors) => return Err(SendError::Refused(errors.clone())),
             }
         }
         Err(SendError::Transient(last_reason))
+    }
+
+    /// Lets all requests of the session go: Klaviyo has acknowledged one.
+    fn trust(&self) {
+        self.klaviyo.set_proven(true);
+        if self.is_limited.replace(false) {
+            self.permits
+                .add_permits(MAX_CONCURRENT_REQUESTS - FIRST_REQUESTS);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::klaviyo::Operation;
-use crate::outcome::{RejectReason, RetryReason};
+use crate::outcome::{RejectReason, RetryReason, Warning};
 
 /// An operation of a message, and its state.
 ///
@@ -13,6 +13,7 @@ use crate::outcome::{RejectReason, RetryReason};
 pub struct Task<'a> {
     operation: Operation<'a>,
     state: RefCell<TaskState>,
+    warnings: RefCell<Vec<Warning>>,
 }
 
 /// The state of an operation.
@@ -49,6 +50,7 @@ impl<'a> Task<'a> {
         Task {
             operation,
             state: RefCell::new(TaskState::Pending),
+            warnings: RefCell::default(),
         }
     }
 
@@ -63,5 +65,18 @@ impl<'a> Task<'a> {
 
     pub(super) fn set_state(&self, state: TaskState) {
         self.state.replace(state);
+    }
+
+    /// Returns what the merchant should know about the operation.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        self.warnings.borrow().clone()
+    }
+
+    /// Adds a warning, once.
+    pub(super) fn warn(&self, warning: Warning) {
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
     }
 }

@@ -10,7 +10,7 @@ use time::{OffsetDateTime, UtcOffset};
 use crate::json;
 
 /// A moment between the years 0 and 9999, written as RFC 3339 in UTC with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(OffsetDateTime);
 
 const FORMAT: &[FormatItem] =

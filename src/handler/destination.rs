@@ -13,7 +13,9 @@ use super::queues::Queues;
 use super::reply::{FailedRecord, FailedRecords, Reply};
 use crate::aws::{Aws, MissingVariable};
 use crate::check::{self, CheckReport, Finding};
-use crate::delivery::{Dispatcher, InFlight, InboundMessage, MessageResult, decide_batch};
+use crate::delivery::{
+    Dispatcher, InFlight, InboundMessage, ListOptIns, MessageResult, decide_batch,
+};
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger, UnsupportedEvent, WebhookRequest};
 use crate::klaviyo::{Klaviyo, revision};
@@ -60,6 +62,7 @@ pub struct Destination {
     settings: Settings,
     secrets: Secrets,
     klaviyo: Klaviyo,
+    list_opt_ins: ListOptIns,
     queues: Queues,
     log: Log,
     is_cold: AtomicBool,
@@ -103,6 +106,7 @@ impl Destination {
             settings,
             secrets,
             klaviyo,
+            list_opt_ins: ListOptIns::default(),
             queues,
             log,
             is_cold,
@@ -295,7 +299,13 @@ impl Destination {
     ) {
         let started = Instant::now();
         let klaviyo_deadline = deadline - self.queues.budget(deadline);
-        let dispatcher = Dispatcher::new(&self.klaviyo, &self.secrets, klaviyo_deadline);
+        let dispatcher = Dispatcher::new(
+            &self.klaviyo,
+            &self.secrets,
+            &self.list_opt_ins,
+            batch.len(),
+            klaviyo_deadline,
+        );
 
         // Everything that may safely be repeated.
         let subscriptions = dispatcher.dispatch_repeatable(batch).await;
@@ -325,6 +335,7 @@ impl Destination {
         summary.klaviyo_ms = elapsed_ms(started);
         summary.klaviyo_requests = stats.latencies.len();
         summary.klaviyo_throttled = stats.throttled;
+        summary.revision_refused = stats.revision_refused;
         summary.klaviyo_latencies = stats.latencies;
     }
 

@@ -27,6 +27,15 @@ pub enum Json<'a> {
 }
 
 impl Json<'_> {
+    /// Whether the value is `null`.
+    pub fn is_null(&self) -> bool {
+        match self {
+            Json::Null => true,
+            Json::Raw(raw) => super::is_null(raw),
+            _ => false,
+        }
+    }
+
     /// Returns about how many bytes the value takes as JSON.
     fn bytes(&self) -> usize {
         match self {
@@ -102,6 +111,19 @@ impl<'a> JsonObject<'a> {
     pub fn overwrite(&mut self, later: JsonObject<'a>) {
         self.0.retain(|(key, _)| !later.contains_key(key));
         self.0.extend(later.0);
+    }
+
+    /// Removes a member, and returns whether it was there.
+    pub fn remove(&mut self, key: &str) -> bool {
+        let keys = self.0.len();
+        self.0.retain(|(name, _)| name != key);
+        self.0.len() < keys
+    }
+
+    /// Iterates over the keys whose value is `null`.
+    pub fn null_keys(&self) -> impl Iterator<Item = &Cow<'a, str>> {
+        let nulls = self.0.iter().filter(|(_, value)| value.is_null());
+        nulls.map(|(key, _)| key)
     }
 
     /// Iterates over the members, in order.

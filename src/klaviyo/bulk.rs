@@ -31,7 +31,7 @@ const MAX_SINGLE_PROFILES: usize = 5;
 
 /// Klaviyo takes 1,000 ids in one request:
 /// <https://developers.klaviyo.com/en/reference/remove_profiles_from_list>
-const MAX_REMOVALS_PER_REQUEST: usize = 1_000;
+const MAX_MEMBERS_PER_REQUEST: usize = 1_000;
 
 /// Plans requests so that each operation is in exactly one of them. Operations that need a profile's
 /// id from Klaviyo are left to [`build_requests_by_id`].
@@ -94,6 +94,13 @@ pub fn build_requests(operations: &[&Operation]) -> Vec<PlannedRequest> {
     requests
 }
 
+/// A change of a list's members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum ListChange {
+    Add,
+    Remove,
+}
+
 /// Plans requests for operations that name their profile by Klaviyo's own id, which `id_of` knows.
 /// An operation about a profile without an id is left out.
 pub fn build_requests_by_id<'i>(
@@ -101,7 +108,7 @@ pub fn build_requests_by_id<'i>(
     id_of: impl Fn(&ProfileIdentifiers) -> Option<&'i str>,
 ) -> Vec<PlannedRequest> {
     let mut requests = Vec::new();
-    let mut removals: BTreeMap<&ListId, Vec<(usize, &str)>> = BTreeMap::new();
+    let mut changes: BTreeMap<(&ListId, ListChange), Vec<(usize, &str)>> = BTreeMap::new();
     for (index, operation) in operations.iter().enumerate() {
         match operation {
             Operation::Delete(identifiers) if identifiers.email().is_none() => {
@@ -110,10 +117,14 @@ pub fn build_requests_by_id<'i>(
                     requests.push(PlannedRequest::single(index, request));
                 }
             }
-            Operation::RemoveFromList(membership) => {
+            Operation::AddToList(membership) | Operation::RemoveFromList(membership) => {
+                let change = match operation {
+                    Operation::AddToList(_) => ListChange::Add,
+                    _ => ListChange::Remove,
+                };
                 if let Some(id) = id_of(&membership.identifiers) {
-                    removals
-                        .entry(&membership.list_id)
+                    changes
+                        .entry((&membership.list_id, change))
                         .or_default()
                         .push((index, id));
                 }
@@ -121,11 +132,15 @@ pub fn build_requests_by_id<'i>(
             _ => {}
         }
     }
-    for (list_id, members) in removals {
-        for members in members.chunks(MAX_REMOVALS_PER_REQUEST) {
+    for ((list_id, change), members) in changes {
+        for members in members.chunks(MAX_MEMBERS_PER_REQUEST) {
             let ids: Vec<_> = members.iter().map(|(_, id)| *id).collect();
+            let request = match change {
+                ListChange::Add => ApiRequest::add_to_list(list_id, &ids),
+                ListChange::Remove => ApiRequest::remove_from_list(list_id, &ids),
+            };
             requests.push(PlannedRequest {
-                request: ApiRequest::remove_from_list(list_id, &ids),
+                request,
                 slots: members.iter().map(|(index, _)| vec![*index]).collect(),
                 slots_pointer: "/data/",
             });
@@ -135,18 +150,21 @@ pub fn build_requests_by_id<'i>(
 }
 
 fn profile_requests(profiles: &[(usize, &Profile)]) -> Vec<PlannedRequest> {
-    if profiles.len() > MAX_SINGLE_PROFILES {
-        let items = profiles
-            .iter()
-            .map(|(index, profile)| JobItem::single(*index, ProfileResource(profile)));
-        return write_requests(&job_kind::profile_import(None), items);
-    }
-    let mut requests = Vec::with_capacity(profiles.len());
-    for (index, profile) in profiles {
+    let (single, imported): (Vec<_>, Vec<_>) = profiles.iter().partition(|(_, profile)| {
+        profiles.len() <= MAX_SINGLE_PROFILES || profile.clears_a_field()
+    });
+    let mut requests = Vec::with_capacity(single.len() + 1);
+    for (index, profile) in single {
         requests.push(PlannedRequest::single(
-            *index,
+            index,
             ApiRequest::upsert_profile(profile),
         ));
+    }
+    if !imported.is_empty() {
+        let items = imported
+            .into_iter()
+            .map(|(index, profile)| JobItem::single(index, ProfileResource(profile)));
+        requests.extend(write_requests(&job_kind::profile_import(None), items));
     }
     requests
 }

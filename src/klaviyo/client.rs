@@ -1,47 +1,80 @@
 //! One attempt of one request to Klaviyo. Retries are decided in [`retry`](super::retry) and made
 //! in [`delivery`](crate::delivery).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, Url};
 
+use super::attribute::Attribute;
 use super::error::RequestError;
 use super::request::ApiRequest;
 use super::revision::REVISION;
+
+/// Klaviyo's acknowledgement of a request.
+#[derive(Debug, Clone)]
+pub struct Acknowledgement {
+    /// The body, which may be cut off if the connection broke.
+    pub body: Bytes,
+    /// Attributes that Klaviyo left out.
+    pub left_out: Vec<Attribute>,
+}
 
 /// A client of Klaviyo's API.
 #[derive(Debug, Clone)]
 pub struct Klaviyo {
     http: reqwest::Client,
     base_url: Url,
+    is_proven: Arc<AtomicBool>,
 }
 
 impl Klaviyo {
     /// Creates a client that sends requests below `base_url`.
     pub fn new(http: reqwest::Client, base_url: Url) -> Self {
-        Klaviyo { http, base_url }
+        Klaviyo {
+            http,
+            base_url,
+            is_proven: Arc::default(),
+        }
     }
 
-    /// Sends a request once. Returns the body of Klaviyo's acknowledgement, which may be cut off: a
-    /// connection that breaks after the status line does not undo what was acknowledged.
+    /// Whether Klaviyo has acknowledged a request of this program, and not refused the program
+    /// since.
+    pub fn is_proven(&self) -> bool {
+        self.is_proven.load(Ordering::Relaxed)
+    }
+
+    /// Records whether Klaviyo serves this program.
+    pub fn set_proven(&self, is_proven: bool) {
+        self.is_proven.store(is_proven, Ordering::Relaxed);
+    }
+
+    /// Sends a request once, and returns Klaviyo's acknowledgement.
     pub async fn send(
         &self,
         api_key: &str,
         request: &ApiRequest,
         timeout: Duration,
-    ) -> Result<Bytes, RequestError> {
+    ) -> Result<Acknowledgement, RequestError> {
         let response = self.request(api_key, request, timeout).await?;
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
+        let left_out = left_out(&response);
         // Every answer is read to its end, so that its connection can be used again.
-        let body = response.bytes().await;
+        let body = read_body(response).await;
+        if request.success.contains(&status) {
+            // A connection that breaks after the status line does not undo what was acknowledged.
+            let body = body.unwrap_or_default();
+            return Ok(Acknowledgement { body, left_out });
+        }
         match status {
-            200..=299 => Ok(body.unwrap_or_default()),
-            401 | 403 => Err(RequestError::ApiKey),
+            401 => Err(RequestError::Unauthorized),
+            403 => Err(RequestError::Forbidden),
             429 => Err(RequestError::Throttled { retry_after }),
-            400..=499 => Err(RequestError::from_client_error(status, &body?)),
+            400..=499 => Err(RequestError::from_client_error(request, status, &body?)),
             _ => Err(RequestError::Unavailable { status }),
         }
     }
@@ -60,7 +93,7 @@ impl Klaviyo {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
         let mut authorization = HeaderValue::try_from(format!("Klaviyo-API-Key {api_key}"))
-            .map_err(|_| RequestError::ApiKey)?;
+            .map_err(|_| RequestError::Unauthorized)?;
         authorization.set_sensitive(true);
         let mut builder = self
             .http
@@ -75,6 +108,36 @@ impl Klaviyo {
         }
         Ok(builder.send().await?)
     }
+}
+
+/// The most bytes of an answer. Klaviyo's largest, a page of 100 profiles, are far smaller.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Reads an answer, up to [`MAX_ANSWER_BYTES`]. A longer one does not come from Klaviyo.
+async fn read_body(mut response: Response) -> Result<Bytes, RequestError> {
+    let status = response.status().as_u16();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(RequestError::Unavailable { status });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Reads the attributes that Klaviyo left out although it acknowledged the request:
+/// <https://community.klaviyo.com/developer-group-64/api-validation-improvements-for-phone-number-handling-18034>
+fn left_out(response: &Response) -> Vec<Attribute> {
+    let mut attributes = Vec::new();
+    if let Some(header) = response.headers().get("X-Klaviyo-Partial-Failure") {
+        let names = header.to_str().unwrap_or_default();
+        for name in names.split(',') {
+            // Klaviyo does this with phone numbers, and no list of the names is documented.
+            attributes.push(Attribute::named(name.trim()).unwrap_or(Attribute::PhoneNumber));
+        }
+    }
+    attributes
 }
 
 /// Reads the seconds of `Retry-After`.

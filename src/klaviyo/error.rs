@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::outcome::RejectReason;
+use super::attribute::Attribute;
+use super::request::ApiRequest;
+use crate::outcome::{KlaviyoDetail, RejectReason};
 
 /// The reason why a request was not acknowledged.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -30,9 +32,19 @@ pub enum RequestError {
     /// No answer in time.
     #[error("Klaviyo did not answer in time")]
     Timeout,
-    /// 401 or 403.
+    /// 401: Klaviyo does not know the key.
     #[error("Klaviyo does not accept the key")]
-    ApiKey,
+    Unauthorized,
+    /// 403: the key lacks a scope.
+    #[error("the key lacks a scope")]
+    Forbidden,
+    /// A refusal of this program and not of what it sends: Klaviyo does not serve the revision, the
+    /// path or the format of the request any more.
+    #[error("Klaviyo does not serve this request any more: it answered {status}")]
+    Unsupported {
+        /// The HTTP status.
+        status: u16,
+    },
     /// Any other 4xx, as a JSON:API error document.
     #[error("Klaviyo refused the request")]
     Refused(ApiErrors),
@@ -41,8 +53,11 @@ pub enum RequestError {
 impl RequestError {
     /// Reads a 4xx answer. It is a refusal only if it is a JSON:API error document: anything else
     /// comes from a proxy in between, and no message may be lost to that.
-    pub(super) fn from_client_error(status: u16, body: &[u8]) -> Self {
+    pub(super) fn from_client_error(request: &ApiRequest, status: u16, body: &[u8]) -> Self {
         match parse_errors(body) {
+            Some(errors) if is_about_us(request, status, &errors) => {
+                RequestError::Unsupported { status }
+            }
             Some(errors) => RequestError::Refused(ApiErrors { status, errors }),
             // A request that is too large stays too large, whoever refuses it.
             None if status == 413 => RequestError::Refused(ApiErrors {
@@ -51,6 +66,22 @@ impl RequestError {
             }),
             None => RequestError::Unavailable { status },
         }
+    }
+}
+
+/// Whether a refusal is about the program, whatever it sends: Klaviyo has retired the revision (410),
+/// or does not know the path (404), the method (405) or the format (406, 415). A 404 is about a
+/// message if the message names what is not found.
+fn is_about_us(request: &ApiRequest, status: u16, errors: &[ApiError]) -> bool {
+    match status {
+        404 => {
+            let names_a_list = errors
+                .iter()
+                .any(|error| error.pointer.starts_with("/data/relationships"));
+            !request.names_resource && !names_a_list
+        }
+        405 | 406 | 410 | 415 => true,
+        _ => false,
     }
 }
 
@@ -80,32 +111,27 @@ pub struct ApiError {
     pub code: String,
     /// The place in the request, as a JSON pointer. Empty if Klaviyo names none.
     pub pointer: String,
-}
-
-/// The identifiers that a refusal is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdentifierRefusal {
-    /// The phone number is not accepted.
-    PhoneNumber,
-    /// Two identifiers of the profile belong to two profiles in Klaviyo.
-    Conflict,
+    /// Klaviyo's own words.
+    pub detail: KlaviyoDetail,
 }
 
 impl ApiErrors {
     /// Returns the reason to reject a message for.
     pub fn reject_reason(&self) -> RejectReason {
         const MAX_CODE_CHARACTERS: usize = 64;
-        let (code, pointer) = match self.errors.first() {
+        let (code, pointer, detail) = match self.errors.first() {
             Some(error) => {
                 let code = error.code.chars().take(MAX_CODE_CHARACTERS).collect();
-                (code, redact_property_names(&error.pointer))
+                let pointer = redact_property_names(&error.pointer);
+                (code, pointer, error.detail.clone())
             }
-            None => (String::new(), String::new()),
+            None => Default::default(),
         };
         RejectReason::RefusedByKlaviyo {
             status: self.status,
             code,
             pointer,
+            detail,
         }
     }
 
@@ -119,19 +145,20 @@ impl ApiErrors {
         self.status != 404 && !is_about_list
     }
 
-    /// Returns the identifiers that are refused, if the refusal is about nothing else.
-    pub fn identifier_refusal(&self) -> Option<IdentifierRefusal> {
-        if self.status == 409 {
-            return Some(IdentifierRefusal::Conflict);
+    /// Whether two identifiers of the profile belong to two profiles in Klaviyo.
+    pub fn is_conflict(&self) -> bool {
+        self.status == 409
+    }
+
+    /// Returns the attributes that the refusal is about, if it is about nothing else.
+    pub fn refused_attributes(&self) -> Option<Vec<Attribute>> {
+        if self.status != 400 || self.errors.is_empty() {
+            return None;
         }
-        let is_about_phone = self.errors.iter().all(|error| {
-            error.pointer.ends_with("/phone_number") || error.pointer.contains("/subscriptions/sms")
-        });
-        if is_about_phone {
-            Some(IdentifierRefusal::PhoneNumber)
-        } else {
-            None
-        }
+        self.errors
+            .iter()
+            .map(|error| Attribute::at(&error.pointer))
+            .collect()
     }
 }
 
@@ -161,6 +188,7 @@ fn parse_errors(body: &[u8]) -> Option<Vec<ApiError>> {
     #[derive(Deserialize)]
     struct ErrorObject {
         code: Option<String>,
+        detail: Option<String>,
         source: Option<ErrorSource>,
     }
     #[derive(Deserialize)]
@@ -175,6 +203,7 @@ fn parse_errors(body: &[u8]) -> Option<Vec<ApiError>> {
     for error in document.errors {
         errors.push(ApiError {
             code: error.code.unwrap_or_default(),
+            detail: KlaviyoDetail::new(&error.detail.unwrap_or_default()),
             pointer: error
                 .source
                 .and_then(|source| source.pointer)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::IdentifierRefusal;
+use super::attribute::Attribute;
 use super::event::Event;
 use super::profile::{Profile, ProfileIdentifiers};
 use super::subscription::{Membership, Subscriber, Subscription, Unsubscription};
@@ -109,27 +109,27 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Returns the operation without the identifiers that Klaviyo refuses, if something is left to
-    /// do: a bad phone number, or a second identifier that belongs to another profile, costs itself
-    /// and not the update.
-    pub fn without_refused_identifiers(&self, refusal: IdentifierRefusal) -> Option<Self> {
-        let mut reduced = self.clone();
-        let has_changed = match &mut reduced {
-            Operation::UpsertProfile(profile) => profile.drop_refused_identifiers(refusal),
-            Operation::RecordEvent(event) => event.profile.drop_refused_identifiers(refusal),
+    /// Drops an attribute that Klaviyo refuses, if something is left to do, and returns whether it
+    /// was there.
+    pub fn drop_attribute(&mut self, attribute: &Attribute) -> bool {
+        match self {
+            Operation::UpsertProfile(profile) => profile.drop_attribute(attribute),
+            Operation::RecordEvent(event) => event.drop_attribute(attribute),
             Operation::Subscribe(Subscription { subscriber, .. })
-            | Operation::Unsubscribe(Unsubscription { subscriber, .. }) => subscriber.drop_sms(),
+            | Operation::Unsubscribe(Unsubscription { subscriber, .. }) => {
+                *attribute == Attribute::PhoneNumber && subscriber.drop_sms()
+            }
             Operation::AddToList(_) | Operation::RemoveFromList(_) | Operation::Delete(_) => false,
-        };
-        if has_changed { Some(reduced) } else { None }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Email, ListId, MetricName, UniqueId};
+    use crate::domain::{Email, ListId, MetricName, Timestamp, UniqueId};
     use crate::klaviyo::event::Properties;
+    use crate::klaviyo::subscription::Wish;
 
     /// A changed id sends operations of queue entries that older versions wrote again.
     #[test]
@@ -159,6 +159,9 @@ mod tests {
             list_id: list_id.clone(),
             subscriber: subscriber.clone(),
             consented_at: None,
+            wish: Wish::Standing,
+            asked_at: Timestamp::now(),
+            date_of_birth: None,
         };
         for (operation, expected) in [
             (
@@ -177,6 +180,7 @@ mod tests {
                 Operation::Unsubscribe(Unsubscription {
                     list_id,
                     subscriber,
+                    asked_at: Timestamp::now(),
                 }),
                 "unsubscribe from Y6nRLr",
             ),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::Method;
 
 use super::client::Klaviyo;
 use super::error::RequestError;
@@ -59,12 +58,7 @@ impl Probe {
     pub fn read_profiles() -> Self {
         Probe {
             scopes: "profiles:read",
-            request: ApiRequest {
-                method: Method::GET,
-                path: "/api/profiles".into(),
-                query: vec![("page[size]", "1".to_owned())],
-                body: Bytes::new(),
-            },
+            request: ApiRequest::get("/api/profiles", vec![("page[size]", "1".to_owned())]),
         }
     }
 
@@ -72,24 +66,14 @@ impl Probe {
     pub fn read_list(id: &ListId) -> Self {
         Probe {
             scopes: "lists:read",
-            request: ApiRequest {
-                method: Method::GET,
-                path: format!("/api/lists/{}", id.as_str()).into(),
-                query: Vec::new(),
-                body: Bytes::new(),
-            },
+            request: ApiRequest::read_list(id),
         }
     }
 
     fn post(scopes: &'static str, path: &'static str) -> Self {
         Probe {
             scopes,
-            request: ApiRequest {
-                method: Method::POST,
-                path: path.into(),
-                query: Vec::new(),
-                body: Bytes::from_static(br#"{"data":{}}"#),
-            },
+            request: ApiRequest::post(path, br#"{"data":{}}"#.to_vec()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::error::IdentifierRefusal;
+use super::attribute::Attribute;
 use crate::domain::{Email, ExternalId, PhoneNumber};
 use crate::json::JsonObject;
 
@@ -27,6 +27,8 @@ pub enum ProfileKey<'i> {
     Email(&'i str),
     /// A merchant's own id.
     ExternalId(&'i str),
+    /// A phone number.
+    PhoneNumber(&'i str),
 }
 
 impl<'a> ProfileIdentifiers<'a> {
@@ -83,10 +85,12 @@ fn is_same_if_both<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
 }
 
 impl<'i> ProfileKey<'i> {
-    /// Returns the email or id as text.
+    /// Returns the email, id or number as text.
     pub fn value(self) -> &'i str {
         match self {
-            ProfileKey::Email(value) | ProfileKey::ExternalId(value) => value,
+            ProfileKey::Email(value)
+            | ProfileKey::ExternalId(value)
+            | ProfileKey::PhoneNumber(value) => value,
         }
     }
 }
@@ -162,6 +166,14 @@ impl<'a> Profile<'a> {
             && self.bytes() + later.bytes() < Self::MAX_MERGED_BYTES
     }
 
+    /// Whether the profile clears one of Klaviyo's own fields, which an import job cannot do: it
+    /// ignores nulls. <https://developers.klaviyo.com/en/docs/use_klaviyos_bulk_profile_import_api>
+    pub(super) fn clears_a_field(&self) -> bool {
+        self.phone_number == Some(PhoneChange::Clear)
+            || self.attributes.null_keys().next().is_some()
+            || self.location.null_keys().next().is_some()
+    }
+
     /// Takes everything of `later`, whose values win.
     pub fn merge(&mut self, later: Profile<'a>) {
         self.identifiers.merge(later.identifiers);
@@ -173,17 +185,19 @@ impl<'a> Profile<'a> {
         self.properties.overwrite(later.properties);
     }
 
-    /// Drops the identifiers that Klaviyo refuses, and returns whether there was one: the phone
-    /// number, and after a conflict the merchant's id beside an email.
-    pub(super) fn drop_refused_identifiers(&mut self, refusal: IdentifierRefusal) -> bool {
-        let had_phone_number = self.phone_number.take().is_some();
-        let had_second_id = match (&mut self.identifiers, refusal) {
-            (ProfileIdentifiers::Email { external_id, .. }, IdentifierRefusal::Conflict) => {
-                external_id.take().is_some()
-            }
-            _ => false,
-        };
-        had_phone_number || had_second_id
+    /// Drops an attribute that Klaviyo refuses, and returns whether it was there.
+    pub(super) fn drop_attribute(&mut self, attribute: &Attribute) -> bool {
+        match attribute {
+            Attribute::PhoneNumber => self.phone_number.take().is_some(),
+            Attribute::ExternalId => match &mut self.identifiers {
+                ProfileIdentifiers::Email { external_id, .. } => external_id.take().is_some(),
+                ProfileIdentifiers::ExternalId(_) => false,
+            },
+            Attribute::Field(name) => self.attributes.remove(name),
+            Attribute::Place(name) => self.location.remove(name),
+            Attribute::Property(name) => self.properties.remove(name),
+            Attribute::Time | Attribute::Value | Attribute::ValueCurrency => false,
+        }
     }
 
     fn bytes(&self) -> usize {

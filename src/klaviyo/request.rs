@@ -14,6 +14,8 @@ use crate::domain::{Email, ListId};
 /// The path that subscribes people.
 pub(super) const SUBSCRIBE_PATH: &str = "/api/profile-subscription-bulk-create-jobs";
 
+const PROFILE_IMPORT_PATH: &str = "/api/profile-import";
+
 /// The most profiles in one answer to `GET /api/profiles`:
 /// <https://developers.klaviyo.com/en/reference/get_profiles>
 pub const PROFILES_PER_PAGE: usize = 100;
@@ -29,17 +31,54 @@ pub struct ApiRequest {
     pub query: Vec<(&'static str, String)>,
     /// A JSON:API document; empty in a `GET`.
     pub body: Bytes,
+    /// The statuses by which Klaviyo acknowledges it, as its description documents them. Any other
+    /// 2xx comes from something in between.
+    pub success: &'static [u16],
+    /// Whether the path names a list, profile or job, which may not exist.
+    pub names_resource: bool,
 }
 
 impl ApiRequest {
     /// Creates a `POST` of bytes that are a JSON document.
     pub(super) fn post(path: &'static str, body: Vec<u8>) -> Self {
+        let success: &[u16] = match path {
+            PROFILE_IMPORT_PATH => &[200, 201],
+            _ => &[202],
+        };
         ApiRequest {
             method: Method::POST,
             path: path.into(),
             query: Vec::new(),
             body: body.into(),
+            success,
+            names_resource: false,
         }
+    }
+
+    /// Creates a `GET` of a collection.
+    pub(super) fn get(path: &'static str, query: Vec<(&'static str, String)>) -> Self {
+        ApiRequest {
+            method: Method::GET,
+            path: path.into(),
+            query,
+            body: Bytes::new(),
+            success: &[200],
+            names_resource: false,
+        }
+    }
+
+    /// Creates a `GET` of something that may not exist.
+    fn get_resource(path: String, query: Vec<(&'static str, String)>) -> Self {
+        ApiRequest {
+            path: path.into(),
+            names_resource: true,
+            ..ApiRequest::get("", query)
+        }
+    }
+
+    /// Creates the request that reads a list: <https://developers.klaviyo.com/en/reference/get_list>
+    pub fn read_list(id: &ListId) -> Self {
+        ApiRequest::get_resource(format!("/api/lists/{}", id.as_str()), Vec::new())
     }
 
     /// Whether sending the request twice does the same as sending it once. A second subscription
@@ -53,7 +92,7 @@ impl ApiRequest {
         let document = Document {
             data: ProfileResource(profile),
         };
-        ApiRequest::post("/api/profile-import", to_json(&document))
+        ApiRequest::post(PROFILE_IMPORT_PATH, to_json(&document))
     }
 
     /// Creates the request that records one event.
@@ -98,8 +137,18 @@ impl ApiRequest {
         ApiRequest::post("/api/data-privacy-deletion-jobs", to_json(&job))
     }
 
+    /// Creates the request that adds profiles to a list, which gives no consent:
+    /// <https://developers.klaviyo.com/en/reference/add_profiles_to_list>
+    pub(super) fn add_to_list(list_id: &ListId, profile_ids: &[&str]) -> Self {
+        ApiRequest::change_list(Method::POST, list_id, profile_ids)
+    }
+
     /// Creates the request that removes profiles from a list.
     pub(super) fn remove_from_list(list_id: &ListId, profile_ids: &[&str]) -> Self {
+        ApiRequest::change_list(Method::DELETE, list_id, profile_ids)
+    }
+
+    fn change_list(method: Method, list_id: &ListId, profile_ids: &[&str]) -> Self {
         let mut profiles = Vec::with_capacity(profile_ids.len());
         for id in profile_ids {
             profiles.push(Reference {
@@ -108,35 +157,46 @@ impl ApiRequest {
             });
         }
         ApiRequest {
-            method: Method::DELETE,
+            method,
             path: format!("/api/lists/{}/relationships/profiles", list_id.as_str()).into(),
             query: Vec::new(),
             body: to_json(&Document { data: profiles }).into(),
+            success: &[204],
+            names_resource: true,
         }
     }
 
     /// Creates the request that finds the profiles with these addresses or ids, all of one kind and
     /// at most [`PROFILES_PER_PAGE`] of them.
-    pub fn find_profiles(keys: &[ProfileKey]) -> Self {
+    pub fn find_profiles(keys: &[ProfileKey], fields: ProfileFields) -> Self {
         let field = match keys.first() {
             Some(ProfileKey::ExternalId(_)) => "external_id",
-            _ => "email",
+            Some(ProfileKey::PhoneNumber(_)) => "phone_number",
+            Some(ProfileKey::Email(_)) | None => "email",
         };
         let values: Vec<_> = keys.iter().map(|key| key.value()).collect();
         let filter = format!(
             "any({field},{})",
             String::from_utf8_lossy(&to_json(&values))
         );
-        ApiRequest {
-            method: Method::GET,
-            path: "/api/profiles".into(),
-            query: vec![
-                ("filter", filter),
-                ("page[size]", PROFILES_PER_PAGE.to_string()),
-            ],
-            body: Bytes::new(),
+        let mut query = vec![
+            ("filter", filter),
+            ("page[size]", PROFILES_PER_PAGE.to_string()),
+        ];
+        if fields == ProfileFields::Subscriptions {
+            query.push(("additional-fields[profile]", "subscriptions".to_owned()));
         }
+        ApiRequest::get("/api/profiles", query)
     }
+}
+
+/// The fields of profiles that a look-up asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileFields {
+    /// The identifiers.
+    Identifiers,
+    /// The identifiers, and what the person has consented to.
+    Subscriptions,
 }
 
 /// The identifiers of a profile to delete, beside its id.

@@ -17,6 +17,8 @@ pub enum RetryDecision<'e> {
     },
     /// Send it again with a fresh key, if there is one.
     RefreshKey,
+    /// Send nothing more in this delivery: Klaviyo refuses the program.
+    Stop,
     /// Give it up: it cannot succeed as it is.
     Fail(&'e ApiErrors),
 }
@@ -31,11 +33,13 @@ pub fn retry_decision(error: &RequestError) -> RetryDecision<'_> {
         RequestError::Unavailable { .. } => (None, RetryReason::Unavailable),
         RequestError::Unreachable => (None, RetryReason::Unreachable),
         RequestError::Timeout => (None, RetryReason::Timeout),
-        RequestError::ApiKey => return RetryDecision::RefreshKey,
-        // 408 (request timeout) and 425 (too early) are 4xx that ask for another attempt:
+        RequestError::Unauthorized | RequestError::Forbidden => return RetryDecision::RefreshKey,
+        RequestError::Unsupported { .. } => return RetryDecision::Stop,
+        // 408 (request timeout), 423 (locked) and 425 (too early) are 4xx that ask for another attempt:
         // https://www.rfc-editor.org/rfc/rfc9110#name-408-request-timeout
         RequestError::Refused(ApiErrors {
-            status: 408 | 425, ..
+            status: 408 | 423 | 425,
+            ..
         }) => (None, RetryReason::Unavailable),
         RequestError::Refused(errors) => return RetryDecision::Fail(errors),
     };
@@ -51,6 +55,7 @@ mod tests {
         let error = ApiError {
             code: "invalid".into(),
             pointer: "/data".into(),
+            detail: Default::default(),
         };
         RequestError::Refused(ApiErrors {
             status,
@@ -85,6 +90,7 @@ mod tests {
             (RequestError::Unreachable, Some(RetryReason::Unreachable)),
             (RequestError::Timeout, Some(RetryReason::Timeout)),
             (refused(408), Some(RetryReason::Unavailable)),
+            (refused(423), Some(RetryReason::Unavailable)),
             (refused(400), None),
             (refused(404), None),
             (refused(409), None),
@@ -98,9 +104,10 @@ mod tests {
                 (decision, _) => panic!("{error:?}: {decision:?}"),
             }
         }
-        assert_eq!(
-            retry_decision(&RequestError::ApiKey),
-            RetryDecision::RefreshKey
-        );
+        for error in [RequestError::Unauthorized, RequestError::Forbidden] {
+            assert_eq!(retry_decision(&error), RetryDecision::RefreshKey);
+        }
+        let retired = RequestError::Unsupported { status: 410 };
+        assert_eq!(retry_decision(&retired), RetryDecision::Stop);
     }
 }

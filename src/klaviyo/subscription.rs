@@ -1,6 +1,8 @@
 //! Consent, and places on lists.
 
 use super::profile::ProfileIdentifiers;
+use time::Date;
+
 use crate::domain::{Email, ListId, PhoneNumber, Timestamp};
 
 /// A person's consent to receive marketing.
@@ -13,6 +15,23 @@ pub struct Subscription {
     /// The moment of a consent that needs no confirmation. `None`: Klaviyo asks for confirmation if
     /// the list has double opt-in.
     pub consented_at: Option<Timestamp>,
+    /// Whether the person wished for it, and when.
+    pub wish: Wish,
+    /// The time of the message. Of a subscription and an unsubscription the later one counts.
+    pub asked_at: Timestamp,
+    /// The date of birth, which accounts with an age gate need for SMS.
+    pub date_of_birth: Option<Date>,
+}
+
+/// The wish behind a subscription. Subscribing somebody who has left lifts what keeps them from
+/// being written to, so a later wish has to stand against it:
+/// <https://developers.klaviyo.com/en/docs/collect_email_and_sms_consent_via_api>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// A state that shops send with every message. Whoever has left stays away.
+    Standing,
+    /// A wish of this moment. Whoever left before it is subscribed again.
+    At(Timestamp),
 }
 
 /// A person's consent withdrawn.
@@ -23,10 +42,12 @@ pub struct Unsubscription {
     pub list_id: ListId,
     /// The person, and the channels of the consent.
     pub subscriber: Subscriber,
+    /// The time of the message.
+    pub asked_at: Timestamp,
 }
 
 /// A person, and the channels that a consent is about, at least one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber {
     email: Option<Email>,
     includes_email: bool,
@@ -96,16 +117,17 @@ impl Subscriber {
         }
     }
 
-    /// Returns the subscriber without the channels of `other`, if any is left.
-    pub fn difference(&self, other: &Subscriber) -> Option<Self> {
-        let sms_number = match other.sms_number {
-            Some(_) => None,
-            None => self.sms_number.clone(),
-        };
+    /// Returns the subscriber with the channels alone for which `includes` holds, each tested by
+    /// itself, if any is left.
+    pub fn only(&self, includes: impl Fn(&Subscriber) -> bool) -> Option<Self> {
+        let email_alone = Subscriber::new(self.email.clone(), self.includes_email, None);
+        let sms_alone = Subscriber::new(self.email.clone(), false, self.sms_number.clone());
+        let email_stays = email_alone.is_some_and(|alone| includes(&alone));
+        let sms_stays = sms_alone.is_some_and(|alone| includes(&alone));
         Subscriber::new(
             self.email.clone(),
-            self.includes_email && !other.includes_email,
-            sms_number,
+            email_stays,
+            self.sms_number.clone().filter(|_| sms_stays),
         )
     }
 

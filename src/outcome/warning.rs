@@ -16,6 +16,17 @@ pub enum Warning {
     /// The list is named by a value that is no list id.
     #[error("profile updated but not subscribed: listId is not a Klaviyo list id")]
     InvalidListId,
+    /// The person has left, and the message is no later wish to come back.
+    #[error(
+        "profile updated but not subscribed: the person unsubscribed or is suppressed (RESUBSCRIBE)"
+    )]
+    UnsubscribedBefore,
+    /// Klaviyo does not say whether the person has left.
+    #[error("profile updated but not subscribed: klaviyo_api_key lacks profiles:read")]
+    ConsentUnknown,
+    /// The message may not switch the confirmation off.
+    #[error("confirmation asked for although confirmOptin is false (CONFIRM_OPTIN_OVERRIDE)")]
+    ConfirmationKept,
     /// The address is at `example.com` or `test.com`.
     #[error("Klaviyo drops events of @example.com and @test.com addresses silently")]
     DroppedByKlaviyo,
@@ -38,6 +49,9 @@ impl Warning {
             Warning::FieldLeftOut(_) => "field_left_out",
             Warning::NotSubscribed => "not_subscribed",
             Warning::InvalidListId => "invalid_list_id",
+            Warning::UnsubscribedBefore => "unsubscribed_before",
+            Warning::ConsentUnknown => "consent_unknown",
+            Warning::ConfirmationKept => "confirmation_kept",
             Warning::DroppedByKlaviyo => "dropped_by_klaviyo",
         }
     }

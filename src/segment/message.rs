@@ -77,6 +77,15 @@ pub struct Message<'a> {
     pub properties: RawObject<'a>,
     /// `context.traits`: the known traits of the person, in a track, page, screen or group.
     pub context_traits: RawObject<'a>,
+    /// `channel`: `server`, `browser`, `client` or `mobile`.
+    pub channel: Option<Cow<'a, str>>,
+    /// `context.library.name`: the library that sent the message.
+    pub library: Option<Cow<'a, str>>,
+    /// `context.consent.categoryPreferences`: the purposes that the person agreed to, if the
+    /// message has a consent object: <https://segment.com/docs/privacy/consent-management/>
+    pub consent_categories: Option<RawObject<'a>>,
+    /// Whether `context.personas` is there: Engage computed the message, nobody did something.
+    pub is_from_engage: bool,
     /// `context.personas.external_audience_id`: the list that an Engage audience is connected to.
     pub audience_list: Option<Cow<'a, str>>,
     /// `integrations`: the destinations that the message is for, and options for each.
@@ -84,7 +93,7 @@ pub struct Message<'a> {
 }
 
 /// The keys of a message that are read, in the order in which [`Message::parse`] destructures them.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "type",
     "messageId",
     "userId",
@@ -93,6 +102,7 @@ const KEYS: [&str; 12] = [
     "name",
     "groupId",
     "timestamp",
+    "channel",
     "context",
     "properties",
     "traits",
@@ -113,12 +123,16 @@ impl<'a> Message<'a> {
             name,
             group_id,
             timestamp,
+            channel,
             context,
             properties,
             traits,
             integrations,
         ] = fields;
-        let [context_traits, personas] = pick(context, ["traits", "personas"]);
+        let [context_traits, personas, library, consent] =
+            pick(context, ["traits", "personas", "library", "consent"]);
+        let [library] = pick(library, ["name"]);
+        let [categories] = pick(consent, ["categoryPreferences"]);
         let [audience_list] = pick(personas, ["external_audience_id"]);
         Ok(Message {
             raw,
@@ -134,6 +148,12 @@ impl<'a> Message<'a> {
             raw_properties: properties.filter(|raw| raw.get().starts_with('{')),
             properties: object(properties),
             context_traits: object(context_traits),
+            channel: text(channel),
+            library: text(library),
+            consent_categories: consent
+                .filter(|raw| !json::is_null(raw))
+                .map(|_| object(categories)),
+            is_from_engage: personas.is_some_and(|raw| !json::is_null(raw)),
             audience_list: text(audience_list),
             integrations: object(integrations),
         })

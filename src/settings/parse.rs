@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::domain::ListId;
 
-use super::rules::{Channel, MetricNames};
+use super::rules::Channel;
 use super::variables::default_of;
 
 /// A setting that is missing or invalid. The function does not start.
@@ -51,7 +51,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
     }
 
     /// Returns the trimmed value of the variable, or its default, or `None` if it has neither.
-    fn text(&self, name: &'static str) -> Option<String> {
+    pub(super) fn text(&self, name: &'static str) -> Option<String> {
         if let Some(value) = (self.get)(name) {
             let value = value.trim();
             if !value.is_empty() {
@@ -192,13 +192,20 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         }
     }
 
-    /// Parses `segment` or `klaviyo`, in any case.
-    pub(super) fn metric_names(&self, name: &'static str) -> Result<MetricNames, SettingsError> {
-        match self.required(name)?.to_ascii_lowercase().as_str() {
-            "segment" => Ok(MetricNames::Segment),
-            "klaviyo" => Ok(MetricNames::Klaviyo),
-            _ => Err(SettingsError::invalid(name, "segment or klaviyo")),
+    /// Parses one of these words, in any case.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        name: &'static str,
+        choices: &[(&str, T)],
+    ) -> Result<T, SettingsError> {
+        let word = self.required(name)?;
+        for (choice, value) in choices {
+            if choice.eq_ignore_ascii_case(&word) {
+                return Ok(*value);
+            }
         }
+        let words: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
+        Err(SettingsError::invalid(name, words.join(" or ")))
     }
 
     /// Parses names that are separated by commas. Any text is a name, so there is no error.

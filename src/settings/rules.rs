@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rlibphonenumber::Region;
 
+use super::consent::ConsentSettings;
 use crate::domain::ListId;
 
 /// The settings that decide how a message is mapped. All booleans accept `true` and `false`.
@@ -21,11 +22,14 @@ pub struct RuleSettings {
     /// `SEND_PLACED_ORDER_AS_ORDER_COMPLETED`, true by default: the metric of an order is
     /// `Order Completed`. If false it is `Placed Order`.
     pub send_placed_order_as_order_completed: bool,
-    /// `LIST_ID`, none by default: the Klaviyo list that identify messages subscribe to.
+    /// `LIST_ID`, none by default: the Klaviyo list that **every** identify subscribes to, except
+    /// people who left it.
     pub list_id: Option<ListId>,
     /// `CONSENT_CHANNELS`, `email` by default: the channels of a subscription, `email`, `sms` or
     /// `email,sms`.
     pub consent_channels: Vec<Channel>,
+    /// Whose consent counts.
+    pub consent: ConsentSettings,
     /// `DEFAULT_COUNTRY`, none by default: the country of national phone numbers, an ISO 3166-1
     /// alpha-2 code. Without it only numbers that begin with `+` are phone numbers.
     pub default_country: Option<Region>,

@@ -37,6 +37,12 @@ pub enum Metric {
     KlaviyoLatency,
     /// Fields of delivered messages that could not be used.
     FieldsLeftOut,
+    /// People who were not subscribed, since they have left or nothing says that they have not.
+    SubscriptionsWithheld,
+    /// Profiles that an import job did not accept.
+    ImportErrors,
+    /// Requests that Klaviyo does not serve in this revision any more.
+    RevisionRefused,
     /// Deletions of people whom Klaviyo does not know.
     DeletionUnresolved,
     /// Starts with a revision of Klaviyo's API that Klaviyo will soon stop serving.
@@ -47,7 +53,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 13] = [
+    pub const ALL: [Metric; 16] = [
         Metric::MessagesReceived,
         Metric::Delivered,
         Metric::Ignored,
@@ -58,6 +64,9 @@ impl Metric {
         Metric::KlaviyoThrottled,
         Metric::KlaviyoLatency,
         Metric::FieldsLeftOut,
+        Metric::SubscriptionsWithheld,
+        Metric::ImportErrors,
+        Metric::RevisionRefused,
         Metric::DeletionUnresolved,
         Metric::RevisionAgeing,
         Metric::ColdStart,

@@ -64,7 +64,10 @@ pub struct DeliverySummary {
     /// The time that each request to Klaviyo took, in milliseconds.
     #[serde(skip)]
     pub klaviyo_latencies: Vec<u64>,
-    /// Requests without a valid signature or token. This and the next three are in `reasons` as well,
+    /// Requests that Klaviyo does not serve any more.
+    #[serde(skip)]
+    pub revision_refused: usize,
+    /// Requests without a valid signature or token. This and the next four are in `reasons` as well,
     /// but by strings. Metrics and the log level count the enums, so that renaming a string cannot
     /// stop an alarm.
     #[serde(skip)]
@@ -75,6 +78,9 @@ pub struct DeliverySummary {
     /// Fields that could not be used.
     #[serde(skip)]
     pub fields_left_out: usize,
+    /// People who were not subscribed, since they have left or nothing says that they have not.
+    #[serde(skip)]
+    pub subscriptions_withheld: usize,
     /// Messages with [`Warning::DroppedByKlaviyo`].
     #[serde(skip)]
     pub dropped_by_klaviyo: usize,
@@ -93,7 +99,12 @@ impl DeliverySummary {
                     match warning {
                         Warning::FieldLeftOut(_) => self.fields_left_out += 1,
                         Warning::DroppedByKlaviyo => self.dropped_by_klaviyo += 1,
-                        Warning::NotSubscribed | Warning::InvalidListId => {}
+                        Warning::UnsubscribedBefore | Warning::ConsentUnknown => {
+                            self.subscriptions_withheld += 1;
+                        }
+                        Warning::NotSubscribed
+                        | Warning::InvalidListId
+                        | Warning::ConfirmationKept => {}
                     }
                 }
             }
@@ -171,6 +182,8 @@ impl DeliverySummary {
             .count(Metric::KlaviyoThrottled, self.klaviyo_throttled)
             .values(Metric::KlaviyoLatency, &self.klaviyo_latencies)
             .count(Metric::FieldsLeftOut, self.fields_left_out)
+            .count(Metric::SubscriptionsWithheld, self.subscriptions_withheld)
+            .count(Metric::RevisionRefused, self.revision_refused)
             .count(Metric::DeletionUnresolved, self.deletions_unresolved)
             .count(Metric::ColdStart, self.cold_start.into())
     }

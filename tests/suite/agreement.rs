@@ -187,15 +187,21 @@ fn settings_with(name: &str, value: &str) -> Result<Settings, SettingsError> {
     })
 }
 
+/// Any text is an id of a secret, or the name of an event, trait or category.
+const ANY_TEXT: [&str; 6] = [
+    "SECRET_ID",
+    "EVENTS_ALLOWED",
+    "EVENTS_BLOCKED",
+    "CONSENT_TRAIT",
+    "CONSENT_REQUIRED",
+    "AGE_GATE_TRAIT",
+];
+
 #[test]
 fn an_unreadable_setting_is_named() {
     for (name, _) in VARIABLES {
         match settings_with(name, "?!") {
-            // Any text is an id of a secret, or the name of an event.
-            Ok(_) => assert!(
-                ["SECRET_ID", "EVENTS_ALLOWED", "EVENTS_BLOCKED"].contains(name),
-                "{name}"
-            ),
+            Ok(_) => assert!(ANY_TEXT.contains(name), "{name}"),
             Err(SettingsError::Invalid { name: named, .. }) => assert_eq!(&named, name),
             Err(other) => panic!("{name}: {other}"),
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use segment_klaviyo::aws::Aws;
-use segment_klaviyo::delivery::{Dispatcher, InFlight, InboundMessage, decide_batch};
+use segment_klaviyo::delivery::{Dispatcher, InFlight, InboundMessage, ListOptIns, decide_batch};
 use segment_klaviyo::http::{self, SdkHttp};
 use segment_klaviyo::klaviyo::Klaviyo;
 use segment_klaviyo::outcome::{Outcome, RetryReason};
@@ -55,7 +55,8 @@ async fn dispatch_without_subscriptions(stand_in: &StandIn, batch: &[InFlight<'_
         .unwrap();
     let klaviyo = Klaviyo::new(http, stand_in.url().parse().unwrap());
     let deadline = Instant::now() + Duration::from_secs(10);
-    let dispatcher = Dispatcher::new(&klaviyo, &secrets, deadline);
+    let list_opt_ins = ListOptIns::default();
+    let dispatcher = Dispatcher::new(&klaviyo, &secrets, &list_opt_ins, batch.len(), deadline);
     drop(dispatcher.dispatch_repeatable(batch).await);
 }
 

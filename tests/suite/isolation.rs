@@ -15,7 +15,7 @@ async fn a_job_refused_for_some_items_loses_only_those() {
     let items = "/data/attributes/events-bulk-create/data";
     let pointers = [
         format!("{items}/7/attributes/profile/data/attributes/email"),
-        format!("{items}/99/attributes/events/data/0/attributes/time"),
+        format!("{items}/99/attributes/events/data/0/attributes/unique_id"),
         format!("{items}/299/attributes/events/data/0"),
     ];
     let pointers = pointers.each_ref().map(String::as_str);

@@ -81,7 +81,7 @@ async fn the_log_has_one_line_of_counts_for_each_delivery() {
         ("ignored", 1),
         ("rejected", 1),
         ("retry", 0),
-        ("klaviyo_requests", 4),
+        ("klaviyo_requests", 5),
         ("klaviyo_throttled", 1),
     ] {
         assert_eq!(deliveries[0][name], count, "{name}");

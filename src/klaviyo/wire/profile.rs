@@ -2,7 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use crate::klaviyo::profile::{PhoneChange, Profile, ProfileIdentifiers, PropertyPatch};
+use crate::json::JsonObject;
+use crate::klaviyo::profile::{PhoneChange, Profile, ProfileIdentifiers};
 
 /// A profile as `profile-import` and import jobs take it.
 pub(in crate::klaviyo) struct ProfileResource<'o>(pub(in crate::klaviyo) &'o Profile<'o>);
@@ -11,21 +12,58 @@ impl Serialize for ProfileResource<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(serde::Serialize)]
         struct Meta<'o> {
-            patch_properties: &'o PropertyPatch<'o>,
+            patch_properties: PatchProperties<'o>,
         }
         let ProfileResource(profile) = self;
         let mut resource = serializer.serialize_struct("profile", 3)?;
         resource.serialize_field("type", "profile")?;
         resource.serialize_field("attributes", &ProfileAttributes(profile))?;
-        if !profile.patch.is_empty() {
-            resource.serialize_field(
-                "meta",
-                &Meta {
-                    patch_properties: &profile.patch,
-                },
-            )?;
+        let patch_properties = PatchProperties(profile);
+        if !patch_properties.is_empty() {
+            resource.serialize_field("meta", &Meta { patch_properties })?;
         }
         resource.end()
+    }
+}
+
+/// The changes of custom properties. A property of `null` is one of them: import jobs ignore nulls,
+/// and a profile has to become the same alone and in a job.
+/// <https://developers.klaviyo.com/en/docs/use_klaviyos_bulk_profile_import_api>
+struct PatchProperties<'o>(&'o Profile<'o>);
+
+impl PatchProperties<'_> {
+    fn is_empty(&self) -> bool {
+        self.0.patch.is_empty() && self.0.properties.null_keys().next().is_none()
+    }
+}
+
+impl Serialize for PatchProperties<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Profile {
+            patch, properties, ..
+        } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        if !patch.append.is_empty() {
+            map.serialize_entry("append", &patch.append)?;
+        }
+        if !patch.unappend.is_empty() {
+            map.serialize_entry("unappend", &patch.unappend)?;
+        }
+        let unset: Vec<_> = patch.unset.iter().chain(properties.null_keys()).collect();
+        if !unset.is_empty() {
+            map.serialize_entry("unset", &unset)?;
+        }
+        map.end()
+    }
+}
+
+/// Custom properties, without those of `null`.
+struct SetProperties<'o>(&'o JsonObject<'o>);
+
+impl Serialize for SetProperties<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let set = self.0.iter().filter(|(_, value)| !value.is_null());
+        serializer.collect_map(set.map(|(key, value)| (key, value)))
     }
 }
 
@@ -48,8 +86,8 @@ impl Serialize for ProfileAttributes<'_> {
         if !profile.location.is_empty() {
             map.serialize_entry("location", &profile.location)?;
         }
-        if !profile.properties.is_empty() {
-            map.serialize_entry("properties", &profile.properties)?;
+        if profile.properties.iter().any(|(_, value)| !value.is_null()) {
+            map.serialize_entry("properties", &SetProperties(&profile.properties))?;
         }
         map.end()
     }
@@ -79,20 +117,4 @@ fn serialize_identifiers<M: SerializeMap>(
         map.serialize_entry("external_id", external_id)?;
     }
     Ok(())
-}
-
-impl Serialize for PropertyPatch<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if !self.append.is_empty() {
-            map.serialize_entry("append", &self.append)?;
-        }
-        if !self.unappend.is_empty() {
-            map.serialize_entry("unappend", &self.unappend)?;
-        }
-        if !self.unset.is_empty() {
-            map.serialize_entry("unset", &self.unset)?;
-        }
-        map.end()
-    }
 }

@@ -13,6 +13,8 @@ pub(in crate::klaviyo) struct ConsentAttributes<'o> {
     email: Option<&'o Email>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_number: Option<&'o PhoneNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_gated_date_of_birth: Option<String>,
     subscriptions: ChannelConsents,
 }
 
@@ -43,7 +45,10 @@ impl<'o> ConsentAttributes<'o> {
             consent: "SUBSCRIBED",
             consented_at,
         };
-        ConsentAttributes::new(&subscription.subscriber, marketing)
+        let mut attributes = ConsentAttributes::new(&subscription.subscriber, marketing);
+        attributes.age_gated_date_of_birth =
+            subscription.date_of_birth.map(|date| date.to_string());
+        attributes
     }
 
     pub(in crate::klaviyo) fn unsubscribed(unsubscription: &'o Unsubscription) -> Self {
@@ -60,6 +65,7 @@ impl<'o> ConsentAttributes<'o> {
         ConsentAttributes {
             email: subscriber.email(),
             phone_number,
+            age_gated_date_of_birth: None,
             subscriptions: ChannelConsents {
                 email: consent_if(subscriber.includes_email()),
                 sms: consent_if(phone_number.is_some()),

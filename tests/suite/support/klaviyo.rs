@@ -94,9 +94,11 @@ impl<'s> Klaviyo<'s> {
         self.state().requests.clone()
     }
 
+    /// Returns the paths of the requests that change something.
     pub(crate) fn paths(&self) -> Vec<String> {
         self.requests()
             .into_iter()
+            .filter(|request| request.method != "GET")
             .map(|request| request.path)
             .collect()
     }

@@ -82,9 +82,12 @@ impl BatchSender<'_> {
                 _ => next_pause,
             };
             next_pause = (next_pause * 2).min(MAX_PAUSE);
-            // Waiting does not make a rejected key valid.
-            let gives_up = reason == RetryReason::ApiKeyRejected
-                || last_progress.elapsed() + pause > self.give_up_after;
+            // Waiting does not make a rejected key valid, or a retired revision served again.
+            let is_hopeless = matches!(
+                reason,
+                RetryReason::ApiKeyRejected | RetryReason::RevisionRefused
+            );
+            let gives_up = is_hopeless || last_progress.elapsed() + pause > self.give_up_after;
             on_pause(RetryPause {
                 messages,
                 unsettled: reasons.len(),
@@ -148,7 +151,7 @@ fn decisive(one: RetryReason, other: RetryReason) -> RetryReason {
 
 fn rank(reason: RetryReason) -> (u8, Option<u64>) {
     match reason {
-        RetryReason::ApiKeyRejected => (3, None),
+        RetryReason::ApiKeyRejected | RetryReason::RevisionRefused => (3, None),
         RetryReason::Throttled(seconds) => (2, seconds),
         RetryReason::WaitingForBatch => (0, None),
         RetryReason::Unavailable
