@@ -11,6 +11,7 @@ mod consent_order;
 mod dispatch;
 mod dispatcher;
 mod identity_graph;
+mod imports;
 mod in_flight;
 mod inbound;
 mod list_opt_ins;
@@ -22,7 +23,8 @@ mod stages;
 mod task;
 
 pub use dispatcher::{Dispatcher, PendingSubscriptions};
-pub use in_flight::{InFlight, decide_batch};
+pub use imports::ImportResult;
+pub use in_flight::{Import, InFlight, decide_batch};
 pub use inbound::InboundMessage;
 pub use list_opt_ins::ListOptIns;
 pub use message_result::MessageResult;

@@ -1,6 +1,7 @@
 //! Invocations of the function, from event to reply.
 
 mod destination;
+mod imports;
 mod queues;
 mod reply;
 

@@ -6,6 +6,7 @@ mod bulk;
 mod client;
 mod error;
 mod event;
+mod import_job;
 mod lookup;
 mod operation;
 mod probe;
@@ -17,10 +18,17 @@ mod subscription;
 mod wire;
 
 pub use attribute::Attribute;
-pub use bulk::{MAX_SUBSCRIPTIONS_PER_JOB, PlannedRequest, build_requests, build_requests_by_id};
+pub use bulk::{
+    MAX_SUBSCRIPTIONS_PER_JOB, PlannedRequest, build_requests, build_requests_by_id,
+    build_single_profiles,
+};
 pub use client::{Acknowledgement, Klaviyo};
 pub use error::{ApiError, ApiErrors, RequestError};
 pub use event::{Event, Properties};
+pub use import_job::{
+    ImportError, ImportErrorPage, ImportStatus, parse_import_errors, parse_import_status,
+    parse_job_id,
+};
 pub use lookup::{ChannelConsent, FoundProfile, OptIn, parse_opt_in, parse_profiles};
 pub use operation::{Operation, OperationId};
 pub use probe::{Probe, ProbeResponse};

@@ -2,6 +2,8 @@
 
 mod client;
 mod entry;
+mod import_entry;
 
 pub use client::{Queue, QueueError};
 pub use entry::{EntryError, QueueEntry};
+pub use import_entry::{ImportEntry, ImportMember};

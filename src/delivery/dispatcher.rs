@@ -1,6 +1,7 @@
 //! The stages of a delivery, sent to Klaviyo one after another.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -10,16 +11,18 @@ use tokio::time::Instant;
 
 use super::consent_guard;
 use super::dispatch::Dispatch;
+use super::imports::{self, ImportResult};
 use super::in_flight::InFlight;
 use super::list_opt_ins::ListOptIns;
 use super::profile_lookup::{FoundProfiles, find_profiles};
 use super::refusal;
 use super::session::{RequestStats, SendError, Session};
 use super::stages::{Stages, rounds};
-use super::task::{OperationError, Task, TaskState};
+use super::task::{ImportSlot, OperationError, Task, TaskState};
 use crate::klaviyo::{
-    Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn, PlannedRequest,
-    ProfileFields, build_requests, build_requests_by_id,
+    Acknowledgement, Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn,
+    PlannedRequest, ProfileFields, build_requests, build_requests_by_id, build_single_profiles,
+    parse_job_id,
 };
 use crate::outcome::{RejectReason, RetryReason};
 use crate::secrets::Secrets;
@@ -46,12 +49,15 @@ enum Addressing<'i> {
     Identifiers,
     /// By Klaviyo's own ids.
     ProfileIds(&'i FoundProfiles),
+    /// Profiles by the identifiers in the operations, each in a request of its own.
+    Singly,
 }
 
 impl Addressing<'_> {
     fn build_requests(self, operations: &[&Operation]) -> Vec<PlannedRequest> {
         match self {
             Addressing::Identifiers => build_requests(operations),
+            Addressing::Singly => build_single_profiles(operations),
             Addressing::ProfileIds(ids) => {
                 build_requests_by_id(operations, |identifiers| ids.id(identifiers))
             }
@@ -169,6 +175,23 @@ impl<'d> Dispatcher<'d> {
         chosen
     }
 
+    /// Sends profiles that an import job did not accept, each in a request of its own: Klaviyo then
+    /// says what is wrong, and the rest can do without it.
+    pub async fn dispatch_singly(&self, batch: &[InFlight<'_>]) {
+        let stages = Stages::from_batch(batch);
+        let mut waiting: VecDeque<_> = vec![stages.profiles].into();
+        waiting.extend(stages.rounds);
+        while let Some(round) = waiting.pop_front() {
+            let split = self.send_stage(round, Addressing::Singly).await;
+            waiting.extend(rounds(split));
+        }
+    }
+
+    /// Asks Klaviyo what became of an import job.
+    pub async fn read_import(&self, job_id: &str) -> ImportResult {
+        imports::read(&self.session, job_id).await
+    }
+
     /// Subscribes the people of messages that are not settled.
     ///
     /// A subscription sent twice asks for confirmation twice. So subscriptions go last, only
@@ -271,6 +294,9 @@ impl<'d> Dispatcher<'d> {
             };
             match answer {
                 Ok(acknowledgement) => {
+                    if request.request.is_import_job() {
+                        record_import(&members, &acknowledgement);
+                    }
                     for (_, dispatch) in members {
                         for attribute in &acknowledgement.left_out {
                             dispatch.warn_left_out(attribute, "a value that Klaviyo accepts");
@@ -320,6 +346,22 @@ fn assign_to_requests<'t, 'a>(
         planned.push((request, members));
     }
     planned
+}
+
+/// Records the places of operations in an import job, so that somebody can follow it. An answer
+/// without the id of a job is fine, too: such a job cannot be followed.
+fn record_import(members: &[(usize, Dispatch)], acknowledgement: &Acknowledgement) {
+    let Some(job_id) = parse_job_id(&acknowledgement.body) else {
+        return;
+    };
+    let job_id: Arc<str> = job_id.into();
+    // Each place of an import job is one operation, in the order of the members.
+    for (slot, (_, dispatch)) in members.iter().enumerate() {
+        for task in dispatch.tasks() {
+            let job_id = job_id.clone();
+            task.set_import(ImportSlot { job_id, slot });
+        }
+    }
 }
 
 fn has_transient_failure(task: &Task) -> bool {

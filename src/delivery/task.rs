@@ -1,6 +1,7 @@
 //! Operations to do, and the state of each of them.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use crate::klaviyo::Operation;
 use crate::outcome::{RejectReason, RetryReason, Warning};
@@ -14,6 +15,16 @@ pub struct Task<'a> {
     operation: Operation<'a>,
     state: RefCell<TaskState>,
     warnings: RefCell<Vec<Warning>>,
+    import: RefCell<Option<ImportSlot>>,
+}
+
+/// The place of an operation in an import job that Klaviyo has taken.
+#[derive(Debug, Clone)]
+pub(super) struct ImportSlot {
+    /// Klaviyo's id of the job.
+    pub(super) job_id: Arc<str>,
+    /// The place in the job, from 0.
+    pub(super) slot: usize,
 }
 
 /// The state of an operation.
@@ -51,6 +62,7 @@ impl<'a> Task<'a> {
             operation,
             state: RefCell::new(TaskState::Pending),
             warnings: RefCell::default(),
+            import: RefCell::default(),
         }
     }
 
@@ -65,6 +77,15 @@ impl<'a> Task<'a> {
 
     pub(super) fn set_state(&self, state: TaskState) {
         self.state.replace(state);
+    }
+
+    /// Returns the place in an import job, if one does the operation.
+    pub(super) fn import(&self) -> Option<ImportSlot> {
+        self.import.borrow().clone()
+    }
+
+    pub(super) fn set_import(&self, import: ImportSlot) {
+        self.import.replace(Some(import));
     }
 
     /// Returns what the merchant should know about the operation.

@@ -19,8 +19,8 @@ use crate::delivery::{
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger, UnsupportedEvent, WebhookRequest};
 use crate::klaviyo::{Klaviyo, revision};
-use crate::outcome::Outcome;
-use crate::queue::{Queue, QueueEntry};
+use crate::outcome::{Outcome, RejectReason};
+use crate::queue::{ImportEntry, Queue, QueueEntry};
 use crate::response::{RequestRejection, WebhookResponse, loggable_id};
 use crate::secrets::{RefreshReason, SecretError, Secrets};
 use crate::segment::raw_messages;
@@ -59,12 +59,12 @@ pub struct InvocationContext {
 
 /// The function.
 pub struct Destination {
-    settings: Settings,
+    pub(super) settings: Settings,
     secrets: Secrets,
     klaviyo: Klaviyo,
     list_opt_ins: ListOptIns,
-    queues: Queues,
-    log: Log,
+    pub(super) queues: Queues,
+    pub(super) log: Log,
     is_cold: AtomicBool,
 }
 
@@ -254,7 +254,10 @@ impl Destination {
     ) -> Vec<&'r str> {
         let mut ids = Vec::with_capacity(records.len());
         let mut messages = Vec::with_capacity(records.len());
-        let mut failed = Vec::new();
+        let (imports, records): (Vec<_>, Vec<_>) = records
+            .iter()
+            .partition(|record| ImportEntry::is_one(record.body()));
+        let mut failed = self.follow_imports(&imports, deadline, summary).await;
         for record in records {
             match QueueEntry::parse(record.body()) {
                 Ok(entry) => {
@@ -289,6 +292,17 @@ impl Destination {
         failed
     }
 
+    /// Creates a dispatcher for this many messages, which leaves time for the queues.
+    pub(super) fn dispatcher(&self, message_count: usize, deadline: Instant) -> Dispatcher<'_> {
+        Dispatcher::new(
+            &self.klaviyo,
+            &self.secrets,
+            &self.list_opt_ins,
+            message_count,
+            deadline - self.queues.budget(deadline),
+        )
+    }
+
     /// Sends the operations of a batch, and puts unfinished messages into the queues.
     async fn process_batch(
         &self,
@@ -298,17 +312,11 @@ impl Destination {
         summary: &mut DeliverySummary,
     ) {
         let started = Instant::now();
-        let klaviyo_deadline = deadline - self.queues.budget(deadline);
-        let dispatcher = Dispatcher::new(
-            &self.klaviyo,
-            &self.secrets,
-            &self.list_opt_ins,
-            batch.len(),
-            klaviyo_deadline,
-        );
+        let dispatcher = self.dispatcher(batch.len(), deadline);
 
         // Everything that may safely be repeated.
         let subscriptions = dispatcher.dispatch_repeatable(batch).await;
+        self.queues.follow_imports(batch, deadline).await;
         let unsuccessful: Vec<_> = batch
             .iter()
             .filter(|message| message.needs_retry() || message.is_rejected())
@@ -350,12 +358,7 @@ impl Destination {
         for (index, message) in batch.iter().enumerate() {
             let result = message.result();
             if let Outcome::Rejected(reason) = &result.outcome {
-                let message_id = result.message_id.as_deref().and_then(loggable_id);
-                self.log.rejection(&Rejection {
-                    index,
-                    message_id,
-                    reason,
-                });
+                self.log_rejection(index, &result, reason);
             }
             summary.count_message(&result.outcome, &result.warnings);
             if message.inbound().is_order() {
@@ -364,6 +367,23 @@ impl Destination {
             results.push(result);
         }
         results
+    }
+}
+
+impl Destination {
+    /// Logs a rejected message.
+    pub(super) fn log_rejection(
+        &self,
+        index: usize,
+        result: &MessageResult,
+        reason: &RejectReason,
+    ) {
+        let message_id = result.message_id.as_deref().and_then(loggable_id);
+        self.log.rejection(&Rejection {
+            index,
+            message_id,
+            reason,
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::delivery::InFlight;
 use crate::outcome::{Outcome, RetryReason};
-use crate::queue::{Queue, QueueEntry};
+use crate::queue::{ImportEntry, Queue, QueueEntry};
 use crate::telemetry::Origin;
 
 /// The part of a delivery's time that is left for writing queues. A write takes a few milliseconds;
@@ -61,9 +61,9 @@ impl Queues {
         }
         let entries = waiting
             .iter()
-            .map(|(message, _)| QueueEntry::write(message))
+            .map(|(message, _)| QueueEntry::new(message).write())
             .collect();
-        let accepted = queue.send_all(entries, deadline).await;
+        let accepted = queue.send_all(entries, Duration::ZERO, deadline).await;
         for ((message, reason), is_accepted) in waiting.iter().zip(accepted) {
             message.settle(if is_accepted {
                 Outcome::Queued(*reason)
@@ -94,15 +94,66 @@ impl Queues {
             .collect();
         let entries: Vec<_> = rejected
             .iter()
-            .map(|message| QueueEntry::write(message))
+            .map(|message| QueueEntry::new(message).write())
             .collect();
         let fits: Vec<_> = entries.iter().map(|entry| Queue::fits(entry)).collect();
-        let accepted = queue.send_all(entries, deadline).await;
+        let accepted = queue.send_all(entries, Duration::ZERO, deadline).await;
         for ((message, fits), is_accepted) in rejected.iter().zip(fits).zip(accepted) {
             let is_given_up = !fits && origin == Origin::Webhook;
             if !is_accepted && !is_given_up {
                 message.settle(Outcome::Retry(RetryReason::QueueWriteFailed));
             }
         }
+    }
+
+    /// Puts entries into the retry queue that follow the import jobs of a delivery. Where that fails,
+    /// the import counts as not done: nobody would learn what Klaviyo did not accept. Without a queue
+    /// nobody follows.
+    pub(super) async fn follow_imports(&self, batch: &[InFlight<'_>], deadline: Instant) {
+        let Some(queue) = &self.retry else { return };
+        let unsettled: Vec<_> = batch
+            .iter()
+            .filter(|message| !message.is_settled())
+            .collect();
+        let entries = ImportEntry::of_batch(&unsettled);
+        if entries.is_empty() {
+            return;
+        }
+        let mut delay = Duration::ZERO;
+        let mut bodies = Vec::with_capacity(entries.len());
+        for (entry, _) in &entries {
+            delay = entry.delay();
+            bodies.push(entry.write());
+        }
+        let fits: Vec<_> = bodies.iter().map(|body| Queue::fits(body)).collect();
+        let accepted = queue.send_all(bodies, delay, deadline).await;
+        for (((_, messages), fits), is_accepted) in entries.iter().zip(fits).zip(accepted) {
+            // A message that SQS cannot hold, far larger than Segment allows, is not followed: its
+            // sender would send it again for hours.
+            if fits && !is_accepted {
+                for message in messages {
+                    message.forget_imports();
+                }
+            }
+        }
+    }
+
+    /// Puts an entry into the retry queue again, to ask for the import job later. Returns whether the
+    /// queue took it.
+    pub(super) async fn follow_again(&self, entry: &ImportEntry<'_>, deadline: Instant) -> bool {
+        let Some(queue) = &self.retry else {
+            return false;
+        };
+        let accepted = queue
+            .send_all(vec![entry.write()], entry.delay(), deadline)
+            .await;
+        accepted == [true]
+    }
+
+    /// Puts profiles that could not be repaired into their queues, each as a message of its own.
+    pub(super) async fn settle_repaired(&self, messages: &[&InFlight<'_>], deadline: Instant) {
+        self.enqueue_retries(messages, deadline).await;
+        self.enqueue_dead_letters(messages, Origin::RetryQueue, deadline)
+            .await;
     }
 }

@@ -22,6 +22,7 @@ use job_kind::ListJob;
 use job_writer::{JobItem, write_requests};
 
 pub use job_kind::MAX_SUBSCRIPTIONS_PER_JOB;
+pub(super) use job_kind::PROFILE_SLOTS;
 pub use planned_request::PlannedRequest;
 
 /// Up to this many operations go as single requests, each of which has Klaviyo's own answer. The
@@ -165,6 +166,21 @@ fn profile_requests(profiles: &[(usize, &Profile)]) -> Vec<PlannedRequest> {
             .into_iter()
             .map(|(index, profile)| JobItem::single(index, ProfileResource(profile)));
         requests.extend(write_requests(&job_kind::profile_import(None), items));
+    }
+    requests
+}
+
+/// Plans one request for each of these profiles, so that each has Klaviyo's own answer. Other
+/// operations are left out.
+pub fn build_single_profiles(operations: &[&Operation]) -> Vec<PlannedRequest> {
+    let mut requests = Vec::with_capacity(operations.len());
+    for (index, operation) in operations.iter().enumerate() {
+        if let Operation::UpsertProfile(profile) = operation {
+            requests.push(PlannedRequest::single(
+                index,
+                ApiRequest::upsert_profile(profile),
+            ));
+        }
     }
     requests
 }

@@ -38,11 +38,25 @@ pub enum Operation<'a> {
 #[serde(transparent)]
 pub struct OperationId(Cow<'static, str>);
 
+impl OperationId {
+    const PROFILE: &str = "profile";
+
+    /// Returns the id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the operation creates or updates a profile.
+    pub fn is_profile(&self) -> bool {
+        self.0 == Self::PROFILE
+    }
+}
+
 impl<'a> Operation<'a> {
     /// Returns the id of the operation among those of its message.
     pub fn id(&self) -> OperationId {
         OperationId(match self {
-            Operation::UpsertProfile(_) => "profile".into(),
+            Operation::UpsertProfile(_) => OperationId::PROFILE.into(),
             Operation::RecordEvent(event) => [
                 "event ",
                 event.metric.as_str(),

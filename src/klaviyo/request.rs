@@ -14,6 +14,9 @@ use crate::domain::{Email, ListId};
 /// The path that subscribes people.
 pub(super) const SUBSCRIBE_PATH: &str = "/api/profile-subscription-bulk-create-jobs";
 
+/// The path that imports many profiles.
+pub(super) const PROFILE_IMPORT_JOBS_PATH: &str = "/api/profile-bulk-import-jobs";
+
 const PROFILE_IMPORT_PATH: &str = "/api/profile-import";
 
 /// The most profiles in one answer to `GET /api/profiles`:
@@ -85,6 +88,28 @@ impl ApiRequest {
     /// makes Klaviyo ask for confirmation a second time.
     pub fn is_idempotent(&self) -> bool {
         self.path != SUBSCRIBE_PATH
+    }
+
+    /// Whether Klaviyo does the request later, and names a job to follow.
+    pub fn is_import_job(&self) -> bool {
+        self.path == PROFILE_IMPORT_JOBS_PATH
+    }
+
+    /// Creates the request that asks whether an import job is finished:
+    /// <https://developers.klaviyo.com/en/reference/get_bulk_import_profiles_job>
+    pub fn read_import_job(id: &str) -> Self {
+        ApiRequest::get_resource(format!("{PROFILE_IMPORT_JOBS_PATH}/{id}"), Vec::new())
+    }
+
+    /// Creates the request that reads a page of the profiles that an import job did not accept:
+    /// <https://developers.klaviyo.com/en/reference/get_errors_for_bulk_import_profiles_job>
+    pub fn read_import_errors(id: &str, cursor: Option<&str>) -> Self {
+        let mut query = vec![("page[size]", PROFILES_PER_PAGE.to_string())];
+        query.extend(cursor.map(|cursor| ("page[cursor]", cursor.to_owned())));
+        ApiRequest::get_resource(
+            format!("{PROFILE_IMPORT_JOBS_PATH}/{id}/import-errors"),
+            query,
+        )
     }
 
     /// Creates the request that creates or updates one profile.

@@ -1,6 +1,7 @@
 //! Writing to a queue.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
@@ -15,6 +16,9 @@ use crate::telemetry::{Log, error_chain};
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 const MAX_BATCH_ENTRIES: usize = 10;
 const MAX_BATCH_BYTES: usize = 256 * 1024;
+
+/// The most bytes of one entry.
+pub(super) const MAX_BODY_BYTES: usize = MAX_BATCH_BYTES;
 
 /// The most requests under way at a time.
 const MAX_CONCURRENT_REQUESTS: usize = 20;
@@ -55,13 +59,18 @@ impl Queue {
         body.len() <= MAX_BATCH_BYTES
     }
 
-    /// Puts bodies into the queue. Returns one flag for each body, in order: true if SQS accepted
-    /// it.
-    pub async fn send_all(&self, bodies: Vec<String>, deadline: Instant) -> Vec<bool> {
+    /// Puts bodies into the queue, which shows them after `delay`, at most 15 minutes. Returns one
+    /// flag for each body, in order: true if SQS accepted it.
+    pub async fn send_all(
+        &self,
+        bodies: Vec<String>,
+        delay: Duration,
+        deadline: Instant,
+    ) -> Vec<bool> {
         let mut is_accepted = vec![false; bodies.len()];
         let requests = batches(bodies)
             .into_iter()
-            .map(|batch| self.send(batch, deadline));
+            .map(|batch| self.send(batch, delay, deadline));
         let mut answers = stream::iter(requests).buffer_unordered(MAX_CONCURRENT_REQUESTS);
         while let Some(answer) = answers.next().await {
             match answer {
@@ -82,13 +91,14 @@ impl Queue {
     async fn send(
         &self,
         bodies: IndexedBodies,
+        delay: Duration,
         deadline: Instant,
     ) -> Result<Vec<usize>, QueueError> {
         let mut indexes = Vec::with_capacity(bodies.len());
         let mut entries = Vec::with_capacity(bodies.len());
         for (index, body) in bodies {
             indexes.push(index);
-            entries.push(batch_entry(index, body));
+            entries.push(batch_entry(index, body, delay));
         }
         let request = self
             .client
@@ -125,10 +135,14 @@ fn partition_accepted(indexes: Vec<usize>, successful: &HashSet<&str>) -> (Vec<u
     clippy::expect_used,
     reason = "both fields that the SDK asks for are given"
 )]
-fn batch_entry(index: usize, body: String) -> SendMessageBatchRequestEntry {
+fn batch_entry(index: usize, body: String, delay: Duration) -> SendMessageBatchRequestEntry {
+    let delay_seconds = i32::try_from(delay.as_secs())
+        .ok()
+        .filter(|seconds| *seconds > 0);
     SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(body)
+        .set_delay_seconds(delay_seconds)
         .build()
         .expect("an id and a body")
 }

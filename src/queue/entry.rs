@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::delivery::{InFlight, InboundMessage};
 use crate::klaviyo::OperationId;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, RejectReason};
 
 /// A message in a queue.
 ///
@@ -24,6 +24,9 @@ pub struct QueueEntry<'a> {
     pub reason: Cow<'a, str>,
     /// The reason in words.
     pub detail: Cow<'a, str>,
+    /// Klaviyo's own words about a refusal, in a dead letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub klaviyo_detail: Option<Cow<'a, str>>,
     /// The moment at which the message first arrived, in epoch seconds. The rules go by it again.
     #[serde(rename = "decided_at")]
     pub first_seen_at: i64,
@@ -54,17 +57,29 @@ pub enum EntryError {
     Version(u8),
 }
 
+impl From<&serde_json::Error> for EntryError {
+    fn from(error: &serde_json::Error) -> Self {
+        EntryError::Json {
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
 /// The version of the format that is written, and the only one that is read.
 const VERSION: u8 = 1;
 
 impl<'a> QueueEntry<'a> {
-    /// Writes the entry of a message as the body of an SQS message.
-    #[expect(
-        clippy::expect_used,
-        reason = "an empty body in a queue would be a message lost"
-    )]
-    pub fn write(message: &InFlight) -> String {
-        let (reason, detail) = match message.outcome() {
+    /// Creates the entry of a message.
+    pub fn new(message: &'a InFlight<'_>) -> Self {
+        let outcome = message.outcome();
+        let klaviyo_detail = match &outcome {
+            Outcome::Rejected(RejectReason::RefusedByKlaviyo { detail, .. }) => {
+                detail.for_dead_letter().map(|text| text.to_owned().into())
+            }
+            _ => None,
+        };
+        let (reason, detail) = match outcome {
             Outcome::Rejected(reason) => (reason.reason(), reason.to_string()),
             Outcome::Retry(reason) | Outcome::Queued(reason) => {
                 (reason.reason(), reason.to_string())
@@ -73,24 +88,57 @@ impl<'a> QueueEntry<'a> {
             Outcome::Delivered => ("delivered", String::new()),
         };
         let inbound = message.inbound();
-        let entry = QueueEntry {
+        QueueEntry {
             version: VERSION,
             reason: reason.into(),
             detail: detail.into(),
+            klaviyo_detail,
             first_seen_at: inbound.first_seen_at.unix_timestamp(),
             pending: message.pending(),
             completed: message.completed(),
             message: inbound.raw,
-        };
-        serde_json::to_string(&entry).expect("text and valid JSON can be written")
+        }
+    }
+
+    /// Creates the entry of one operation of a message. The others count as completed.
+    pub fn for_operation<'m>(message: &InFlight<'m>, operation: &OperationId) -> QueueEntry<'m> {
+        let inbound = message.inbound();
+        let mut completed = message.operation_ids();
+        completed.retain(|id| id != operation);
+        QueueEntry {
+            version: VERSION,
+            reason: "import_refused".into(),
+            detail: "Klaviyo's import job did not accept the profile".into(),
+            klaviyo_detail: None,
+            first_seen_at: inbound.first_seen_at.unix_timestamp(),
+            pending: vec![operation.clone()],
+            completed,
+            message: inbound.raw,
+        }
+    }
+
+    /// Returns about how many bytes the entry takes.
+    pub(super) fn bytes(&self) -> usize {
+        let mut bytes = self.message.get().len();
+        for id in self.pending.iter().chain(&self.completed) {
+            bytes += id.as_str().len() + 3;
+        }
+        bytes
+    }
+
+    /// Writes the entry as the body of an SQS message.
+    #[expect(
+        clippy::expect_used,
+        reason = "an empty body in a queue would be a message lost"
+    )]
+    pub fn write(&self) -> String {
+        serde_json::to_string(self).expect("text and valid JSON can be written")
     }
 
     /// Parses the body of an SQS message.
     pub fn parse(body: &'a str) -> Result<Self, EntryError> {
-        let entry: QueueEntry = serde_json::from_str(body).map_err(|error| EntryError::Json {
-            line: error.line(),
-            column: error.column(),
-        })?;
+        let entry: QueueEntry =
+            serde_json::from_str(body).map_err(|error| EntryError::from(&error))?;
         if entry.version == VERSION {
             Ok(entry)
         } else {

@@ -123,9 +123,15 @@ fn subscription(
     subscriber: Subscriber,
 ) -> Subscription {
     let asked_at = asked_at(context);
+    // What the message asks for is wished for when it first arrives, however old it is. Only while
+    // it waits in a queue can the person leave after that.
+    let wish_of_message = match Timestamp::new(context.now) {
+        Some(arrival) => Wish::At(arrival),
+        None => Wish::Standing,
+    };
     let wish = match context.settings.consent.resubscribe {
-        Resubscribe::Always => Wish::At(asked_at),
-        Resubscribe::OnRequest if list.is_named_by_message => Wish::At(asked_at),
+        Resubscribe::Always => wish_of_message,
+        Resubscribe::OnRequest if list.is_named_by_message => wish_of_message,
         Resubscribe::OnRequest | Resubscribe::Never => Wish::Standing,
     };
     let consented_at = if needs_confirmation(context) {

@@ -64,6 +64,9 @@ pub struct DeliverySummary {
     /// The time that each request to Klaviyo took, in milliseconds.
     #[serde(skip)]
     pub klaviyo_latencies: Vec<u64>,
+    /// Profiles that an import job did not accept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub import_errors: usize,
     /// Requests that Klaviyo does not serve any more.
     #[serde(skip)]
     pub revision_refused: usize,
@@ -94,19 +97,7 @@ impl DeliverySummary {
         match outcome {
             Outcome::Delivered => {
                 self.delivered += 1;
-                for warning in warnings {
-                    self.count_reason(warning.reason());
-                    match warning {
-                        Warning::FieldLeftOut(_) => self.fields_left_out += 1,
-                        Warning::DroppedByKlaviyo => self.dropped_by_klaviyo += 1,
-                        Warning::UnsubscribedBefore | Warning::ConsentUnknown => {
-                            self.subscriptions_withheld += 1;
-                        }
-                        Warning::NotSubscribed
-                        | Warning::InvalidListId
-                        | Warning::ConfirmationKept => {}
-                    }
-                }
+                self.count_warnings(warnings);
             }
             Outcome::Ignored(reason) => {
                 self.ignored += 1;
@@ -126,6 +117,21 @@ impl DeliverySummary {
             Outcome::Retry(reason) => {
                 self.retry += 1;
                 self.count_reason(reason.reason());
+            }
+        }
+    }
+
+    /// Counts the warnings of a message that Klaviyo has acknowledged.
+    pub fn count_warnings(&mut self, warnings: &[Warning]) {
+        for warning in warnings {
+            self.count_reason(warning.reason());
+            match warning {
+                Warning::FieldLeftOut(_) => self.fields_left_out += 1,
+                Warning::DroppedByKlaviyo => self.dropped_by_klaviyo += 1,
+                Warning::UnsubscribedBefore | Warning::ConsentUnknown => {
+                    self.subscriptions_withheld += 1;
+                }
+                Warning::NotSubscribed | Warning::InvalidListId | Warning::ConfirmationKept => {}
             }
         }
     }
@@ -183,10 +189,15 @@ impl DeliverySummary {
             .values(Metric::KlaviyoLatency, &self.klaviyo_latencies)
             .count(Metric::FieldsLeftOut, self.fields_left_out)
             .count(Metric::SubscriptionsWithheld, self.subscriptions_withheld)
+            .count(Metric::ImportErrors, self.import_errors)
             .count(Metric::RevisionRefused, self.revision_refused)
             .count(Metric::DeletionUnresolved, self.deletions_unresolved)
             .count(Metric::ColdStart, self.cold_start.into())
     }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Returns the whole milliseconds that have passed since `start`.

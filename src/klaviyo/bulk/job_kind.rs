@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::ListId;
-use crate::klaviyo::request::{SUBSCRIBE_PATH, to_json};
+use crate::klaviyo::request::{PROFILE_IMPORT_JOBS_PATH, SUBSCRIBE_PATH, to_json};
 use crate::klaviyo::wire::{Document, Reference, Resource};
 
 /// The most people that one request subscribes:
@@ -16,7 +16,8 @@ const MAX_EVENTS_PER_JOB: usize = 1_000;
 /// <https://developers.klaviyo.com/en/reference/bulk_import_profiles>
 const MAX_PROFILES_PER_JOB: usize = 10_000;
 
-const PROFILE_SLOTS: &str = "/data/attributes/profiles/data/";
+/// The JSON pointer to the profiles of a job.
+pub(in crate::klaviyo) const PROFILE_SLOTS: &str = "/data/attributes/profiles/data/";
 const EVENT_SLOTS: &str = "/data/attributes/events-bulk-create/data/";
 
 /// A kind of bulk job, without its items.
@@ -139,7 +140,7 @@ pub(super) fn profile_import(list_id: Option<&ListId>) -> JobKind {
         }),
     };
     JobKind::new(
-        "/api/profile-bulk-import-jobs",
+        PROFILE_IMPORT_JOBS_PATH,
         &envelope,
         PROFILE_SLOTS,
         MAX_PROFILES_PER_JOB,

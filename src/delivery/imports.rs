@@ -1,0 +1,61 @@
+//! What became of import jobs.
+
+use super::session::{SendError, Session};
+use crate::klaviyo::{
+    ApiRequest, ImportError, ImportStatus, parse_import_errors, parse_import_status,
+};
+
+/// The most pages of errors: a job of 10,000 profiles has no more.
+const MAX_PAGES: usize = 100;
+
+/// What became of an import job.
+#[derive(Debug)]
+pub enum ImportResult {
+    /// Klaviyo is still at it.
+    Running,
+    /// It is finished, and did not accept these profiles.
+    Finished(Vec<ImportError>),
+    /// Klaviyo did not do it, so that no profile is imported.
+    Cancelled,
+    /// Klaviyo does not know the job any more: it forgets jobs after some days.
+    Unknown,
+    /// Klaviyo cannot be asked now.
+    Unanswered,
+}
+
+/// Asks Klaviyo what became of a job.
+pub(super) async fn read(session: &Session<'_>, job_id: &str) -> ImportResult {
+    let status = match session.send(&ApiRequest::read_import_job(job_id)).await {
+        Ok(acknowledgement) => parse_import_status(&acknowledgement.body),
+        Err(SendError::Refused(errors)) if errors.status == 404 => return ImportResult::Unknown,
+        Err(_) => return ImportResult::Unanswered,
+    };
+    match status {
+        Some(ImportStatus::Running) => ImportResult::Running,
+        Some(ImportStatus::Cancelled) => ImportResult::Cancelled,
+        Some(ImportStatus::Complete { has_errors: false }) => ImportResult::Finished(Vec::new()),
+        Some(ImportStatus::Complete { has_errors: true }) => read_errors(session, job_id).await,
+        None => ImportResult::Unanswered,
+    }
+}
+
+async fn read_errors(session: &Session<'_>, job_id: &str) -> ImportResult {
+    let mut errors = Vec::new();
+    let mut cursor = None;
+    for _ in 0..MAX_PAGES {
+        let request = ApiRequest::read_import_errors(job_id, cursor.as_deref());
+        let page = match session.send(&request).await {
+            Ok(acknowledgement) => parse_import_errors(&acknowledgement.body),
+            Err(_) => None,
+        };
+        let Some(page) = page else {
+            return ImportResult::Unanswered;
+        };
+        errors.extend(page.errors);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    ImportResult::Finished(errors)
+}
