@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::domain::ListId;
-use crate::klaviyo::{Klaviyo, OptIn, Probe, ProbeResponse, RequestError, parse_opt_in};
+use crate::klaviyo::{
+    Klaviyo, OptIn, Probe, ProbeResponse, RequestError, count_resources, parse_opt_in,
+};
 use crate::settings::{Channel, RuleSettings, Settings};
 
 pub use report::{CheckReport, Finding, Severity};
@@ -67,9 +69,8 @@ pub async fn check_klaviyo(
     if rules.honor_deletions {
         probes.push(Probe::delete_profiles());
     }
-    if rules.honor_deletions || rules.audience_lists {
-        probes.push(Probe::read_profiles());
-    }
+    // People who have left are found by their profiles. So are import jobs, if there is a queue.
+    probes.push(Probe::read_profiles());
     let timeout = deadline
         .saturating_duration_since(Instant::now())
         .min(PROBE_TIMEOUT);
@@ -79,9 +80,56 @@ pub async fn check_klaviyo(
         scope_finding(probe.scopes, &response)
     });
     let list_check = check_list(klaviyo, key, rules, timeout);
-    let (mut findings, list_finding) = tokio::join!(join_all(scope_checks), list_check);
+    let metrics_check = check_metrics(klaviyo, key, rules, timeout);
+    let (mut findings, list_finding, metrics_finding) =
+        tokio::join!(join_all(scope_checks), list_check, metrics_check);
     findings.push(list_finding);
+    findings.push(metrics_finding);
     findings
+}
+
+/// The most metrics of an account: <https://help.klaviyo.com/hc/en-us/articles/115005076787>
+const MAX_METRICS: usize = 200;
+
+/// The metrics that are left when a merchant should look. Pages and screens make one for each name.
+const FEW_METRICS_LEFT: usize = 30;
+
+/// Counts the metrics of the account: Klaviyo refuses events of one more.
+async fn check_metrics(
+    klaviyo: &Klaviyo,
+    key: &str,
+    rules: &RuleSettings,
+    timeout: Duration,
+) -> Finding {
+    let makes_many = rules.send_pages || rules.send_screens;
+    let response = Probe::read_metrics().send(klaviyo, key, timeout).await;
+    let count = match &response {
+        Ok(ProbeResponse { status: 200, body }) => count_resources(body),
+        _ => None,
+    };
+    match count {
+        Some(count) if count >= MAX_METRICS => Finding::failed(
+            "metrics",
+            format!(
+                "the account has {count} metrics, the most that Klaviyo takes: events with a new name are refused"
+            ),
+        ),
+        Some(count) if makes_many && count + FEW_METRICS_LEFT > MAX_METRICS => Finding::warning(
+            "metrics",
+            format!(
+                "the account has {count} of {MAX_METRICS} metrics, and SEND_PAGES and SEND_SCREENS make one for each page and screen"
+            ),
+        ),
+        Some(count) => Finding::ok(
+            "metrics",
+            format!("the account has {count} of {MAX_METRICS} metrics"),
+        ),
+        None if makes_many => Finding::warning(
+            "metrics",
+            "cannot be counted (the key lacks metrics:read), and SEND_PAGES and SEND_SCREENS make one for each page and screen",
+        ),
+        None => Finding::ok("metrics", "not counted: the key lacks metrics:read"),
+    }
 }
 
 /// Checks the list of `LIST_ID`.

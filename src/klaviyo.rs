@@ -29,7 +29,9 @@ pub use import_job::{
     ImportError, ImportErrorPage, ImportStatus, parse_import_errors, parse_import_status,
     parse_job_id,
 };
-pub use lookup::{ChannelConsent, FoundProfile, OptIn, parse_opt_in, parse_profiles};
+pub use lookup::{
+    ChannelConsent, FoundProfile, OptIn, count_resources, parse_opt_in, parse_profiles,
+};
 pub use operation::{Operation, OperationId};
 pub use probe::{Probe, ProbeResponse};
 pub use profile::{PhoneChange, Profile, ProfileIdentifiers, ProfileKey, PropertyPatch};

@@ -140,6 +140,16 @@ pub fn parse_profiles(body: &[u8]) -> Option<Vec<FoundProfile>> {
     Some(document.data)
 }
 
+/// Counts the resources in an answer; `None` for any other document.
+pub fn count_resources(body: &[u8]) -> Option<usize> {
+    #[derive(Deserialize)]
+    struct Collection {
+        data: Vec<serde::de::IgnoredAny>,
+    }
+    let document: Collection = serde_json::from_slice(body).ok()?;
+    Some(document.data.len())
+}
+
 /// The process by which a list takes people in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptIn {

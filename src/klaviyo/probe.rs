@@ -62,6 +62,15 @@ impl Probe {
         }
     }
 
+    /// Reading the account's metrics, all of them: an account has at most 200.
+    /// <https://developers.klaviyo.com/en/reference/get_metrics>
+    pub fn read_metrics() -> Self {
+        Probe {
+            scopes: "metrics:read",
+            request: ApiRequest::get("/api/metrics", Vec::new()),
+        }
+    }
+
     /// Reading the list: <https://developers.klaviyo.com/en/reference/get_list>
     pub fn read_list(id: &ListId) -> Self {
         Probe {

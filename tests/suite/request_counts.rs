@@ -94,8 +94,7 @@ async fn an_audience_is_exited_after_a_look_up() {
     let of = |event, size| (0..size).map(|n| audience(event, &person(n))).collect();
     let shop = Shop::open(&SETTINGS).await;
     shop.send_all(of("Audience Entered", 1_001)).await;
-    // Some 80 addresses fit into the query of a look-up.
-    for (size, look_ups) in [(1, 1), (60, 1), (100, 2)] {
+    for (size, look_ups) in [(1, 1), (100, 1), (101, 2)] {
         shop.klaviyo().forget_requests();
         shop.send_all(of("Audience Exited", size)).await;
         let requests = shop.klaviyo().requests();
