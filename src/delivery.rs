@@ -25,7 +25,7 @@ mod task;
 pub use dispatcher::{Dispatcher, PendingSubscriptions};
 pub use imports::ImportResult;
 pub use in_flight::{Import, InFlight, decide_batch};
-pub use inbound::InboundMessage;
+pub use inbound::{InboundMessage, UnansweredAttempt};
 pub use list_opt_ins::ListOptIns;
 pub use message_result::MessageResult;
 pub use session::RequestStats;

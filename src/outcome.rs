@@ -103,6 +103,12 @@ pub enum RejectReason {
     /// Klaviyo knows nobody whom the deletion could be about, so an operator has to look.
     #[error("no Klaviyo profile has this userId as its email or external_id: delete it by hand")]
     DeletionUnresolved,
+    /// Klaviyo did not answer two attempts to subscribe the person.
+    #[error(
+        "Klaviyo did not answer two subscriptions: see there whether the person is subscribed, and \
+         redrive the message if not"
+    )]
+    SubscriptionUnanswered,
     /// A rule panicked.
     #[error("an internal error: please report it with the message's type")]
     InternalError,
@@ -142,6 +148,10 @@ pub enum RetryReason {
     /// The time for the delivery is over.
     #[error("no time left")]
     Timeout,
+    /// Klaviyo did not answer a subscription. It may have asked the person, so the next attempt waits
+    /// for 30 minutes, within which Klaviyo holds repeats back.
+    #[error("Klaviyo did not answer a subscription, which waits for 30 minutes")]
+    SubscriptionUnanswered,
     /// A queue could not be written.
     #[error("the queue cannot be written")]
     QueueWriteFailed,
@@ -183,6 +193,7 @@ impl RejectReason {
             RejectReason::ProfileTooLarge => "profile_too_large",
             RejectReason::InvalidListId => "invalid_list_id",
             RejectReason::DeletionUnresolved => "deletion_unresolved",
+            RejectReason::SubscriptionUnanswered => "subscription_unanswered",
             RejectReason::InternalError => "internal_error",
             RejectReason::RefusedByKlaviyo { .. } => "refused_by_klaviyo",
         }
@@ -200,6 +211,7 @@ impl RetryReason {
             RetryReason::RevisionRefused => "klaviyo_revision_refused",
             RetryReason::ApiKeyRejected => "klaviyo_key_refused",
             RetryReason::Timeout => "out_of_time",
+            RetryReason::SubscriptionUnanswered => "subscription_unanswered",
             RetryReason::QueueWriteFailed => "queue_unwritable",
             RetryReason::WaitingForBatch => "held_back",
         }

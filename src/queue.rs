@@ -4,6 +4,6 @@ mod client;
 mod entry;
 mod import_entry;
 
-pub use client::{Queue, QueueError};
+pub use client::{Queue, QueueError, QueueMessage};
 pub use entry::{EntryError, QueueEntry};
 pub use import_entry::{ImportEntry, ImportMember};

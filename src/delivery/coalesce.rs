@@ -41,7 +41,7 @@ pub(super) fn coalesce<'t, 'a>(batch: &'t [InFlight<'a>]) -> Vec<Vec<Dispatch<'t
     let mut consents: Vec<Vec<&Task>> = Vec::new();
     let mut consent_positions = HashMap::new();
     for message in batch {
-        for task in message.tasks() {
+        for task in message.tasks().iter().filter(|task| task.is_pending()) {
             let Some(key) = key(task.operation(), &mut graph) else {
                 let next = consents.len();
                 let position = *consent_positions

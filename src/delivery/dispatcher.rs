@@ -31,6 +31,10 @@ use crate::secrets::Secrets;
 /// come too late to be heard, and people would be asked for confirmation again.
 const SUBSCRIPTION_BUDGET_DIVISOR: u32 = 4;
 
+/// A subscription starts only with this many times the time that the slowest request of the delivery
+/// took.
+const SUBSCRIPTION_TIME_FACTOR: u32 = 2;
+
 /// Sends the operations of one delivery to Klaviyo.
 pub struct Dispatcher<'d> {
     session: Session<'d>,
@@ -199,7 +203,10 @@ impl<'d> Dispatcher<'d> {
     /// meets need not meet the next.
     pub async fn dispatch_subscriptions(&self, subscriptions: PendingSubscriptions<'_, '_>) {
         let PendingSubscriptions(subscriptions) = subscriptions;
-        let is_in_time = self.session.time_left() >= self.min_subscription_time;
+        let time_needed = self
+            .min_subscription_time
+            .max(self.session.slowest() * SUBSCRIPTION_TIME_FACTOR);
+        let is_in_time = self.session.time_left() >= time_needed;
         let mut jobs: BTreeMap<(OperationId, bool), Vec<Dispatch>> = BTreeMap::new();
         for dispatch in subscriptions {
             let states: Vec<_> = dispatch.tasks().iter().map(|task| task.state()).collect();
@@ -304,7 +311,10 @@ impl<'d> Dispatcher<'d> {
                         dispatch.acknowledge();
                     }
                 }
-                Err(error @ (SendError::Transient(_) | SendError::Forbidden)) => {
+                Err(
+                    error
+                    @ (SendError::Transient(_) | SendError::Unanswered | SendError::Forbidden),
+                ) => {
                     let error = error.into_operation_error();
                     for (_, dispatch) in members {
                         dispatch.fail(error.clone());
@@ -367,6 +377,6 @@ fn record_import(members: &[(usize, Dispatch)], acknowledgement: &Acknowledgemen
 fn has_transient_failure(task: &Task) -> bool {
     matches!(
         task.state(),
-        TaskState::Failed(OperationError::Transient(_))
+        TaskState::Failed(OperationError::Transient(_) | OperationError::Unanswered)
     )
 }

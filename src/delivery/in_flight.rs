@@ -3,8 +3,11 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::inbound::InboundMessage;
+use time::OffsetDateTime;
+
+use super::inbound::{InboundMessage, UnansweredAttempt};
 use super::message_result::MessageResult;
 use super::task::{ImportSlot, OperationError, Task, TaskState};
 use crate::klaviyo::OperationId;
@@ -68,6 +71,7 @@ impl<'a> InFlight<'a> {
                         tasks.push(Task::new(operation));
                     }
                 }
+                hold_back_unanswered(&inbound, &tasks);
                 warnings = plan_warnings;
                 Progress::Pending
             }
@@ -226,11 +230,47 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    /// Whether this attempt has completed an operation.
+    /// Whether this attempt has completed an operation, or has made one that Klaviyo did not answer.
+    /// Both have to be remembered.
     pub fn has_advanced(&self) -> bool {
-        self.tasks
-            .iter()
-            .any(|task| task.state() == TaskState::Acknowledged)
+        self.tasks.iter().any(|task| {
+            matches!(
+                task.state(),
+                TaskState::Acknowledged | TaskState::Failed(OperationError::Unanswered)
+            )
+        })
+    }
+
+    /// Returns the attempts that Klaviyo did not answer, this one's included. `now` is in epoch
+    /// seconds.
+    pub fn unanswered(&self, now: i64) -> Vec<UnansweredAttempt> {
+        let mut unanswered = self.inbound.unanswered.clone();
+        for task in &self.tasks {
+            if task.state() == TaskState::Failed(OperationError::Unanswered) {
+                unanswered.push(UnansweredAttempt {
+                    operation: task.operation().id(),
+                    at: now,
+                });
+            }
+        }
+        unanswered
+    }
+
+    /// Returns the time for which the message has to wait in the queue: until Klaviyo no longer holds
+    /// back the repeat of a subscription. `now` is in epoch seconds.
+    pub fn wait(&self, now: i64) -> Duration {
+        let last = self
+            .unanswered(now)
+            .into_iter()
+            .map(|attempt| attempt.at)
+            .max();
+        match last {
+            Some(last) => {
+                let left = REPEAT_AFTER_SECONDS.saturating_sub(now.saturating_sub(last));
+                Duration::from_secs(u64::try_from(left).unwrap_or(0))
+            }
+            None => Duration::ZERO,
+        }
     }
 
     /// Returns what became of the message.
@@ -247,6 +287,33 @@ impl<'a> InFlight<'a> {
             warnings,
             completed: self.completed(),
         }
+    }
+}
+
+/// Klaviyo holds back the repeat of a subscription for this long, so that nobody is asked twice.
+const REPEAT_AFTER_SECONDS: i64 = 30 * 60;
+
+/// The most attempts of a subscription that Klaviyo does not answer.
+const MAX_UNANSWERED: usize = 2;
+
+/// Keeps subscriptions from being sent that Klaviyo did not answer lately, or too often.
+fn hold_back_unanswered(inbound: &InboundMessage, tasks: &[Task]) {
+    if inbound.unanswered.is_empty() {
+        return;
+    }
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    for task in tasks {
+        let (count, last) = inbound.unanswered_attempts(&task.operation().id());
+        let error = match last {
+            Some(_) if count >= MAX_UNANSWERED => {
+                OperationError::Permanent(RejectReason::SubscriptionUnanswered)
+            }
+            Some(last) if now < last.saturating_add(REPEAT_AFTER_SECONDS) => {
+                OperationError::Transient(RetryReason::SubscriptionUnanswered)
+            }
+            _ => continue,
+        };
+        task.set_state(TaskState::Failed(error));
     }
 }
 
@@ -271,6 +338,10 @@ fn catch_panic<'a>(decide: impl FnOnce() -> Decision<'a>) -> Decision<'a> {
 /// that is not throttling counts, since it says more; of several throttlings, the longest wait.
 fn combine(so_far: Outcome, error: OperationError) -> Outcome {
     match (so_far, error) {
+        (so_far, OperationError::Unanswered) => {
+            let reason = RetryReason::SubscriptionUnanswered;
+            combine(so_far, OperationError::Transient(reason))
+        }
         (
             Outcome::Retry(RetryReason::Throttled(one)),
             OperationError::Transient(RetryReason::Throttled(other)),

@@ -27,7 +27,9 @@ impl ListOptIns {
         let opt_in = match session.send(&ApiRequest::read_list(list_id)).await {
             Ok(acknowledgement) => parse_opt_in(&acknowledgement.body),
             Err(SendError::Forbidden | SendError::Refused(_)) => None,
-            Err(error @ SendError::Transient(_)) => return Err(error.into_operation_error()),
+            Err(error @ (SendError::Transient(_) | SendError::Unanswered)) => {
+                return Err(error.into_operation_error());
+            }
         };
         self.lock().insert(list_id.clone(), opt_in);
         Ok(opt_in)

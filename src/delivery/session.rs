@@ -30,15 +30,17 @@ const MAX_MESSAGES_AT_ONCE: usize = 23;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_millis(1_600);
 
-/// The most time of a first attempt: a connection that died while the function was frozen may never
-/// say so. A second attempt may be as slow as Klaviyo is.
-const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The most time of a first attempt on a connection that has idled: one that died while the function
+/// was frozen may never say so. Otherwise an attempt may be as slow as Klaviyo is.
+const IDLE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The reason why a request was not acknowledged in the end.
 #[derive(Debug)]
 pub(super) enum SendError {
     /// It may succeed later.
     Transient(RetryReason),
+    /// Nobody knows whether Klaviyo did it, and it must not be repeated at once.
+    Unanswered,
     /// The key lacks a scope.
     Forbidden,
     /// It cannot succeed as it is.
@@ -50,6 +52,7 @@ impl SendError {
     pub(super) fn into_operation_error(self) -> OperationError {
         match self {
             SendError::Transient(reason) => OperationError::Transient(reason),
+            SendError::Unanswered => OperationError::Unanswered,
             SendError::Forbidden => OperationError::Transient(RetryReason::ApiKeyRejected),
             SendError::Refused(errors) => OperationError::Permanent(errors.reject_reason()),
         }
@@ -107,6 +110,12 @@ impl<'d> Session<'d> {
         }
     }
 
+    /// Returns the time of the slowest request so far.
+    pub(super) fn slowest(&self) -> Duration {
+        let slowest = self.latencies.borrow().iter().copied().max();
+        Duration::from_millis(slowest.unwrap_or_default())
+    }
+
     /// Returns the time that is left.
     pub(super) fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
@@ -135,9 +144,10 @@ impl<'d> Session<'d> {
             if time_left.is_zero() {
                 break;
             }
-            let may_give_up_early = attempt == 0 && request.is_idempotent();
-            let timeout = if may_give_up_early {
-                time_left.min(FIRST_ATTEMPT_TIMEOUT)
+            let may_be_dead = attempt == 0 && self.klaviyo.has_idled();
+            let timeout = if may_be_dead && request.is_idempotent() {
+                // The second attempt never has less.
+                IDLE_ATTEMPT_TIMEOUT.min(time_left / 2)
             } else {
                 time_left
             };
@@ -154,6 +164,9 @@ impl<'d> Session<'d> {
                 }
                 Err(error) => error,
             };
+            if error.leaves_open() && !request.is_idempotent() {
+                return Err(SendError::Unanswered);
+            }
             match retry_decision(&error) {
                 RetryDecision::Retry { after, reason } => {
                     if reason != RetryReason::Timeout {

@@ -47,6 +47,9 @@ pub(super) enum OperationError {
     Permanent(RejectReason),
     /// It may succeed later.
     Transient(RetryReason),
+    /// Klaviyo did not answer, and may have done it. It is a subscription, which must not be repeated
+    /// soon.
+    Unanswered,
 }
 
 impl TaskState {
@@ -73,6 +76,11 @@ impl<'a> Task<'a> {
 
     pub(super) fn state(&self) -> TaskState {
         self.state.borrow().clone()
+    }
+
+    /// Whether the operation is still to be sent.
+    pub(super) fn is_pending(&self) -> bool {
+        *self.state.borrow() == TaskState::Pending
     }
 
     pub(super) fn set_state(&self, state: TaskState) {

@@ -124,7 +124,7 @@ impl Destination {
             .trigger()
             .inspect_err(|error| self.log.error("event not handled", error))?;
         let started = Instant::now();
-        let deadline = started + self.time_budget(&context);
+        let deadline = started + self.time_budget(&trigger, &context);
         let mut summary = DeliverySummary {
             request_id: context.request_id,
             cold_start: self.is_cold.swap(false, Ordering::Relaxed),
@@ -154,12 +154,17 @@ impl Destination {
         Ok(reply)
     }
 
-    /// Returns the time for one delivery: the setting, or less if Lambda has less.
-    fn time_budget(&self, context: &InvocationContext) -> Duration {
+    /// Returns the time for one delivery: the setting, or less if Lambda has less. Nobody waits for
+    /// the answer about a queue's records, which get all the time that Lambda has.
+    fn time_budget(&self, trigger: &Trigger, context: &InvocationContext) -> Duration {
         let budget = self.settings.delivery_budget;
-        match context.time_left {
-            Some(time_left) => budget.min(time_left.saturating_sub(LAMBDA_MARGIN)),
-            None => budget,
+        let of_lambda = context
+            .time_left
+            .map(|time_left| time_left.saturating_sub(LAMBDA_MARGIN));
+        match (trigger, of_lambda) {
+            (Trigger::Records(_), Some(of_lambda)) => of_lambda,
+            (_, Some(of_lambda)) => budget.min(of_lambda),
+            (_, None) => budget,
         }
     }
 

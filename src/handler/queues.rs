@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::delivery::InFlight;
 use crate::outcome::{Outcome, RetryReason};
-use crate::queue::{ImportEntry, Queue, QueueEntry};
+use crate::queue::{ImportEntry, Queue, QueueEntry, QueueMessage};
 use crate::telemetry::Origin;
 
 /// The part of a delivery's time that is left for writing queues. A write takes a few milliseconds;
@@ -59,11 +60,15 @@ impl Queues {
                 waiting.push((*message, reason));
             }
         }
-        let entries = waiting
-            .iter()
-            .map(|(message, _)| QueueEntry::new(message).write())
-            .collect();
-        let accepted = queue.send_all(entries, Duration::ZERO, deadline).await;
+        let now = OffsetDateTime::now_utc();
+        let mut entries = Vec::with_capacity(waiting.len());
+        for (message, _) in &waiting {
+            entries.push(QueueMessage {
+                body: QueueEntry::new(message, now).write(),
+                delay: message.wait(now.unix_timestamp()),
+            });
+        }
+        let accepted = queue.send_all(entries, deadline).await;
         for ((message, reason), is_accepted) in waiting.iter().zip(accepted) {
             message.settle(if is_accepted {
                 Outcome::Queued(*reason)
@@ -92,12 +97,15 @@ impl Queues {
             .iter()
             .filter(|message| message.is_rejected())
             .collect();
-        let entries: Vec<_> = rejected
-            .iter()
-            .map(|message| QueueEntry::new(message).write())
-            .collect();
-        let fits: Vec<_> = entries.iter().map(|entry| Queue::fits(entry)).collect();
-        let accepted = queue.send_all(entries, Duration::ZERO, deadline).await;
+        let now = OffsetDateTime::now_utc();
+        let mut fits = Vec::with_capacity(rejected.len());
+        let mut entries = Vec::with_capacity(rejected.len());
+        for message in &rejected {
+            let entry = QueueEntry::new(message, now).write();
+            fits.push(Queue::fits(&entry));
+            entries.push(entry.into());
+        }
+        let accepted = queue.send_all(entries, deadline).await;
         for ((message, fits), is_accepted) in rejected.iter().zip(fits).zip(accepted) {
             let is_given_up = !fits && origin == Origin::Webhook;
             if !is_accepted && !is_given_up {
@@ -119,14 +127,14 @@ impl Queues {
         if entries.is_empty() {
             return;
         }
-        let mut delay = Duration::ZERO;
-        let mut bodies = Vec::with_capacity(entries.len());
+        let mut fits = Vec::with_capacity(entries.len());
+        let mut followers = Vec::with_capacity(entries.len());
         for (entry, _) in &entries {
-            delay = entry.delay();
-            bodies.push(entry.write());
+            let follower = follower(entry);
+            fits.push(Queue::fits(&follower.body));
+            followers.push(follower);
         }
-        let fits: Vec<_> = bodies.iter().map(|body| Queue::fits(body)).collect();
-        let accepted = queue.send_all(bodies, delay, deadline).await;
+        let accepted = queue.send_all(followers, deadline).await;
         for (((_, messages), fits), is_accepted) in entries.iter().zip(fits).zip(accepted) {
             // A message that SQS cannot hold, far larger than Segment allows, is not followed: its
             // sender would send it again for hours.
@@ -144,9 +152,7 @@ impl Queues {
         let Some(queue) = &self.retry else {
             return false;
         };
-        let accepted = queue
-            .send_all(vec![entry.write()], entry.delay(), deadline)
-            .await;
+        let accepted = queue.send_all(vec![follower(entry)], deadline).await;
         accepted == [true]
     }
 
@@ -155,5 +161,12 @@ impl Queues {
         self.enqueue_retries(messages, deadline).await;
         self.enqueue_dead_letters(messages, Origin::RetryQueue, deadline)
             .await;
+    }
+}
+
+fn follower(entry: &ImportEntry) -> QueueMessage {
+    QueueMessage {
+        body: entry.write(),
+        delay: entry.delay(),
     }
 }

@@ -2,8 +2,8 @@
 //! in [`delivery`](crate::delivery).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -29,6 +29,9 @@ pub struct Klaviyo {
     http: reqwest::Client,
     base_url: Url,
     is_proven: Arc<AtomicBool>,
+    /// The moment of Klaviyo's last answer, in milliseconds of the wall clock, which goes on while
+    /// Lambda freezes the process. 0 before the first.
+    last_answer: Arc<AtomicU64>,
 }
 
 impl Klaviyo {
@@ -38,6 +41,7 @@ impl Klaviyo {
             http,
             base_url,
             is_proven: Arc::default(),
+            last_answer: Arc::default(),
         }
     }
 
@@ -45,6 +49,16 @@ impl Klaviyo {
     /// since.
     pub fn is_proven(&self) -> bool {
         self.is_proven.load(Ordering::Relaxed)
+    }
+
+    /// Whether there was a connection that nobody has used for a while. It may be dead without having
+    /// said so, above all after Lambda froze the process.
+    pub fn has_idled(&self) -> bool {
+        const SHORT: u64 = 2_000;
+        match self.last_answer.load(Ordering::Relaxed) {
+            0 => false,
+            last => wall_clock_ms().saturating_sub(last) > SHORT,
+        }
     }
 
     /// Records whether Klaviyo serves this program.
@@ -60,6 +74,7 @@ impl Klaviyo {
         timeout: Duration,
     ) -> Result<Acknowledgement, RequestError> {
         let response = self.request(api_key, request, timeout).await?;
+        self.last_answer.store(wall_clock_ms(), Ordering::Relaxed);
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
         let left_out = left_out(&response);
@@ -108,6 +123,13 @@ impl Klaviyo {
         }
         Ok(builder.send().await?)
     }
+}
+
+fn wall_clock_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |elapsed| {
+        elapsed.as_millis().try_into().unwrap_or(u64::MAX)
+    })
 }
 
 /// The most bytes of an answer. Klaviyo's largest, a page of 100 profiles, are far smaller.

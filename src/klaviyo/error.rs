@@ -26,8 +26,11 @@ pub enum RequestError {
         /// The HTTP status.
         status: u16,
     },
-    /// No connection, or one that broke. A thawed function finds its pooled connections dead.
+    /// No connection: Klaviyo has not seen the request.
     #[error("Klaviyo cannot be reached")]
+    NotConnected,
+    /// A connection that broke. A thawed function finds its pooled connections dead.
+    #[error("the connection to Klaviyo broke")]
     Unreachable,
     /// No answer in time.
     #[error("Klaviyo did not answer in time")]
@@ -51,6 +54,21 @@ pub enum RequestError {
 }
 
 impl RequestError {
+    /// Whether Klaviyo may have done what was requested although it did not acknowledge it.
+    pub fn leaves_open(&self) -> bool {
+        match self {
+            RequestError::Unreachable
+            | RequestError::Timeout
+            | RequestError::Unavailable { .. } => true,
+            RequestError::Throttled { .. }
+            | RequestError::NotConnected
+            | RequestError::Unauthorized
+            | RequestError::Forbidden
+            | RequestError::Unsupported { .. }
+            | RequestError::Refused(_) => false,
+        }
+    }
+
     /// Reads a 4xx answer. It is a refusal only if it is a JSON:API error document: anything else
     /// comes from a proxy in between, and no message may be lost to that.
     pub(super) fn from_client_error(request: &ApiRequest, status: u16, body: &[u8]) -> Self {
@@ -87,7 +105,9 @@ fn is_about_us(request: &ApiRequest, status: u16, errors: &[ApiError]) -> bool {
 
 impl From<reqwest::Error> for RequestError {
     fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() {
+        if error.is_connect() {
+            RequestError::NotConnected
+        } else if error.is_timeout() {
             RequestError::Timeout
         } else {
             RequestError::Unreachable

@@ -31,7 +31,7 @@ pub fn retry_decision(error: &RequestError) -> RetryDecision<'_> {
             RetryReason::Throttled(retry_after.map(|after| after.as_secs())),
         ),
         RequestError::Unavailable { .. } => (None, RetryReason::Unavailable),
-        RequestError::Unreachable => (None, RetryReason::Unreachable),
+        RequestError::NotConnected | RequestError::Unreachable => (None, RetryReason::Unreachable),
         RequestError::Timeout => (None, RetryReason::Timeout),
         RequestError::Unauthorized | RequestError::Forbidden => return RetryDecision::RefreshKey,
         RequestError::Unsupported { .. } => return RetryDecision::Stop,

@@ -20,6 +20,10 @@ const MAX_BATCH_BYTES: usize = 256 * 1024;
 /// The most bytes of one entry.
 pub(super) const MAX_BODY_BYTES: usize = MAX_BATCH_BYTES;
 
+/// The longest delay:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>
+const MAX_DELAY: Duration = Duration::from_secs(900);
+
 /// The most requests under way at a time.
 const MAX_CONCURRENT_REQUESTS: usize = 20;
 
@@ -45,8 +49,24 @@ pub struct Queue {
     log: Log,
 }
 
-/// A request of bodies, each with its index among all bodies.
-type IndexedBodies = Vec<(usize, String)>;
+/// A message for a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueMessage {
+    /// The body.
+    pub body: String,
+    /// The time for which the queue keeps it back, in whole seconds. SQS allows 15 minutes at most.
+    pub delay: Duration,
+}
+
+impl From<String> for QueueMessage {
+    fn from(body: String) -> Self {
+        let delay = Duration::ZERO;
+        QueueMessage { body, delay }
+    }
+}
+
+/// A request of messages, each with its index among all of them.
+type IndexedMessages = Vec<(usize, QueueMessage)>;
 
 impl Queue {
     /// Creates the queue at `url`.
@@ -59,18 +79,12 @@ impl Queue {
         body.len() <= MAX_BATCH_BYTES
     }
 
-    /// Puts bodies into the queue, which shows them after `delay`, at most 15 minutes. Returns one
-    /// flag for each body, in order: true if SQS accepted it.
-    pub async fn send_all(
-        &self,
-        bodies: Vec<String>,
-        delay: Duration,
-        deadline: Instant,
-    ) -> Vec<bool> {
-        let mut is_accepted = vec![false; bodies.len()];
-        let requests = batches(bodies)
+    /// Puts messages into the queue. Returns one flag for each, in order: true if SQS accepted it.
+    pub async fn send_all(&self, messages: Vec<QueueMessage>, deadline: Instant) -> Vec<bool> {
+        let mut is_accepted = vec![false; messages.len()];
+        let requests = batches(messages)
             .into_iter()
-            .map(|batch| self.send(batch, delay, deadline));
+            .map(|batch| self.send(batch, deadline));
         let mut answers = stream::iter(requests).buffer_unordered(MAX_CONCURRENT_REQUESTS);
         while let Some(answer) = answers.next().await {
             match answer {
@@ -90,15 +104,14 @@ impl Queue {
     /// Sends one request. Returns the indexes of the bodies that SQS took.
     async fn send(
         &self,
-        bodies: IndexedBodies,
-        delay: Duration,
+        messages: IndexedMessages,
         deadline: Instant,
     ) -> Result<Vec<usize>, QueueError> {
-        let mut indexes = Vec::with_capacity(bodies.len());
-        let mut entries = Vec::with_capacity(bodies.len());
-        for (index, body) in bodies {
+        let mut indexes = Vec::with_capacity(messages.len());
+        let mut entries = Vec::with_capacity(messages.len());
+        for (index, message) in messages {
             indexes.push(index);
-            entries.push(batch_entry(index, body, delay));
+            entries.push(batch_entry(index, message));
         }
         let request = self
             .client
@@ -135,10 +148,10 @@ fn partition_accepted(indexes: Vec<usize>, successful: &HashSet<&str>) -> (Vec<u
     clippy::expect_used,
     reason = "both fields that the SDK asks for are given"
 )]
-fn batch_entry(index: usize, body: String, delay: Duration) -> SendMessageBatchRequestEntry {
-    let delay_seconds = i32::try_from(delay.as_secs())
-        .ok()
-        .filter(|seconds| *seconds > 0);
+fn batch_entry(index: usize, message: QueueMessage) -> SendMessageBatchRequestEntry {
+    let QueueMessage { body, delay } = message;
+    let delay = delay.min(MAX_DELAY).as_secs();
+    let delay_seconds = i32::try_from(delay).ok().filter(|seconds| *seconds > 0);
     SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(body)
@@ -147,25 +160,25 @@ fn batch_entry(index: usize, body: String, delay: Duration) -> SendMessageBatchR
         .expect("an id and a body")
 }
 
-/// Groups the bodies that SQS takes into as few requests as its limits allow.
-fn batches(bodies: Vec<String>) -> Vec<IndexedBodies> {
-    let mut batches: Vec<IndexedBodies> = Vec::new();
+/// Groups the messages that SQS takes into as few requests as its limits allow.
+fn batches(messages: Vec<QueueMessage>) -> Vec<IndexedMessages> {
+    let mut batches: Vec<IndexedMessages> = Vec::new();
     let mut batch_bytes = 0;
-    for (index, body) in bodies.into_iter().enumerate() {
-        if !Queue::fits(&body) {
+    for (index, message) in messages.into_iter().enumerate() {
+        if !Queue::fits(&message.body) {
             continue;
         }
+        let bytes = message.body.len();
         match batches.last_mut() {
             Some(batch)
-                if batch.len() < MAX_BATCH_ENTRIES
-                    && batch_bytes + body.len() <= MAX_BATCH_BYTES =>
+                if batch.len() < MAX_BATCH_ENTRIES && batch_bytes + bytes <= MAX_BATCH_BYTES =>
             {
-                batch_bytes += body.len();
-                batch.push((index, body));
+                batch_bytes += bytes;
+                batch.push((index, message));
             }
             _ => {
-                batch_bytes = body.len();
-                batches.push(vec![(index, body)]);
+                batch_bytes = bytes;
+                batches.push(vec![(index, message)]);
             }
         }
     }
@@ -177,8 +190,8 @@ mod tests {
     use super::*;
 
     fn sizes_of_batches(sizes: &[usize]) -> Vec<usize> {
-        let bodies = sizes.iter().map(|size| "x".repeat(*size)).collect();
-        batches(bodies).iter().map(Vec::len).collect()
+        let bodies = sizes.iter().map(|size| "x".repeat(*size).into());
+        batches(bodies.collect()).iter().map(Vec::len).collect()
     }
 
     #[test]
@@ -206,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_body_over_the_limit_costs_no_other() {
-        let batches = batches(vec!["x".repeat(MAX_BATCH_BYTES + 1), "y".to_owned()]);
-        assert_eq!(batches, [vec![(1, "y".to_owned())]]);
+        let small = QueueMessage::from("y".to_owned());
+        let batches = batches(vec!["x".repeat(MAX_BATCH_BYTES + 1).into(), small.clone()]);
+        assert_eq!(batches, [vec![(1, small)]]);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::delivery::{InFlight, InboundMessage};
+use crate::delivery::{InFlight, InboundMessage, UnansweredAttempt};
 use crate::klaviyo::OperationId;
 use crate::outcome::{Outcome, RejectReason};
 
@@ -36,6 +36,9 @@ pub struct QueueEntry<'a> {
     /// The operations that Klaviyo has acknowledged, which are never repeated.
     #[serde(rename = "done")]
     pub completed: Vec<OperationId>,
+    /// The subscriptions that Klaviyo did not answer, and may have done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<UnansweredAttempt>,
     /// The message as Segment sent it.
     #[serde(borrow)]
     pub message: &'a RawValue,
@@ -70,14 +73,19 @@ impl From<&serde_json::Error> for EntryError {
 const VERSION: u8 = 1;
 
 impl<'a> QueueEntry<'a> {
-    /// Creates the entry of a message.
-    pub fn new(message: &'a InFlight<'_>) -> Self {
+    /// Creates the entry of a message. `now` is the moment of attempts that were not answered.
+    pub fn new(message: &'a InFlight<'_>, now: OffsetDateTime) -> Self {
         let outcome = message.outcome();
         let klaviyo_detail = match &outcome {
             Outcome::Rejected(RejectReason::RefusedByKlaviyo { detail, .. }) => {
                 detail.for_dead_letter().map(|text| text.to_owned().into())
             }
             _ => None,
+        };
+        // Whoever redrives a dead letter wants another attempt.
+        let unanswered = match &outcome {
+            Outcome::Rejected(_) => Vec::new(),
+            _ => message.unanswered(now.unix_timestamp()),
         };
         let (reason, detail) = match outcome {
             Outcome::Rejected(reason) => (reason.reason(), reason.to_string()),
@@ -93,6 +101,7 @@ impl<'a> QueueEntry<'a> {
             reason: reason.into(),
             detail: detail.into(),
             klaviyo_detail,
+            unanswered,
             first_seen_at: inbound.first_seen_at.unix_timestamp(),
             pending: message.pending(),
             completed: message.completed(),
@@ -110,6 +119,7 @@ impl<'a> QueueEntry<'a> {
             reason: "import_refused".into(),
             detail: "Klaviyo's import job did not accept the profile".into(),
             klaviyo_detail: None,
+            unanswered: Vec::new(),
             first_seen_at: inbound.first_seen_at.unix_timestamp(),
             pending: vec![operation.clone()],
             completed,
@@ -152,7 +162,9 @@ impl<'a> QueueEntry<'a> {
         // rule takes the message for older than it is.
         let first_seen_at = OffsetDateTime::from_unix_timestamp(self.first_seen_at)
             .unwrap_or_else(|_| OffsetDateTime::now_utc());
-        InboundMessage::resumed(self.message, first_seen_at, self.completed)
+        let mut inbound = InboundMessage::resumed(self.message, first_seen_at, self.completed);
+        inbound.unanswered = self.unanswered;
+        inbound
     }
 }
 

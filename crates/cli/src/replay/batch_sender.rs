@@ -157,6 +157,7 @@ fn rank(reason: RetryReason) -> (u8, Option<u64>) {
         RetryReason::Unavailable
         | RetryReason::Unreachable
         | RetryReason::Timeout
+        | RetryReason::SubscriptionUnanswered
         | RetryReason::QueueWriteFailed => (1, None),
     }
 }
