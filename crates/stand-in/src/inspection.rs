@@ -6,9 +6,12 @@
 //! | `GET state` | | what Klaviyo and SQS hold |
 //! | `GET log` | | every request to Klaviyo |
 //! | `POST reset` | | forgets both, and all faults |
-//! | `POST options` | `{"rate_limits": true, "latency_ms": 60}` | |
+//! | `GET options` | | the options and switches |
+//! | `POST options` | `{"rate_limits": true, "latency_ms": 60}`, also with [`Switches`] | |
 //! | `POST faults` | a [`FaultSpec`] | |
 //! | `POST lists` | `{"Y6nRLr": "double_opt_in", "OTHER1": "missing"}` | |
+//! | `POST consent` | `[{"state": "unsubscribed", "email": "sarah@klaviyo-demo.com"}]`: [`ConsentSetting`]s | |
+//! | `POST confirm` | `{"email": "sarah@klaviyo-demo.com"}`: the person confirms what waits for it | |
 //! | `POST profiles` | `[{"email": "sarah@klaviyo-demo.com"}]` | |
 //! | `POST queues` | `{"url": "http://…"}` | at most ten bodies, which leave the queue |
 
@@ -25,6 +28,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::faults::{Fault, Symptom, error_body};
+use crate::klaviyo::{Channel, ConsentSetting};
 use crate::response::JsonResponse;
 use crate::state::StandInState;
 
@@ -94,11 +98,12 @@ impl From<FaultSpec> for Fault {
     }
 }
 
+/// The addresses of a person who confirms.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OptionsSpec {
-    rate_limits: Option<bool>,
-    latency_ms: Option<u64>,
+struct PersonSpec {
+    email: Option<String>,
+    phone_number: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -138,7 +143,22 @@ fn perform(
         ("GET", "state") => return Ok(Some(view::state(state))),
         ("GET", "log") => return Ok(Some(view::log(&state.requests))),
         ("POST", "reset") => state.reset(),
-        ("POST", "options") => set_options(state, &parse(body)?),
+        ("GET", "options") => return Ok(Some(options(state)?)),
+        ("POST", "options") => set_options(state, parse(body)?)?,
+        ("POST", "consent") => {
+            for setting in parse::<Vec<ConsentSetting>>(body)? {
+                state.account.set_consent(&setting);
+            }
+        }
+        ("POST", "confirm") => {
+            let person: PersonSpec = parse(body)?;
+            if let Some(email) = &person.email {
+                state.account.confirm(Channel::Email, email);
+            }
+            if let Some(number) = &person.phone_number {
+                state.account.confirm(Channel::Sms, number);
+            }
+        }
         ("POST", "faults") => state.faults.push(parse::<FaultSpec>(body)?.into()),
         ("POST", "lists") => set_lists(state, parse(body)?)?,
         ("POST", "profiles") => {
@@ -156,13 +176,30 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, InspectionError> {
     Ok(serde_json::from_slice(body)?)
 }
 
-fn set_options(state: &mut StandInState, options: &OptionsSpec) {
-    if let Some(rate_limits) = options.rate_limits {
-        state.rate_limits = rate_limits;
+/// Returns the options and switches in one object.
+fn options(state: &StandInState) -> Result<Value, InspectionError> {
+    let mut options = serde_json::to_value(&state.account.switches)?;
+    options["rate_limits"] = state.rate_limits.into();
+    options["latency_ms"] = json!(state.latency.as_millis());
+    Ok(options)
+}
+
+/// Changes the options and switches that are given. A wrong one changes none.
+fn set_options(state: &mut StandInState, given: Map<String, Value>) -> Result<(), InspectionError> {
+    let mut rate_limits = state.rate_limits;
+    let mut latency = state.latency;
+    let mut switches = serde_json::to_value(&state.account.switches)?;
+    for (name, value) in given {
+        match name.as_str() {
+            "rate_limits" => rate_limits = serde_json::from_value(value)?,
+            "latency_ms" => latency = Duration::from_millis(serde_json::from_value(value)?),
+            _ => switches[name] = value,
+        }
     }
-    if let Some(milliseconds) = options.latency_ms {
-        state.latency = Duration::from_millis(milliseconds);
-    }
+    state.account.switches = serde_json::from_value(switches)?;
+    state.rate_limits = rate_limits;
+    state.latency = latency;
+    Ok(())
 }
 
 fn set_lists(
@@ -175,10 +212,12 @@ fn set_lists(
             "single_opt_in" => "single_opt_in",
             "missing" => {
                 state.account.opt_in.remove(&list_id);
+                state.account.missing_lists.insert(list_id);
                 continue;
             }
             _ => return Err(InspectionError::UnknownProcess(process)),
         };
+        state.account.missing_lists.remove(&list_id);
         state.account.opt_in.insert(list_id, process);
     }
     Ok(())

@@ -13,6 +13,11 @@ pub(crate) fn array(value: &Value) -> &[Value] {
     value.as_array().expect("the schema asks for an array")
 }
 
+/// Returns the items of an array that may be absent.
+pub(crate) fn optional_array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
 /// Returns the members of what a schema has accepted as an object.
 #[expect(clippy::expect_used, reason = "a schema has accepted the value")]
 pub(crate) fn object(value: &Value) -> &Map<String, Value> {

@@ -6,20 +6,29 @@
 //! beyond that. A job is done whole or refused whole, with an error for every item that is wrong.
 
 mod account;
+mod consent;
 mod deletions;
 mod endpoint;
 mod event_properties;
 mod events;
 mod find_profiles;
+mod import_jobs;
 mod lists;
+mod nulls;
+mod patch;
+mod phones;
 mod pointer;
 mod profile_schema;
 mod profiles;
+mod query;
 pub(crate) mod rate_limiter;
 mod refusal;
 pub(crate) mod schema;
+mod standing;
 mod subscription_schema;
+mod subscription_view;
 mod subscriptions;
+mod switches;
 #[cfg(test)]
 mod testing;
 mod text_rules;
@@ -36,7 +45,13 @@ use endpoint::Endpoint;
 use refusal::Refusal;
 
 pub use account::{Account, ConsentRecord, EventRecord};
+pub use consent::{ConsentSetting, ConsentState, LiftedRecord};
+pub use import_jobs::{ImportError, ImportJob};
 pub(crate) use rate_limiter::RateLimiter;
+pub use standing::{
+    Channel, Consent, PendingSubscription, Standing, Suppression, SuppressionReason,
+};
+pub use switches::Switches;
 
 /// The revision whose schemas are here: <https://developers.klaviyo.com/en/reference/api_overview>
 const REVISION: &str = "2026-10-15";
@@ -68,7 +83,7 @@ fn perform(
 ) -> Result<JsonResponse, Vec<Refusal>> {
     check_headers(account, request)?;
     let path = request.uri.path();
-    let Some((endpoint, list_id)) = Endpoint::find(&request.method, path) else {
+    let Some((endpoint, id)) = Endpoint::find(&request.method, path) else {
         let detail = format!("{} {path} is not an endpoint", request.method);
         return Err(Refusal::new(404, "not_found", detail, path).into());
     };
@@ -96,11 +111,13 @@ fn perform(
         Endpoint::Subscribe => subscriptions::subscribe(account, body),
         Endpoint::Unsubscribe => subscriptions::unsubscribe(account, body),
         Endpoint::RequestDeletion => deletions::request_deletion(account, body),
-        Endpoint::FindProfiles => {
-            find_profiles::find_profiles(account, request.uri.query().unwrap_or_default())
-        }
-        Endpoint::GetList => lists::get_list(account, list_id),
-        Endpoint::RemoveFromList => lists::remove_from_list(account, list_id, body),
+        Endpoint::FindProfiles => find_profiles::find_profiles(account, request),
+        Endpoint::FindListProfiles => find_profiles::find_list_profiles(account, id, request),
+        Endpoint::GetImportJob => import_jobs::get_job(account, id),
+        Endpoint::GetImportErrors => import_jobs::get_errors(account, id, request),
+        Endpoint::GetList => lists::get_list(account, id),
+        Endpoint::AddToList => lists::add_to_list(account, id, body),
+        Endpoint::RemoveFromList => lists::remove_from_list(account, id, body),
     }?;
     answer.headers.extend(headers);
     Ok(answer)

@@ -43,7 +43,11 @@ mod state;
 pub use chaos::Chaos;
 pub use credentials::{API_KEY, SHARED_SECRET, secret, secret_of};
 pub use faults::{Fault, Symptom};
-pub use klaviyo::{Account, ConsentRecord, EventRecord};
+pub use klaviyo::{
+    Account, Channel, Consent, ConsentRecord, ConsentSetting, ConsentState, EventRecord,
+    ImportError, ImportJob, LiftedRecord, PendingSubscription, Standing, Suppression,
+    SuppressionReason, Switches,
+};
 pub use lambda::{AnswerTimeout, RuntimeApi};
 pub use options::StandInOptions;
 pub use request::RecordedRequest;

@@ -4,6 +4,9 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
+/// The header that names the fields that were left out of what was done.
+pub(crate) const PARTIAL_FAILURE: &str = "x-klaviyo-partial-failure";
+
 /// An answer of one of the stand-ins.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonResponse {
@@ -33,6 +36,15 @@ impl JsonResponse {
     pub(crate) fn with_header(mut self, name: &'static str, value: impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
+    }
+
+    /// Names the fields that were left out of what was done, if there are any:
+    /// <https://community.klaviyo.com/developer-group-64/api-validation-improvements-for-phone-number-handling-18034>
+    pub(crate) fn with_partial_failure(self, fields: Option<&str>) -> Self {
+        match fields {
+            Some(fields) => self.with_header(PARTIAL_FAILURE, fields),
+            None => self,
+        }
     }
 
     /// Returns the response for the HTTP server.

@@ -81,9 +81,10 @@ impl StandInState {
     }
 
     /// Forgets what the services hold, the recorded requests and all faults. The secret, the API
-    /// key, the rate limits and the latency stay.
+    /// key, the rate limits, the latency and the switches stay.
     pub fn reset(&mut self) {
         let api_key = self.account.api_key.take();
+        let switches = std::mem::take(&mut self.account.switches);
         let secret = self.secret.take();
         *self = StandInState {
             secret,
@@ -95,6 +96,7 @@ impl StandInState {
                 api_key,
             })
         };
+        self.account.switches = switches;
     }
 
     /// Takes the fault of a request, if it has one.

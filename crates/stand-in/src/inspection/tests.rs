@@ -116,12 +116,19 @@ async fn the_state_shows_what_klaviyo_and_sqs_hold() {
         "lists": {"Y6nRLr": ["1"]},
         "consents": [{"profile": "1", "email": "sarah@klaviyo-demo.com", "phone_number": null,
             "channel": "email", "consent": "SUBSCRIBED", "list": "Y6nRLr", "confirmation_sent": false,
-            "consented_at": null}],
+            "consented_at": null, "welcome_flow": true, "everywhere": false}],
+        "lifted": [],
+        "welcome_flows": 1,
+        "import_jobs": [],
         "deletions": [{"id": "1"}],
         "queues": {"http://queue": ["body"]},
         "secret_fetches": 0,
     });
-    assert_eq!(script.ask("state").await, expected);
+    let mut state = script.ask("state").await;
+    let standings = state.as_object_mut().unwrap().remove("standings").unwrap();
+    assert_eq!(standings[0]["address"], "sarah@klaviyo-demo.com");
+    assert_eq!(standings[0]["standing"]["consent"], "SUBSCRIBED");
+    assert_eq!(state, expected);
 }
 
 #[tokio::test]
@@ -259,6 +266,9 @@ async fn a_wrong_request_is_refused_with_the_reason() {
         ("faults", json!({"match": EVENTS, "lose": 3}), 400),
         ("lists", json!({"Y6nRLr": "triple_opt_in"}), 400),
         ("options", json!({"rate_limits": "on"}), 400),
+        ("options", json!({"import_ms": "soon"}), 400),
+        ("options", json!({"bulk_nulls": "refuse"}), 400),
+        ("consent", json!([{"state": "gone"}]), 400),
         ("profiles", json!({}), 400),
     ] {
         let path = format!("/__stand-in/{name}");

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use serde_json::{Map, Value, json};
 
 use crate::json::at;
-use crate::klaviyo::{Account, ConsentRecord, EventRecord};
+use crate::klaviyo::{Account, Channel, ConsentRecord, EventRecord, ImportJob, Standing};
 use crate::request::RecordedRequest;
 use crate::state::StandInState;
 
@@ -26,6 +26,10 @@ pub(super) fn state(state: &StandInState) -> Value {
         "profiles": list(account.profiles.iter().enumerate(), profile),
         "lists": lists,
         "consents": list(&account.consents, |record| consent(account, record)),
+        "standings": list(&account.standings, standing),
+        "lifted": account.lifted,
+        "welcome_flows": account.welcome_flows,
+        "import_jobs": list(&account.import_jobs, import_job),
         "deletions": deletions,
         "queues": state.queues,
         "secret_fetches": state.fetches,
@@ -78,7 +82,21 @@ fn consent(account: &Account, record: &ConsentRecord) -> Value {
         "list": (!record.list_id.is_empty()).then_some(&record.list_id),
         "confirmation_sent": record.confirmation_sent,
         "consented_at": record.consented_at,
+        "welcome_flow": record.welcome_flow,
+        "everywhere": record.everywhere,
     })
+}
+
+fn standing(((channel, address), standing): (&(Channel, String), &Standing)) -> Value {
+    json!({"channel": channel, "address": address, "standing": standing})
+}
+
+fn import_job(job: &ImportJob) -> Value {
+    let errors = list(&job.errors, |error| {
+        json!({"code": error.code, "detail": error.detail, "source": error.source,
+            "original_payload": error.original_payload})
+    });
+    json!({"total": job.total, "lists": job.lists, "errors": errors})
 }
 
 /// Returns the requests to Klaviyo, each with its answer.

@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+use super::consent::LiftedRecord;
+use super::import_jobs::ImportJob;
 use super::profile_schema::IDENTIFIERS;
 use super::refusal::Refusal;
+use super::standing::{Channel, Standing};
+use super::switches::Switches;
 use super::text_rules::parse_time;
 use crate::json::{at, object, optional_text, text};
 
-/// Profiles, events, lists and consents. Operations on profiles' properties (`meta`) are checked
-/// and not done.
+/// Profiles, events, lists and consents.
 #[derive(Debug, Default)]
 pub struct Account {
     /// The only API key that is accepted; [`API_KEY`](crate::API_KEY) when `None`.
@@ -20,13 +23,26 @@ pub struct Account {
     pub profiles: Vec<Map<String, Value>>,
     /// The events, each once.
     pub events: Vec<EventRecord>,
-    /// The opt-in process of each list that exists: `double_opt_in` or `single_opt_in`. Only
-    /// looking up a list asks whether it exists.
+    /// What differs from account to account.
+    pub switches: Switches,
+    /// The opt-in process of each list that was created: `double_opt_in` or `single_opt_in`.
+    /// Looking up another list is a 404. Work for it takes it as double opt-in, unless
+    /// [`Switches::refuse_unknown_lists`] is set.
     pub opt_in: BTreeMap<String, &'static str>,
+    /// The lists that do not exist, whatever the switches.
+    pub missing_lists: BTreeSet<String>,
     /// The profiles on each list.
     pub lists: BTreeMap<String, BTreeSet<usize>>,
     /// The consents that were given and taken back, in the order of arrival.
     pub consents: Vec<ConsentRecord>,
+    /// What each address has agreed to.
+    pub standings: BTreeMap<(Channel, String), Standing>,
+    /// The people who had left and were subscribed again, in the order of arrival.
+    pub lifted: Vec<LiftedRecord>,
+    /// The number of subscriptions that started the flow of their list.
+    pub welcome_flows: usize,
+    /// The bulk imports of profiles, in the order of arrival.
+    pub import_jobs: Vec<ImportJob>,
     /// The requests to delete a profile: the name of an identifier and its value.
     pub deletions: Vec<(String, String)>,
     profiles_by_identifier: HashMap<(&'static str, String), usize>,
@@ -71,6 +87,10 @@ pub struct ConsentRecord {
     pub confirmation_sent: bool,
     /// The time at which it was given; `None` when it is given now.
     pub consented_at: Option<String>,
+    /// Whether it started the flow of the list.
+    pub welcome_flow: bool,
+    /// Whether it was taken back for everything, although a list may have been named.
+    pub everywhere: bool,
 }
 
 impl Account {
@@ -107,7 +127,18 @@ impl Account {
     /// Finds a profile by one of its identifiers.
     pub(super) fn find_identifier(&self, name: &'static str, value: &str) -> Option<usize> {
         let key = (name, normalized(name, value));
-        self.profiles_by_identifier.get(&key).copied()
+        let index = *self.profiles_by_identifier.get(&key)?;
+        if self.is_former(index, &key) {
+            return None;
+        }
+        Some(index)
+    }
+
+    /// Whether a profile has another value of this identifier by now. It keeps every anonymous id.
+    fn is_former(&self, index: usize, (name, value): &(&'static str, String)) -> bool {
+        let held = self.text(Some(index), name);
+        let is_kept = matches!(*name, "anonymous_id" | "_kx");
+        !is_kept && held.is_none_or(|held| normalized(name, &held) != *value)
     }
 
     /// Returns an attribute of a profile, if it is a text.
@@ -148,6 +179,7 @@ impl Account {
                     (Some(Value::Object(members)), Value::Object(given)) => {
                         members.extend(given.clone());
                     }
+                    (_, Value::Null) if name == "properties" => {}
                     _ => {
                         profile.insert(name.clone(), value.clone());
                     }
@@ -156,9 +188,10 @@ impl Account {
         }
         for name in IDENTIFIERS {
             if let Some(value) = attributes.get(name).and_then(Value::as_str) {
-                self.profiles_by_identifier
-                    .entry((name, normalized(name, value)))
-                    .or_insert(index);
+                let key = (name, normalized(name, value));
+                if self.find_identifier(name, value).is_none() {
+                    self.profiles_by_identifier.insert(key, index);
+                }
             }
         }
         index
@@ -172,14 +205,30 @@ impl Account {
         }
     }
 
-    /// Puts a profile on a list.
-    pub(super) fn join(&mut self, list_id: &str, profile: usize) {
-        if !list_id.is_empty() {
-            self.lists
-                .entry(list_id.to_owned())
-                .or_default()
-                .insert(profile);
+    /// Whether a profile is on a list.
+    pub fn is_on(&self, list_id: &str, profile: Option<usize>) -> bool {
+        match (self.lists.get(list_id), profile) {
+            (Some(members), Some(profile)) => members.contains(&profile),
+            _ => false,
         }
+    }
+
+    /// Whether a subscription to a list, or to none, has to be confirmed.
+    pub(super) fn is_double_opt_in(&self, list_id: &str) -> bool {
+        if list_id.is_empty() {
+            !self.switches.single_opt_in_account
+        } else {
+            self.opt_in.get(list_id) != Some(&"single_opt_in")
+        }
+    }
+
+    /// Puts a profile on a list. Returns whether it was not there before.
+    pub(super) fn join(&mut self, list_id: &str, profile: usize) -> bool {
+        if list_id.is_empty() {
+            return false;
+        }
+        let members = self.lists.entry(list_id.to_owned()).or_default();
+        members.insert(profile)
     }
 
     /// Takes a profile off a list.
@@ -191,7 +240,7 @@ impl Account {
 }
 
 /// Returns an identifier as Klaviyo compares it: email addresses without regard to case.
-fn normalized(name: &str, value: &str) -> String {
+pub(super) fn normalized(name: &str, value: &str) -> String {
     if name == "email" {
         value.to_lowercase()
     } else {

@@ -22,22 +22,37 @@ pub(super) enum Endpoint {
     Subscribe,
     Unsubscribe,
     RequestDeletion,
+    GetImportJob,
+    GetImportErrors,
     FindProfiles,
+    FindListProfiles,
     GetList,
+    AddToList,
     RemoveFromList,
 }
 
 impl Endpoint {
-    /// Finds the endpoint of a request, and the id of the list that the path names.
+    /// Finds the endpoint of a request, and the id that the path names.
     pub(super) fn find<'p>(method: &Method, path: &'p str) -> Option<(Endpoint, &'p str)> {
         if let Some(rest) = path.strip_prefix("/api/lists/") {
-            return match (method.as_str(), rest.split_once('/')) {
-                ("GET", None) => Some((Endpoint::GetList, rest)),
-                ("DELETE", Some((list_id, "relationships/profiles"))) => {
-                    Some((Endpoint::RemoveFromList, list_id))
-                }
-                _ => None,
+            let (id, relation) = rest.split_once('/').unwrap_or((rest, ""));
+            let endpoint = match (method.as_str(), relation) {
+                ("GET", "") => Endpoint::GetList,
+                ("GET", "profiles") => Endpoint::FindListProfiles,
+                ("POST", "relationships/profiles") => Endpoint::AddToList,
+                ("DELETE", "relationships/profiles") => Endpoint::RemoveFromList,
+                _ => return None,
             };
+            return Some((endpoint, id));
+        }
+        if let Some(rest) = path.strip_prefix("/api/profile-bulk-import-jobs/") {
+            let (id, relation) = rest.split_once('/').unwrap_or((rest, ""));
+            let endpoint = match (method.as_str(), relation) {
+                ("GET", "") => Endpoint::GetImportJob,
+                ("GET", "import-errors") => Endpoint::GetImportErrors,
+                _ => return None,
+            };
+            return Some((endpoint, id));
         }
         let endpoint = match (method.as_str(), path) {
             ("POST", "/api/events") => Endpoint::CreateEvent,
@@ -62,9 +77,13 @@ impl Endpoint {
             | Endpoint::Unsubscribe
             | Endpoint::FindProfiles
             | Endpoint::GetList => (75, 750),
-            Endpoint::CreateEvents | Endpoint::ImportProfiles | Endpoint::RemoveFromList => {
-                (10, 150)
-            }
+            Endpoint::FindListProfiles => (75, 700),
+            Endpoint::CreateEvents
+            | Endpoint::ImportProfiles
+            | Endpoint::GetImportJob
+            | Endpoint::GetImportErrors
+            | Endpoint::AddToList
+            | Endpoint::RemoveFromList => (10, 150),
             Endpoint::RequestDeletion => (3, 60),
         };
         RateLimit { burst, steady }
@@ -89,8 +108,12 @@ impl Endpoint {
             Endpoint::Subscribe => Some(subscription_schema::SUBSCRIBE_BODY),
             Endpoint::Unsubscribe => Some(subscription_schema::UNSUBSCRIBE_BODY),
             Endpoint::RequestDeletion => Some(deletions::DELETION_BODY),
-            Endpoint::RemoveFromList => Some(lists::MEMBERS_BODY),
-            Endpoint::FindProfiles | Endpoint::GetList => None,
+            Endpoint::AddToList | Endpoint::RemoveFromList => Some(lists::MEMBERS_BODY),
+            Endpoint::GetImportJob
+            | Endpoint::GetImportErrors
+            | Endpoint::FindProfiles
+            | Endpoint::FindListProfiles
+            | Endpoint::GetList => None,
         }
     }
 }

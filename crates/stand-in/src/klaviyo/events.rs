@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::account::{Account, EventRecord};
 use super::event_properties::within_limits;
+use super::phones::without_impossible_phone;
 use super::profile_schema::EVENT_PROFILE;
 use super::refusal::Refusal;
 use super::schema::{Schema, nullable, required};
@@ -109,12 +110,14 @@ pub(super) fn create_event(
     account: &mut Account,
     body: &Value,
 ) -> Result<JsonResponse, Vec<Refusal>> {
+    let pointer = "/data/attributes/profile/data";
     let event = at(body, "/data/attributes");
-    let profile = at(event, "/profile/data");
-    let found = account.find(profile, "/data/attributes/profile/data")?;
-    let profile = account.upsert(found.first().copied(), object(at(profile, "/attributes")));
-    account.record(EventRecord::new(event, profile, false));
-    Ok(JsonResponse::empty(202))
+    let mut profile = at(body, pointer).clone();
+    let left_out = without_impossible_phone(&mut profile, pointer)?;
+    let found = account.find(&profile, pointer)?;
+    let index = keep_profile(account, &profile, &found);
+    account.record(EventRecord::new(event, index, false));
+    Ok(JsonResponse::empty(202).with_partial_failure(left_out))
 }
 
 /// Records the events of a job: all of them, or none.
@@ -126,14 +129,22 @@ pub(super) fn create_events(
     let mut refusals = Vec::new();
     let mut keys = HashSet::new();
     let mut count = 0;
+    let mut left_out = None;
+    let mut profiles = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let profile = at(item, "/attributes/profile/data");
+        let mut profile = at(item, "/attributes/profile/data").clone();
         let pointer = format!("{ITEMS}/{index}/attributes");
-        if let Err(refusal) = account.find(profile, &format!("{pointer}/profile/data")) {
-            refusals.push(refusal);
-            continue;
+        let place = format!("{pointer}/profile/data");
+        let checked = without_impossible_phone(&mut profile, &place);
+        match checked.and_then(|field| account.find(&profile, &place).map(|_| field)) {
+            Ok(field) => left_out = left_out.or(field),
+            Err(refusal) => {
+                refusals.push(refusal);
+                continue;
+            }
         }
-        let profile_key = account.profile_key(profile);
+        let profile_key = account.profile_key(&profile);
+        profiles.push(profile);
         for (event_index, event) in events_of(item).iter().enumerate() {
             count += 1;
             let event = EventRecord::new(at(event, "/attributes"), 0, false);
@@ -155,10 +166,9 @@ pub(super) fn create_events(
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    for item in items {
-        let profile = at(item, "/attributes/profile/data");
-        let found = account.find(profile, ITEMS)?;
-        let profile = account.upsert(found.first().copied(), object(at(profile, "/attributes")));
+    for (item, profile) in items.iter().zip(profiles) {
+        let found = account.find(&profile, ITEMS)?;
+        let profile = keep_profile(account, &profile, &found);
         let is_backfill = at(item, "/attributes/backfill") == true;
         for event in events_of(item) {
             account.record(EventRecord::new(
@@ -168,7 +178,14 @@ pub(super) fn create_events(
             ));
         }
     }
-    Ok(JsonResponse::empty(202))
+    Ok(JsonResponse::empty(202).with_partial_failure(left_out))
+}
+
+/// Creates or updates the profile of an event and returns its index.
+fn keep_profile(account: &mut Account, profile: &Value, found: &[usize]) -> usize {
+    let index = account.upsert(found.first().copied(), object(at(profile, "/attributes")));
+    account.patch(index, at(profile, "/meta"));
+    index
 }
 
 fn events_of(item: &Value) -> &[Value] {

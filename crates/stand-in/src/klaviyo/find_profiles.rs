@@ -1,116 +1,104 @@
-//! Profiles that are looked up: <https://developers.klaviyo.com/en/reference/get_profiles>
+//! Profiles that are looked up: <https://developers.klaviyo.com/en/reference/get_profiles>,
+//! <https://developers.klaviyo.com/en/reference/get_profiles_for_list>
 
-use reqwest::Url;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::account::Account;
-use super::profile_schema::IDENTIFIERS;
+use super::lists::check_list;
+use super::query::{Filter, PAGES, Query};
 use super::refusal::Refusal;
+use super::subscription_view::subscriptions;
+use crate::request::KlaviyoRequest;
 use crate::response::JsonResponse;
 
-/// The number of profiles on a page, and the most of them.
-const PAGE_SIZE: usize = 20;
-const MAX_PAGE_SIZE: usize = 100;
+/// The fields by which profiles are found.
+const FIELDS: [&str; 5] = ["id", "email", "phone_number", "external_id", "_kx"];
 
-/// The parameters of a request.
-struct ProfileQuery {
-    /// An identifier and the values that it may have; `None` finds every profile.
-    filter: Option<(&'static str, Vec<String>)>,
-    page_size: usize,
-    /// The number of profiles before the page.
-    cursor: usize,
-}
+/// The fields by which profiles of a list are found.
+const LIST_FIELDS: [&str; 3] = ["email", "phone_number", "_kx"];
 
-impl ProfileQuery {
-    /// Parses a query. The error is the name of the parameter that is wrong.
-    fn parse(query: &str) -> Result<Self, String> {
-        let mut parsed = ProfileQuery {
-            filter: None,
-            page_size: PAGE_SIZE,
-            cursor: 0,
-        };
-        let url =
-            Url::parse(&format!("http://localhost/?{query}")).map_err(|_| query.to_owned())?;
-        for (name, value) in url.query_pairs() {
-            let is_valid = match name.as_ref() {
-                "filter" => {
-                    parsed.filter = parse_filter(&value);
-                    parsed.filter.is_some()
-                }
-                "page[size]" => {
-                    parsed.page_size = value.parse().unwrap_or(0);
-                    (1..=MAX_PAGE_SIZE).contains(&parsed.page_size)
-                }
-                "page[cursor]" => match value.parse() {
-                    Ok(cursor) => {
-                        parsed.cursor = cursor;
-                        true
-                    }
-                    Err(_) => false,
-                },
-                name => name == "additional-fields[profile]" || name.starts_with("fields["),
-            };
-            if !is_valid {
-                return Err(name.into_owned());
-            }
-        }
-        Ok(parsed)
-    }
-}
+/// The parameter that asks for more attributes.
+const MORE: &str = "additional-fields[profile]";
 
-/// Parses `any(<identifier>,["…"])` or `equals(<identifier>,"…")`.
-fn parse_filter(filter: &str) -> Option<(&'static str, Vec<String>)> {
-    let (operator, rest) = filter.strip_suffix(')')?.split_once('(')?;
-    let (field, values) = rest.split_once(',')?;
-    let identifier = match field {
-        "id" => "id",
-        _ => IDENTIFIERS.into_iter().find(|name| *name == field)?,
-    };
-    let values = match operator {
-        "any" => serde_json::from_str(values).ok()?,
-        "equals" => vec![serde_json::from_str(values).ok()?],
-        _ => return None,
-    };
-    Some((identifier, values))
-}
+/// The attributes of a profile that Klaviyo shows.
+const ATTRIBUTES: [&str; 14] = [
+    "email",
+    "phone_number",
+    "external_id",
+    "first_name",
+    "last_name",
+    "organization",
+    "locale",
+    "title",
+    "image",
+    "created",
+    "updated",
+    "last_event_date",
+    "location",
+    "properties",
+];
 
 /// Returns a page of the profiles that a query finds.
-pub(super) fn find_profiles(account: &Account, query: &str) -> Result<JsonResponse, Vec<Refusal>> {
-    let query = ProfileQuery::parse(query)
-        .map_err(|parameter| Refusal::invalid("Invalid parameter", parameter))?;
-    let indexes = match &query.filter {
-        Some((identifier, values)) => find_any(account, identifier, values),
-        None => (0..account.profiles.len()).collect(),
-    };
-    let mut resources = Vec::new();
-    for index in indexes.iter().skip(query.cursor).take(query.page_size) {
-        resources.push(resource(account, *index));
-    }
-    let end = query.cursor + query.page_size;
-    let mut next = Value::Null;
-    if end < indexes.len() {
-        let size = query.page_size;
-        next = format!("/api/profiles?page[size]={size}&page[cursor]={end}").into();
-    }
-    let body = json!({"data": resources, "links": {"next": next}});
+pub(super) fn find_profiles(
+    account: &Account,
+    request: &KlaviyoRequest,
+) -> Result<JsonResponse, Vec<Refusal>> {
+    let query = Query::parse(request, &["filter", MORE])?;
+    let found = find(account, query.filter(&FIELDS)?);
+    Ok(page(account, &query, &found)?)
+}
+
+/// Returns a page of the profiles on a list that a query finds.
+pub(super) fn find_list_profiles(
+    account: &Account,
+    list_id: &str,
+    request: &KlaviyoRequest,
+) -> Result<JsonResponse, Vec<Refusal>> {
+    check_list(account, list_id, "/data/id")?;
+    let query = Query::parse(request, &["filter", MORE])?;
+    let mut found = find(account, query.filter(&LIST_FIELDS)?);
+    found.retain(|index| account.is_on(list_id, Some(*index)));
+    Ok(page(account, &query, &found)?)
+}
+
+fn page(account: &Account, query: &Query, found: &[usize]) -> Result<JsonResponse, Refusal> {
+    let body = query.collection(found, PAGES, |index| resource(account, query, *index))?;
     Ok(JsonResponse::new(200, body))
 }
 
-fn find_any(account: &Account, identifier: &'static str, values: &[String]) -> Vec<usize> {
+fn find(account: &Account, filter: Option<Filter>) -> Vec<usize> {
+    let Some(filter) = filter else {
+        return (0..account.profiles.len()).collect();
+    };
     let mut indexes = Vec::new();
-    for value in values {
-        let found = if identifier == "id" {
+    for value in &filter.values {
+        let found = if filter.field == "id" {
             account.find_id(value, "").ok()
         } else {
-            account.find_identifier(identifier, value)
+            account.find_identifier(filter.field, value)
         };
-        indexes.extend(found);
+        if let Some(index) = found
+            && !indexes.contains(&index)
+        {
+            indexes.push(index);
+        }
     }
     indexes
 }
 
-fn resource(account: &Account, index: usize) -> Value {
-    let attributes = account.profiles.get(index);
+/// Returns a profile with the attributes that the query asks for.
+fn resource(account: &Account, query: &Query, index: usize) -> Value {
+    let held = account.profiles.get(index);
+    let mut attributes = Map::new();
+    for name in ATTRIBUTES {
+        let value = held.and_then(|held| held.get(name)).unwrap_or(&Value::Null);
+        attributes.insert(name.to_owned(), value.clone());
+    }
+    if query.lists(MORE, "subscriptions") {
+        let subscriptions = subscriptions(account, index);
+        attributes.insert("subscriptions".to_owned(), subscriptions);
+    }
+    query.select("profile", &mut attributes);
     json!({"type": "profile", "id": index.to_string(), "attributes": attributes})
 }
 
@@ -119,6 +107,12 @@ mod tests {
     use super::super::testing::get;
     use super::*;
 
+    fn found(account: &mut Account, path: &str) -> (u16, usize) {
+        let answer = get(account, &path.replace('"', "%22"));
+        let data = answer.body["data"].as_array();
+        (answer.status, data.map_or(0, Vec::len))
+    }
+
     #[test]
     fn profiles_are_found_page_by_page() {
         let mut account = Account::default();
@@ -126,30 +120,72 @@ mod tests {
             let attributes = json!({"external_id": n.to_string()});
             account.upsert(None, attributes.as_object().unwrap());
         }
-        for (query, found) in [
+        for (query, count) in [
             ("", 20),
             ("?page[size]=30", 30),
             ("?page[size]=25&page[cursor]=25", 5),
             ("?filter=any(external_id,[\"3\",\"99\",\"7\"])", 2),
+            ("?filter=any(external_id,[\"3\",\"3\"])", 1),
             ("?filter=equals(external_id,\"3\")", 1),
             ("?filter=equals(id,\"29\")", 1),
         ] {
-            let query = query.replace('"', "%22");
-            let answer = get(&mut account, &format!("/api/profiles{query}"));
-            assert_eq!(
-                answer.body["data"].as_array().unwrap().len(),
-                found,
-                "{query}"
-            );
+            let found = found(&mut account, &format!("/api/profiles{query}"));
+            assert_eq!(found, (200, count), "{query}");
         }
         for query in [
             "?page[size]=101",
-            "?filter=equals(title,%22x%22)",
+            "?filter=equals(title,\"x\")",
             "?filter=x",
             "?filters=x",
         ] {
-            let answer = get(&mut account, &format!("/api/profiles{query}"));
-            assert_eq!(answer.status, 400, "{query}");
+            let found = found(&mut account, &format!("/api/profiles{query}"));
+            assert_eq!(found, (400, 0), "{query}");
         }
+    }
+
+    #[test]
+    fn the_link_to_the_next_page_keeps_the_query() {
+        let mut account = Account::default();
+        for n in 0..5 {
+            let attributes = json!({"external_id": n.to_string()});
+            account.upsert(None, attributes.as_object().unwrap());
+        }
+        let first = "/api/profiles?page[size]=3&fields[profile]=email";
+        let answer = get(&mut account, first);
+        let next = answer.body["links"]["next"].as_str().unwrap();
+        let path = next.strip_prefix("http://localhost").unwrap();
+        let answer = get(&mut account, path);
+        assert_eq!(answer.body["data"].as_array().unwrap().len(), 2);
+        let attributes = &answer.body["data"][0]["attributes"];
+        assert_eq!(*attributes, json!({"email": null}));
+        assert_eq!(answer.body["links"]["next"], Value::Null);
+    }
+
+    #[test]
+    fn a_former_identifier_finds_nobody() {
+        let mut account = Account::default();
+        for email in ["old@klaviyo-demo.com", "new@klaviyo-demo.com"] {
+            let attributes = json!({"email": email});
+            account.upsert(Some(0), attributes.as_object().unwrap());
+        }
+        for (email, count) in [("old", 0), ("new", 1)] {
+            let path = format!("/api/profiles?filter=equals(email,\"{email}@klaviyo-demo.com\")");
+            assert_eq!(found(&mut account, &path), (200, count), "{email}");
+        }
+    }
+
+    #[test]
+    fn profiles_of_a_list_are_found() {
+        let mut account = Account::default();
+        for email in ["on@klaviyo-demo.com", "off@klaviyo-demo.com"] {
+            let attributes = json!({"email": email});
+            account.upsert(None, attributes.as_object().unwrap());
+        }
+        account.join("Y6nRLr", 0);
+        let both = "any(email,[\"on@klaviyo-demo.com\",\"off@klaviyo-demo.com\"])";
+        let path = format!("/api/lists/Y6nRLr/profiles?filter={both}");
+        assert_eq!(found(&mut account, &path), (200, 1));
+        account.missing_lists.insert("Y6nRLr".to_owned());
+        assert_eq!(found(&mut account, &path), (404, 0));
     }
 }

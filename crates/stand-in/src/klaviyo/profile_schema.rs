@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::schema::{Member, Schema, nullable, optional, required};
-use super::text_rules::{any, email, id, locale, phone_number};
+use super::text_rules::{any, email, id, locale};
 
 /// The members that identify a profile. Klaviyo needs one of them, or its own id.
 pub(super) const IDENTIFIERS: [&str; 5] = [
@@ -57,7 +57,8 @@ const META: Schema = Schema::Object(&[
 ]);
 
 const EMAIL: Member = nullable("email", Schema::Text(email));
-const PHONE_NUMBER: Member = nullable("phone_number", Schema::Text(phone_number));
+/// An impossible number does not always refuse the request: `phones` decides.
+const PHONE_NUMBER: Member = nullable("phone_number", Schema::Text(any));
 const EXTERNAL_ID: Member = nullable("external_id", Schema::Text(id));
 const KX: Member = nullable("_kx", Schema::Text(any));
 const FIRST_NAME: Member = nullable("first_name", Schema::Text(any));
@@ -212,11 +213,10 @@ mod tests {
             "properties": {"anything": [{}]}}});
         assert_eq!(pointers(PROFILE, &profile), [""; 0]);
         let wrong = json!({"type": "profile", "meta": {"patch_properties": {"unset": [1]}}, "attributes": {
-            "email": "nobody", "phone_number": "500", "locale": "en_US", "location": {"state": "NY", "zip": 10017},
+            "email": "nobody", "locale": "en_US", "location": {"state": "NY", "zip": 10017},
             "first_name": 5, "firstName": "Sarah", "properties": []}});
         let expected = [
             "/attributes/email",
-            "/attributes/phone_number",
             "/attributes/first_name",
             "/attributes/locale",
             "/attributes/location/zip",

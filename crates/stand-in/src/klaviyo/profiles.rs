@@ -2,15 +2,20 @@
 //! <https://developers.klaviyo.com/en/reference/bulk_import_profiles>
 
 use std::collections::HashSet;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::account::Account;
+use super::import_jobs::{self, ImportError, ImportJob};
+use super::lists::check_list;
+use super::nulls::{refuse_nulls, without_nulls};
+use super::phones::{check_phone, without_impossible_phone};
 use super::profile_schema::PROFILE;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, into_result};
 use super::schema::{Schema, optional, required};
 use super::text_rules::any;
-use crate::json::{array, at, object};
+use crate::json::{array, at, object, optional_array, optional_text};
 use crate::response::JsonResponse;
 
 /// The most profiles of an import job.
@@ -18,6 +23,9 @@ const MAX_PROFILES: usize = 10_000;
 
 /// The JSON pointer to the items of a job.
 const ITEMS: &str = "/data/attributes/profiles/data";
+
+/// The JSON pointer to the lists of a job.
+const LISTS: &str = "/data/relationships/lists/data";
 
 /// The body that creates or updates one profile.
 pub(super) const PROFILE_BODY: Schema = Schema::Object(&[required("data", PROFILE)]);
@@ -57,53 +65,100 @@ pub(super) fn import_profile(
     account: &mut Account,
     body: &Value,
 ) -> Result<JsonResponse, Vec<Refusal>> {
-    let profile = at(body, "/data");
-    let found = account.find(profile, "/data")?;
-    if found.len() > 1 {
-        return Err(Refusal::new(
-            409,
-            "duplicate_profile",
-            "A profile already exists with one of these identifiers.",
-            "/data",
-        )
-        .into());
-    }
-    let status = if found.is_empty() { 201 } else { 200 };
-    let index = account.upsert(found.first().copied(), object(at(profile, "/attributes")));
+    let mut profile = at(body, "/data").clone();
+    let left_out = without_impossible_phone(&mut profile, "/data")?;
+    let found = find_one(account, &profile, "/data")?;
+    let status = if found.is_none() { 201 } else { 200 };
+    let index = account.upsert(found, object(at(&profile, "/attributes")));
+    account.patch(index, at(&profile, "/meta"));
     let resource = json!({"type": "profile", "id": index.to_string()});
-    Ok(JsonResponse::new(status, json!({ "data": resource })))
+    let answer = JsonResponse::new(status, json!({ "data": resource }));
+    Ok(answer.with_partial_failure(left_out))
 }
 
-/// Creates or updates the profiles of a job: all of them, or none.
+/// Creates or updates the profiles of a job. What can be seen in the request refuses all of it; what
+/// is found out later is an error of the job and costs that profile.
 pub(super) fn import_profiles(
     account: &mut Account,
     body: &Value,
 ) -> Result<JsonResponse, Vec<Refusal>> {
-    let profiles = array(at(body, "/data/attributes/profiles/data"));
+    let profiles = array(at(body, ITEMS));
+    let mut lists = Vec::new();
+    for (index, list) in optional_array(at(body, LISTS)).iter().enumerate() {
+        let list_id = optional_text(at(list, "/id")).unwrap_or_default();
+        check_list(account, &list_id, format!("{LISTS}/{index}/id"))?;
+        lists.push(list_id);
+    }
+    check_items(account, profiles)?;
+    let mut job = ImportJob {
+        created_at: SystemTime::now(),
+        total: profiles.len(),
+        lists,
+        profiles: Vec::new(),
+        errors: Vec::new(),
+    };
+    for (index, profile) in profiles.iter().enumerate() {
+        match import_item(account, profile, &format!("{ITEMS}/{index}")) {
+            Ok(imported) => {
+                for list_id in &job.lists {
+                    account.join(list_id, imported);
+                }
+                job.profiles.push(imported);
+            }
+            Err(refusal) => job.errors.push(ImportError::new(refusal, profile)),
+        }
+    }
+    let answer = import_jobs::created(account, account.import_jobs.len(), &job);
+    account.import_jobs.push(job);
+    Ok(answer)
+}
+
+/// Checks that a job has each profile once.
+fn check_items(account: &Account, profiles: &[Value]) -> Result<(), Vec<Refusal>> {
     let mut refusals = Vec::new();
     let mut keys = HashSet::new();
     for (index, profile) in profiles.iter().enumerate() {
         let pointer = format!("{ITEMS}/{index}");
-        if let Err(refusal) = account.find(profile, &pointer) {
-            refusals.push(refusal);
-        } else if !keys.insert(account.profile_key(profile)) {
+        if account.switches.refuse_bulk_nulls {
+            refuse_nulls(profile, &pointer, &mut refusals);
+        }
+        if !keys.insert(account.profile_key(profile)) {
             let detail = "The same profile twice in one job";
             refusals.push(Refusal::new(400, "duplicate", detail, pointer));
         }
     }
-    if !refusals.is_empty() {
-        return Err(refusals);
+    into_result(refusals)
+}
+
+/// Creates or updates one profile of a job.
+fn import_item(account: &mut Account, profile: &Value, pointer: &str) -> Result<usize, Refusal> {
+    check_phone(at(profile, "/attributes/phone_number"), pointer)?;
+    let attributes = without_nulls(object(at(profile, "/attributes")));
+    let found = find_one(account, profile, pointer)?;
+    let index = account.upsert(found, &attributes);
+    account.patch(index, at(profile, "/meta"));
+    Ok(index)
+}
+
+/// Finds the one profile that a resource names. Identifiers of two profiles are a conflict.
+fn find_one(account: &Account, profile: &Value, pointer: &str) -> Result<Option<usize>, Refusal> {
+    let found = account.find(profile, pointer)?;
+    if let [_, .., last] = found.as_slice() {
+        return Err(Refusal::duplicate_profile(*last, pointer));
     }
-    for profile in profiles {
-        let found = account.find(profile, ITEMS)?;
-        let index = account.upsert(found.first().copied(), object(at(profile, "/attributes")));
-        if let Some(lists) = at(body, "/data/relationships/lists/data").as_array() {
-            for list in lists {
-                account.join(at(list, "/id").as_str().unwrap_or_default(), index);
-            }
+    let Some(index) = found.first().copied() else {
+        return Ok(None);
+    };
+    if account.switches.refuse_new_emails && at(profile, "/id").is_null() {
+        let held = account.text(Some(index), "email");
+        let given = optional_text(at(profile, "/attributes/email"));
+        if let (Some(held), Some(given)) = (held, given)
+            && !held.eq_ignore_ascii_case(&given)
+        {
+            return Err(Refusal::duplicate_profile(index, pointer));
         }
     }
-    Ok(JsonResponse::empty(202))
+    Ok(Some(index))
 }
 
 #[cfg(test)]

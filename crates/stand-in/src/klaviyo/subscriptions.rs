@@ -1,45 +1,112 @@
 //! Consents: <https://developers.klaviyo.com/en/reference/bulk_subscribe_profiles>,
 //! <https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles>
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::account::{Account, ConsentRecord};
-use super::refusal::Refusal;
+use super::consent::NewConsent;
+use super::lists::check_list;
+use super::refusal::{Refusal, into_result};
+use super::standing::{Channel, Consent, PendingSubscription, now};
 use crate::json::{array, at, object, optional_text};
 use crate::response::JsonResponse;
 
 /// The JSON pointer to the items of a job.
 const ITEMS: &str = "/data/attributes/profiles/data";
 
-/// The channels that are recorded, and the identifier that each of them writes to.
-const CHANNELS: [(&str, &str); 2] = [("email", "email"), ("sms", "phone_number")];
+/// The JSON pointer to the list of a job.
+const LIST_ID: &str = "/data/relationships/list/data/id";
+
+/// The consents beside marketing.
+const OTHER_CONSENTS: [&str; 3] = ["open_tracking", "click_tracking", "transactional"];
+
+/// What the items of a subscription job have in common.
+struct Job {
+    list_id: String,
+    is_historical: bool,
+    /// Whether the people are asked to confirm.
+    asks: bool,
+    source: Option<String>,
+}
 
 /// Subscribes the profiles of a job, and creates those that Klaviyo does not know: all of them, or
 /// none.
 pub(super) fn subscribe(account: &mut Account, body: &Value) -> Result<JsonResponse, Vec<Refusal>> {
     let list_id = list_id(body);
+    check_list(account, &list_id, LIST_ID)?;
     let is_historical = at(body, "/data/attributes/historical_import") == true;
-    let is_double_opt_in = account.opt_in.get(&list_id) != Some(&"single_opt_in");
-    let profiles = array(at(body, "/data/attributes/profiles/data"));
+    let profiles = array(at(body, ITEMS));
     check_channels(account, profiles)?;
     check_times(profiles, is_historical)?;
+    let job = Job {
+        asks: !is_historical && account.is_double_opt_in(&list_id),
+        list_id,
+        is_historical,
+        source: optional_text(at(body, "/data/attributes/custom_source")),
+    };
     for profile in profiles {
-        let index = match account.find(profile, ITEMS)?.first() {
-            Some(index) => *index,
-            None => create(account, profile),
-        };
-        for consent in consents(account, profile, Some(index), &list_id) {
-            account.consents.push(ConsentRecord {
-                subscribed: true,
-                confirmation_sent: is_double_opt_in && !is_historical,
-                ..consent
-            });
-        }
-        if is_historical || !is_double_opt_in {
-            account.join(&list_id, index);
+        let found = account.find(profile, ITEMS)?;
+        let index = account.upsert(found.first().copied(), &identifiers(profile));
+        for channel in Channel::ALL {
+            subscribe_channel(account, profile, index, channel, &job);
         }
     }
     Ok(JsonResponse::empty(202))
+}
+
+/// Records what a profile agrees to in one channel.
+fn subscribe_channel(
+    account: &mut Account,
+    profile: &Value,
+    index: usize,
+    channel: Channel,
+    job: &Job,
+) {
+    let place = format!("/attributes/subscriptions/{}", channel.name());
+    let consents = at(profile, &place);
+    let Some(address) = address(account, profile, Some(index), channel) else {
+        return;
+    };
+    let standing = account.standing_mut(channel, &address);
+    for name in OTHER_CONSENTS {
+        if !at(consents, &format!("/{name}")).is_null() {
+            let consent = (Consent::Subscribed, now());
+            standing.other_consents.insert(name, consent);
+        }
+    }
+    // A consent to tracking alone puts nobody on a list.
+    let marketing = at(consents, "/marketing");
+    if marketing.is_null() {
+        return;
+    }
+    let consented_at = optional_text(at(marketing, "/consented_at"));
+    let subscription = PendingSubscription {
+        profile: index,
+        list_id: job.list_id.clone(),
+        source: job.source.clone(),
+    };
+    let mut welcome_flow = false;
+    if job.asks {
+        standing.pending.push(subscription);
+        if channel == Channel::Email && !account.switches.lift_on_confirm {
+            account.lift(&address, &job.list_id);
+        }
+    } else {
+        let consent = NewConsent {
+            subscription,
+            consented_at: consented_at.clone(),
+            is_confirmed: false,
+            has_welcome: !job.is_historical,
+        };
+        welcome_flow = account.consent(channel, &address, consent);
+    }
+    account.consents.push(ConsentRecord {
+        subscribed: true,
+        confirmation_sent: job.asks,
+        consented_at,
+        welcome_flow,
+        ..record(channel, Some(index), Some(address), &job.list_id)
+    });
 }
 
 /// Unsubscribes the profiles of a job: all of them, or none.
@@ -48,12 +115,28 @@ pub(super) fn unsubscribe(
     body: &Value,
 ) -> Result<JsonResponse, Vec<Refusal>> {
     let list_id = list_id(body);
-    let profiles = array(at(body, "/data/attributes/profiles/data"));
+    check_list(account, &list_id, LIST_ID)?;
+    let profiles = array(at(body, ITEMS));
     check_channels(account, profiles)?;
     for profile in profiles {
         let index = account.find(profile, ITEMS)?.first().copied();
-        let consents = consents(account, profile, index, &list_id);
-        account.consents.extend(consents);
+        // "Profiles not in the specified list will be globally unsubscribed."
+        let everywhere = !account.is_on(&list_id, index);
+        for channel in Channel::ALL {
+            let place = format!("/attributes/subscriptions/{}/marketing", channel.name());
+            if at(profile, &place).is_null() {
+                continue;
+            }
+            let address = address(account, profile, index, channel);
+            if let Some(address) = &address {
+                let list_id = (!everywhere).then_some(list_id.as_str());
+                account.withdraw(channel, address, list_id, None);
+            }
+            account.consents.push(ConsentRecord {
+                everywhere,
+                ..record(channel, index, address, &list_id)
+            });
+        }
         if let Some(index) = index {
             account.leave(&list_id, index);
         }
@@ -62,14 +145,54 @@ pub(super) fn unsubscribe(
 }
 
 fn list_id(body: &Value) -> String {
-    optional_text(at(body, "/data/relationships/list/data/id")).unwrap_or_default()
+    optional_text(at(body, LIST_ID)).unwrap_or_default()
 }
 
-/// Creates a profile with the identifiers of a subscriber.
-fn create(account: &mut Account, subscriber: &Value) -> usize {
+/// Returns the identifiers of a subscriber.
+fn identifiers(subscriber: &Value) -> Map<String, Value> {
     let mut identifiers = object(at(subscriber, "/attributes")).clone();
-    identifiers.retain(|name, _| CHANNELS.iter().any(|(_, identifier)| name == identifier));
-    account.upsert(None, &identifiers)
+    identifiers.retain(|name, value| {
+        value.is_string() && Channel::ALL.iter().any(|it| name == it.identifier())
+    });
+    identifiers
+}
+
+/// Returns the address that a channel of a subscription writes to.
+fn address(
+    account: &Account,
+    profile: &Value,
+    index: Option<usize>,
+    channel: Channel,
+) -> Option<String> {
+    let identifier = channel.identifier();
+    match optional_text(at(profile, &format!("/attributes/{identifier}"))) {
+        Some(address) => Some(address),
+        None => account.text(index, identifier),
+    }
+}
+
+/// Returns the record of a consent that is taken back.
+fn record(
+    channel: Channel,
+    profile: Option<usize>,
+    address: Option<String>,
+    list_id: &str,
+) -> ConsentRecord {
+    let (email, phone_number) = match channel {
+        Channel::Email => (address, None),
+        Channel::Sms => (None, address),
+    };
+    ConsentRecord {
+        profile,
+        email,
+        phone_number,
+        list_id: list_id.to_owned(),
+        subscribed: false,
+        confirmation_sent: false,
+        consented_at: None,
+        welcome_flow: false,
+        everywhere: false,
+    }
 }
 
 /// Checks that there are channels, and that each of them has somewhere to write to.
@@ -86,13 +209,14 @@ fn check_channels(account: &Account, profiles: &[Value]) -> Result<(), Vec<Refus
             let place = format!("{pointer}/attributes/subscriptions");
             refusals.push(Refusal::invalid("A channel is required", place));
         }
-        for (channel, identifier) in CHANNELS {
+        for channel in Channel::ALL {
+            let (name, identifier) = (channel.name(), channel.identifier());
             let is_nobody =
                 at(profile, "/id").is_null() && at(attributes, &format!("/{identifier}")).is_null();
-            if channels.contains_key(channel) && is_nobody {
+            if channels.contains_key(name) && is_nobody {
                 // The words of https://github.com/klaviyo/klaviyo-api-node/issues/95
                 let detail = format!(
-                    "'{identifier}' must not be empty when the {channel} channel is included in \
+                    "'{identifier}' must not be empty when the {name} channel is included in \
                      'subscriptions'."
                 );
                 let place = format!("{pointer}/attributes/{identifier}");
@@ -107,9 +231,9 @@ fn check_channels(account: &Account, profiles: &[Value]) -> Result<(), Vec<Refus
 fn check_times(profiles: &[Value], is_historical: bool) -> Result<(), Vec<Refusal>> {
     let mut refusals = Vec::new();
     for (index, profile) in profiles.iter().enumerate() {
-        for (channel, _) in CHANNELS {
+        for channel in Channel::ALL {
             for kind in ["marketing", "transactional"] {
-                let place = format!("/attributes/subscriptions/{channel}");
+                let place = format!("/attributes/subscriptions/{}", channel.name());
                 let consent = at(profile, &format!("{place}/{kind}"));
                 let has_time = !at(consent, "/consented_at").is_null();
                 if !consent.is_null() && has_time != is_historical {
@@ -122,51 +246,6 @@ fn check_times(profiles: &[Value], is_historical: bool) -> Result<(), Vec<Refusa
         }
     }
     into_result(refusals)
-}
-
-fn into_result(refusals: Vec<Refusal>) -> Result<(), Vec<Refusal>> {
-    if refusals.is_empty() {
-        Ok(())
-    } else {
-        Err(refusals)
-    }
-}
-
-/// Returns a record for each channel in which a profile takes its consent to marketing back.
-fn consents(
-    account: &Account,
-    profile: &Value,
-    index: Option<usize>,
-    list_id: &str,
-) -> Vec<ConsentRecord> {
-    let mut consents = Vec::new();
-    for (channel, identifier) in CHANNELS {
-        let marketing = at(
-            profile,
-            &format!("/attributes/subscriptions/{channel}/marketing"),
-        );
-        if marketing.is_null() {
-            continue;
-        }
-        let mut address = optional_text(at(profile, &format!("/attributes/{identifier}")));
-        if address.is_none() {
-            address = account.text(index, identifier);
-        }
-        let (email, phone_number) = match channel {
-            "email" => (address, None),
-            _ => (None, address),
-        };
-        consents.push(ConsentRecord {
-            profile: index,
-            email,
-            phone_number,
-            list_id: list_id.to_owned(),
-            subscribed: false,
-            confirmation_sent: false,
-            consented_at: optional_text(at(marketing, "/consented_at")),
-        });
-    }
-    consents
 }
 
 #[cfg(test)]
