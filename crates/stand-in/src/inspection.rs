@@ -178,25 +178,31 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, InspectionError> {
 
 /// Returns the options and switches in one object.
 fn options(state: &StandInState) -> Result<Value, InspectionError> {
-    let mut options = serde_json::to_value(&state.account.switches)?;
-    options["rate_limits"] = state.rate_limits.into();
-    options["latency_ms"] = json!(state.latency.as_millis());
-    Ok(options)
+    let mut options = switches(state)?;
+    options.insert("rate_limits".to_owned(), state.rate_limits.into());
+    let milliseconds = json!(state.latency.as_millis());
+    options.insert("latency_ms".to_owned(), milliseconds);
+    Ok(options.into())
+}
+
+fn switches(state: &StandInState) -> Result<Map<String, Value>, InspectionError> {
+    let switches = serde_json::to_value(&state.account.switches)?;
+    Ok(serde_json::from_value(switches)?)
 }
 
 /// Changes the options and switches that are given. A wrong one changes none.
 fn set_options(state: &mut StandInState, given: Map<String, Value>) -> Result<(), InspectionError> {
     let mut rate_limits = state.rate_limits;
     let mut latency = state.latency;
-    let mut switches = serde_json::to_value(&state.account.switches)?;
+    let mut switches = switches(state)?;
     for (name, value) in given {
         match name.as_str() {
             "rate_limits" => rate_limits = serde_json::from_value(value)?,
             "latency_ms" => latency = Duration::from_millis(serde_json::from_value(value)?),
-            _ => switches[name] = value,
+            _ => drop(switches.insert(name, value)),
         }
     }
-    state.account.switches = serde_json::from_value(switches)?;
+    state.account.switches = serde_json::from_value(switches.into())?;
     state.rate_limits = rate_limits;
     state.latency = latency;
     Ok(())

@@ -1,6 +1,9 @@
 //! Consents that are set, given, confirmed and taken back:
 //! <https://developers.klaviyo.com/en/docs/collect_email_and_sms_consent_via_api>
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 

@@ -1,6 +1,9 @@
 //! Jobs that import profiles:
 //! <https://developers.klaviyo.com/en/docs/use_klaviyos_bulk_profile_import_api>
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};

@@ -8,10 +8,6 @@ use serde::{Deserialize, Serialize};
 /// Over HTTP they are members of the body of `POST options`, by the names of the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each of them is a switch of its own"
-)]
 pub struct Switches {
     /// Whether a `null` in a bulk import refuses the request; else it leaves the field as it was.
     pub refuse_bulk_nulls: bool,
