@@ -112,8 +112,8 @@ fn consent(channel: &Channel, list_id: &ListId) -> ChannelConsent {
         .map(|suppression| moment(suppression.timestamp.as_deref()))
         .collect();
     if marketing.consent.as_deref() == Some("UNSUBSCRIBED") {
-        let updated = moment(marketing.last_updated.as_deref());
-        left_at.push(updated.max(moment(marketing.consent_timestamp.as_deref())));
+        let recorded = moment(marketing.consent_timestamp.as_deref());
+        left_at.push(recorded.or_else(|| moment(marketing.last_updated.as_deref())));
     }
     if left_at.contains(&None) {
         return ChannelConsent::Left(None);

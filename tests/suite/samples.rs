@@ -89,6 +89,7 @@ fn every_sample_is_tested() {
 /// Returns the time of consent that a sample tells Klaviyo.
 async fn consented_at(name: &str) -> Option<String> {
     let shop = Shop::open(&[]).await;
+    shop.klaviyo().create_list(LIST, "double_opt_in");
     shop.handle(&sample(name)).await;
     let mut consents = shop.klaviyo().consents();
     assert_eq!(consents.len(), 1, "{name}");

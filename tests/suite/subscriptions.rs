@@ -95,14 +95,41 @@ async fn a_queued_subscription_is_sent_without_its_profile() {
 }
 
 #[tokio::test]
-async fn a_lost_acknowledgement_of_a_subscription_costs_at_most_one_more() {
+async fn a_subscription_without_an_answer_waits_for_half_an_hour() {
     let shop = Shop::open_with_queues(&[SUBSCRIBE_ALL]).await;
     shop.klaviyo().disconnect(SUBSCRIBE).but_apply().once();
-    assert_eq!(shop.send(&sarah()).await.status, 200);
+    let answer = shop.send(&sarah()).await;
+    assert_eq!((answer.status, answer.body.queued), (200, 1));
+    assert_eq!(answer.body.results[0].reason, "subscription_unanswered");
+    assert_eq!(shop.redeliver().await, 1);
+    assert_eq!(shop.klaviyo().consents().len(), 1, "it waits");
+    shop.let_half_an_hour_pass();
+    assert_eq!(shop.redeliver().await, 0);
     assert_eq!(
         shop.klaviyo().consents().len(),
         2,
         "better asked twice than never"
+    );
+    assert_eq!(shop.retry_queue().len(), 0);
+}
+
+#[tokio::test]
+async fn two_subscriptions_without_an_answer_are_a_dead_letter() {
+    let shop = Shop::open_with_queues(&[SUBSCRIBE_ALL]).await;
+    shop.klaviyo().disconnect(SUBSCRIBE).but_apply().times(2);
+    shop.send(&sarah()).await;
+    for _ in 0..5 {
+        shop.let_half_an_hour_pass();
+        shop.redeliver().await;
+    }
+    assert_eq!(shop.klaviyo().consents().len(), 2, "asked twice at most");
+    let dead_letters = shop.dead_letters();
+    assert_eq!(dead_letters[0]["reason"], "subscription_unanswered");
+    shop.redrive_dead_letters().await;
+    assert_eq!(
+        shop.klaviyo().consents().len(),
+        3,
+        "whoever redrives it wants another attempt"
     );
 }
 
@@ -140,7 +167,8 @@ async fn deletions_find_the_profile_or_are_rejected_for_an_operator() {
 async fn sms_consent_names_the_person_by_email_too() {
     let shop = Shop::open(&[PATIENT, SUBSCRIBE_ALL, ("CONSENT_CHANNELS", "sms")]).await;
     shop.send(&identify(SARAH, json!({"phone": PHONE}))).await;
-    let body = &shop.klaviyo().requests()[1].body;
+    let requests = shop.klaviyo().requests();
+    let body = &requests.last().unwrap().body;
     let person = &body["data"]["attributes"]["profiles"]["data"][0]["attributes"];
     assert_eq!(person["email"], SARAH);
     assert_eq!(person["phone_number"], PHONE);

@@ -4,7 +4,8 @@ use std::sync::MutexGuard;
 use std::time::Duration;
 
 use segment_klaviyo_stand_in::{
-    Chaos, ConsentRecord, EventRecord, RecordedRequest, StandIn, StandInState,
+    Channel, Chaos, Consent, ConsentRecord, ConsentSetting, ConsentState, EventRecord,
+    RecordedRequest, StandIn, StandInState, Switches,
 };
 use serde_json::{Map, Value, json};
 
@@ -65,6 +66,58 @@ impl<'s> Klaviyo<'s> {
     /// Returns the consents given and withdrawn, in the order in which they arrived.
     pub(crate) fn consents(&self) -> Vec<ConsentRecord> {
         self.state().account.consents.clone()
+    }
+
+    /// Puts the person with this address into a state of consent.
+    pub(crate) fn set_consent(&self, state: ConsentState, email: &str) {
+        let setting = ConsentSetting::of_email(state, email);
+        self.state().account.set_consent(&setting);
+    }
+
+    /// Puts the person with this address into a state of consent, as of a time.
+    pub(crate) fn set_consent_at(&self, state: ConsentState, email: &str, time: &str) {
+        let mut setting = ConsentSetting::of_email(state, email);
+        setting.at = Some(time.to_owned());
+        self.state().account.set_consent(&setting);
+    }
+
+    /// Adds a profile, as if it had always been there.
+    pub(crate) fn add_profile(&self, email: &str, phone_number: Option<&str>) {
+        let mut setting = ConsentSetting::of_email(ConsentState::NeverSubscribed, email);
+        setting.phone_number = phone_number.map(str::to_owned);
+        self.state().account.set_consent(&setting);
+    }
+
+    /// Returns the addresses of the people on a list, sorted.
+    pub(crate) fn members(&self, list_id: &str) -> Vec<String> {
+        let state = self.state();
+        let account = &state.account;
+        let mut emails = Vec::new();
+        for index in account.lists.get(list_id).into_iter().flatten() {
+            let email = account.profiles[*index].get("email");
+            emails.extend(email.and_then(Value::as_str).map(str::to_owned));
+        }
+        emails.sort_unstable();
+        emails
+    }
+
+    /// Returns what an address has agreed to.
+    pub(crate) fn email_consent(&self, email: &str) -> Consent {
+        self.state().account.standing(Channel::Email, email).consent
+    }
+
+    /// Returns the addresses of people who had left and may be written to again.
+    pub(crate) fn lifted(&self) -> Vec<String> {
+        let lifted = self.state().account.lifted.clone();
+        lifted
+            .into_iter()
+            .filter_map(|record| record.email)
+            .collect()
+    }
+
+    /// Changes the switches of the account.
+    pub(crate) fn switch(&self, change: impl FnOnce(&mut Switches)) {
+        change(&mut self.state().account.switches);
     }
 
     /// Returns the number of profiles on a list.
@@ -152,7 +205,8 @@ impl<'s> Klaviyo<'s> {
     pub(crate) fn refuse(&self, path: &'static str, pointers: &[&str]) -> PendingFault<'s> {
         let mut errors = Vec::new();
         for pointer in pointers {
-            errors.push(json!({"code": "invalid", "source": {"pointer": pointer}}));
+            errors.push(json!({"code": "invalid", "detail": "injected",
+                               "source": {"pointer": pointer}}));
         }
         self.fail(path, 400).body(json!({"errors": errors}))
     }

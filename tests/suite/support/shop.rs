@@ -142,6 +142,32 @@ impl Shop {
         queues.insert(RETRY_QUEUE.to_owned(), bodies);
     }
 
+    /// Lets half an hour pass for the entries of the retry queue: what they remember is that much
+    /// older.
+    pub(crate) fn let_half_an_hour_pass(&self) {
+        let mut bodies = Vec::new();
+        for mut entry in self.retry_queue() {
+            for attempt in entry["unanswered"].as_array_mut().into_iter().flatten() {
+                attempt["at"] = (attempt["at"].as_i64().unwrap() - 30 * 60).into();
+            }
+            bodies.push(entry);
+        }
+        let bodies: Vec<_> = bodies.iter().map(written).collect();
+        let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+        self.fill_retry_queue(&bodies);
+    }
+
+    /// Makes the messages in the retry queue older by so many seconds.
+    pub(crate) fn age_retry_queue(&self, seconds: i64) {
+        let mut bodies = Vec::new();
+        for mut entry in self.retry_queue() {
+            entry["decided_at"] = (entry["decided_at"].as_i64().unwrap() - seconds).into();
+            bodies.push(entry.to_string());
+        }
+        let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+        self.fill_retry_queue(&bodies);
+    }
+
     /// Makes SQS answer 500 to everything.
     pub(crate) fn break_queues(&self) {
         self.stand_in.state().queues_down = true;
@@ -198,4 +224,15 @@ impl Shop {
             .map(|failure| bodies[failure.item_identifier.parse::<usize>().unwrap()].clone())
             .collect()
     }
+}
+
+/// Writes an entry of the retry queue as the function does: what an entry is shows in its first key.
+fn written(entry: &Value) -> String {
+    let Some(job) = entry.get("import_job") else {
+        return entry.to_string();
+    };
+    let mut rest = entry.clone();
+    rest.as_object_mut().unwrap().remove("import_job");
+    let rest = rest.to_string();
+    format!("{{\"import_job\":{job},{}", rest.trim_start_matches('{'))
 }
