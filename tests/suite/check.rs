@@ -55,7 +55,7 @@ async fn a_good_deployment_passes_and_nothing_is_changed() {
     assert_eq!(shop.klaviyo().consents().len(), 0);
     assert_eq!(shop.klaviyo().deletions().len(), 0);
     assert_eq!(shop.klaviyo().list_count(), 0);
-    assert_eq!(shop.klaviyo().requests().len(), 6);
+    assert_eq!(shop.klaviyo().requests().len(), 7);
 }
 
 #[tokio::test]

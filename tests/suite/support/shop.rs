@@ -147,7 +147,8 @@ impl Shop {
     pub(crate) fn let_half_an_hour_pass(&self) {
         let mut bodies = Vec::new();
         for mut entry in self.retry_queue() {
-            for attempt in entry["unanswered"].as_array_mut().into_iter().flatten() {
+            let unanswered = entry.get_mut("unanswered").and_then(Value::as_array_mut);
+            for attempt in unanswered.into_iter().flatten() {
                 attempt["at"] = (attempt["at"].as_i64().unwrap() - 30 * 60).into();
             }
             bodies.push(entry);
