@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 use super::generators::{ALL_ON, json_value, message};
@@ -33,9 +33,25 @@ fn holdings(klaviyo: &Klaviyo) -> Holdings {
     }
     let profiles = profiles
         .iter()
-        .map(|profile| serde_json::to_string(profile).unwrap())
+        .map(|profile| without_nulls(&json!(profile)).to_string())
         .collect();
     [events, profiles, consents]
+}
+
+/// Returns a profile without what is cleared: it makes no difference to Klaviyo whether a field is
+/// `null` or not there.
+fn without_nulls(value: &Value) -> Value {
+    let Value::Object(object) = value else {
+        return value.clone();
+    };
+    let mut kept = Map::new();
+    for (key, value) in object {
+        let value = without_nulls(value);
+        if !value.is_null() && value != json!({}) {
+            kept.insert(key.clone(), value);
+        }
+    }
+    Value::Object(kept)
 }
 
 /// Returns one of a few messages by one of a few people, so that repeats and merges happen.
@@ -47,7 +63,13 @@ fn some_message(seed: u64, person_number: u8) -> Value {
             "type": "identify",
             "messageId": n,
             "userId": email,
-            "traits": {"n": seed, (format!("only{n}")): true},
+            "traits": {
+                "n": seed,
+                (format!("only{n}")): true,
+                "plan": some_or_null(seed / 7, "gold"),
+                "firstName": some_or_null(seed / 11, "Sarah"),
+                "city": some_or_null(seed / 13, "Boston"),
+            },
         }),
         1 => json!({
             "type": "track",
@@ -67,6 +89,15 @@ fn some_message(seed: u64, person_number: u8) -> Value {
             let user_id = if n == 0 { json!(null) } else { json!(email) };
             json!({"type": "page", "name": "Cart", "messageId": n, "userId": user_id})
         }
+    }
+}
+
+/// Returns the text in two of three cases, and else `null`, which clears a field.
+fn some_or_null(seed: u64, text: &str) -> Value {
+    if seed.is_multiple_of(3) {
+        json!(null)
+    } else {
+        json!(text)
     }
 }
 
