@@ -7,12 +7,14 @@ use axum::http::Response;
 use futures_util::stream;
 use serde_json::{Value, json};
 
+use crate::klaviyo::Mishap;
 use crate::response::JsonResponse;
 
 /// A fault of requests to one path.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// The path of the requests that it affects.
+    /// The path of the requests that it affects. One that ends with `*` is the beginning of their
+    /// paths.
     pub path: String,
     /// The number of requests that it lets pass first.
     pub after: usize,
@@ -22,6 +24,8 @@ pub struct Fault {
     pub delay: Duration,
     /// Whether Klaviyo does the work nevertheless: only the acknowledgement is lost.
     pub applied: bool,
+    /// What Klaviyo does worse than usual when it does the work.
+    pub mishap: Mishap,
     /// The answer that the function gets.
     pub symptom: Symptom,
 }
@@ -53,7 +57,17 @@ impl Fault {
             times,
             delay: Duration::ZERO,
             applied: false,
+            mishap: Mishap::default(),
             symptom,
+        }
+    }
+
+    /// Returns a fault of the next `times` requests for `path` that only shows in what Klaviyo
+    /// keeps, or in its own answer.
+    pub fn mishap(path: impl Into<String>, mishap: Mishap, times: usize) -> Self {
+        Fault {
+            mishap,
+            ..Fault::new(path, Symptom::Delay, times)
         }
     }
 
@@ -82,10 +96,17 @@ impl Fault {
         self.applied || matches!(self.symptom, Symptom::Delay)
     }
 
+    fn is_of(&self, path: &str) -> bool {
+        match self.path.strip_suffix('*') {
+            Some(beginning) => path.starts_with(beginning),
+            None => self.path == path,
+        }
+    }
+
     /// Takes the fault of the next request for `path`, if it has one.
     pub(crate) fn take_next(faults: &mut [Fault], path: &str) -> Option<Fault> {
         for fault in faults {
-            if fault.path != path || fault.times == 0 {
+            if !fault.is_of(path) || fault.times == 0 {
                 continue;
             }
             if fault.after > 0 {
@@ -152,5 +173,10 @@ mod tests {
             affected.push(Fault::take_next(&mut faults, path).is_some());
         }
         assert_eq!(affected, [false, false, true, true, false]);
+        let mut faults = vec![Fault::status("/api/lists/*", 503, 9)];
+        for (path, is_affected) in [("/api/lists/Y6nRLr", true), ("/api/lists", false)] {
+            let fault = Fault::take_next(&mut faults, path);
+            assert_eq!(fault.is_some(), is_affected, "{path}");
+        }
     }
 }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::request::KlaviyoRequest;
-use crate::response::JsonResponse;
+use crate::response::{JsonResponse, PARTIAL_FAILURE};
 
 /// An error that the stand-in only shows.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Headers that describe one connection and not the request.
 const HOP_HEADERS: [&str; 3] = ["host", "content-length", "connection"];
+
+/// Headers of an answer that the function reads.
+const ANSWER_HEADERS: [&str; 2] = ["retry-after", PARTIAL_FAILURE];
 
 /// Returns a client that trusts the public certificate authorities.
 pub(crate) fn client() -> Result<reqwest::Client, BoxError> {
@@ -69,16 +72,18 @@ async fn send(
         .send()
         .await?;
     let status = response.status().as_u16();
-    let retry_after = match response.headers().get("retry-after") {
-        Some(value) => value.to_str().ok().map(str::to_owned),
-        None => None,
-    };
+    let mut headers = Vec::new();
+    for name in ANSWER_HEADERS {
+        if let Some(value) = response.headers().get(name)
+            && let Ok(value) = value.to_str()
+        {
+            headers.push((name, value.to_owned()));
+        }
+    }
     let body = response.bytes().await.unwrap_or_default();
-    let answer = JsonResponse::new(status, serde_json::from_slice(&body).unwrap_or_default());
-    Ok(match retry_after {
-        Some(seconds) => answer.with_header("retry-after", seconds),
-        None => answer,
-    })
+    let mut answer = JsonResponse::new(status, serde_json::from_slice(&body).unwrap_or_default());
+    answer.headers = headers;
+    Ok(answer)
 }
 
 /// Returns an error and its sources in one line.

@@ -12,6 +12,7 @@
 //! | `POST lists` | `{"Y6nRLr": "double_opt_in", "OTHER1": "missing"}` | |
 //! | `POST consent` | `[{"state": "unsubscribed", "email": "sarah@klaviyo-demo.com"}]`: [`ConsentSetting`]s | |
 //! | `POST confirm` | `{"email": "sarah@klaviyo-demo.com"}`: the person confirms what waits for it | |
+//! | `POST metrics` | `[{"name": "Placed Order"}]` | |
 //! | `POST profiles` | `[{"email": "sarah@klaviyo-demo.com"}]` | |
 //! | `POST queues` | `{"url": "http://…"}` | at most ten bodies, which leave the queue |
 
@@ -28,7 +29,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::faults::{Fault, Symptom, error_body};
-use crate::klaviyo::{Channel, ConsentSetting};
+use crate::klaviyo::{Channel, ConsentSetting, ImportFailure, Mishap};
 use crate::response::JsonResponse;
 use crate::state::StandInState;
 
@@ -50,11 +51,11 @@ enum InspectionError {
 }
 
 /// A fault to set. A request that it affects gets `status`, or no answer with `drop`, or its usual
-/// answer after `delay_ms`.
+/// answer after `delay_ms`. Klaviyo may also do the work worse than usual.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultSpec {
-    /// The exact path of the requests.
+    /// The path of the requests; one that ends with `*` is its beginning.
     r#match: String,
     /// The number of requests that it affects.
     #[serde(default = "one")]
@@ -72,6 +73,17 @@ struct FaultSpec {
     apply: bool,
     #[serde(default)]
     delay_ms: u64,
+    /// The number of new events that Klaviyo acknowledges and loses.
+    #[serde(default)]
+    lose_events: usize,
+    /// The number of profiles of an import job that become its errors.
+    #[serde(default)]
+    fail_imports: usize,
+    #[serde(default)]
+    import_failure: ImportFailure,
+    /// Whether Klaviyo leaves phone numbers out, as if they were impossible.
+    #[serde(default)]
+    leave_phones_out: bool,
 }
 
 fn one() -> usize {
@@ -93,9 +105,21 @@ impl From<FaultSpec> for Fault {
             after: spec.after,
             delay: Duration::from_millis(spec.delay_ms),
             applied: spec.apply,
+            mishap: Mishap {
+                lose_events: spec.lose_events,
+                fail_imports: spec.fail_imports,
+                import_failure: spec.import_failure,
+                leave_phones_out: spec.leave_phones_out,
+            },
             ..Fault::new(spec.r#match, symptom, spec.times)
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricSpec {
+    name: String,
 }
 
 /// The addresses of a person who confirms.
@@ -161,6 +185,11 @@ fn perform(
         }
         ("POST", "faults") => state.faults.push(parse::<FaultSpec>(body)?.into()),
         ("POST", "lists") => set_lists(state, parse(body)?)?,
+        ("POST", "metrics") => {
+            for metric in parse::<Vec<MetricSpec>>(body)? {
+                state.account.metrics.insert(metric.name);
+            }
+        }
         ("POST", "profiles") => {
             for attributes in parse::<Vec<Map<String, Value>>>(body)? {
                 state.account.upsert(None, &attributes);

@@ -10,20 +10,25 @@ mod consent;
 mod deletions;
 mod endpoint;
 mod event_properties;
+mod event_values;
 mod events;
 mod find_profiles;
 mod import_jobs;
 mod lists;
+mod metrics;
+mod mishap;
 mod nulls;
 mod patch;
 mod phones;
 mod pointer;
 mod profile_schema;
+mod profile_values;
 mod profiles;
 mod query;
 pub(crate) mod rate_limiter;
 mod refusal;
 pub(crate) mod schema;
+mod sms;
 mod standing;
 mod subscription_schema;
 mod subscription_view;
@@ -32,6 +37,7 @@ mod switches;
 #[cfg(test)]
 mod testing;
 mod text_rules;
+mod wide_integers;
 
 use std::time::UNIX_EPOCH;
 
@@ -47,11 +53,12 @@ use refusal::Refusal;
 pub use account::{Account, ConsentRecord, EventRecord};
 pub use consent::{ConsentSetting, ConsentState, LiftedRecord};
 pub use import_jobs::{ImportError, ImportJob};
+pub use mishap::{ImportFailure, Mishap};
 pub(crate) use rate_limiter::RateLimiter;
 pub use standing::{
     Channel, Consent, PendingSubscription, Standing, Suppression, SuppressionReason,
 };
-pub use switches::Switches;
+pub use switches::{SmsPointer, Switches};
 
 /// The revision whose schemas are here: <https://developers.klaviyo.com/en/reference/api_overview>
 const REVISION: &str = "2026-10-15";
@@ -64,11 +71,16 @@ pub(crate) fn answer(
     account: &mut Account,
     rate_limiter: Option<&mut RateLimiter>,
     request: &KlaviyoRequest,
+    mishap: Mishap,
 ) -> JsonResponse {
+    account.mishap = mishap;
+    let events = account.events.len();
     let answer = match perform(account, rate_limiter, request) {
         Ok(answer) => answer,
         Err(refusals) => Refusal::answer(&refusals),
     };
+    account.lose_events(events);
+    account.mishap = Mishap::default();
     if answer.body.is_null() {
         answer
     } else {
@@ -84,8 +96,13 @@ fn perform(
     check_headers(account, request)?;
     let path = request.uri.path();
     let Some((endpoint, id)) = Endpoint::find(&request.method, path) else {
+        let (status, code) = if Endpoint::is_path(path) {
+            (405, "method_not_allowed")
+        } else {
+            (404, "not_found")
+        };
         let detail = format!("{} {path} is not an endpoint", request.method);
-        return Err(Refusal::new(404, "not_found", detail, path).into());
+        return Err(Refusal::new(status, code, detail, path).into());
     };
     let mut headers = Vec::new();
     if let Some(rate_limiter) = rate_limiter {
@@ -103,6 +120,9 @@ fn perform(
     if let Some(schema) = endpoint.body_schema() {
         schema.check(body)?;
     }
+    if matches!(endpoint, Endpoint::CreateEvent | Endpoint::CreateEvents) {
+        wide_integers::check(&request.body, body)?;
+    }
     let mut answer = match endpoint {
         Endpoint::CreateEvent => events::create_event(account, body),
         Endpoint::CreateEvents => events::create_events(account, body),
@@ -115,6 +135,7 @@ fn perform(
         Endpoint::FindListProfiles => find_profiles::find_list_profiles(account, id, request),
         Endpoint::GetImportJob => import_jobs::get_job(account, id),
         Endpoint::GetImportErrors => import_jobs::get_errors(account, id, request),
+        Endpoint::GetMetrics => metrics::get_metrics(account, request),
         Endpoint::GetList => lists::get_list(account, id),
         Endpoint::AddToList => lists::add_to_list(account, id, body),
         Endpoint::RemoveFromList => lists::remove_from_list(account, id, body),
@@ -132,6 +153,10 @@ fn check_headers(account: &Account, request: &KlaviyoRequest) -> Result<(), Refu
     if request.header("revision") != REVISION {
         let detail = format!("The revision is not {REVISION}");
         return Err(Refusal::new(400, "invalid_revision", detail, "/data"));
+    }
+    if account.switches.revision_retired {
+        let detail = format!("Revision {REVISION} is retired");
+        return Err(Refusal::new(410, "gone", detail, "/data"));
     }
     if request.method != Method::GET && request.header("content-type") != MEDIA_TYPE {
         let detail = format!("The content type is not {MEDIA_TYPE}");
@@ -170,12 +195,24 @@ mod tests {
                 .headers
                 .insert(name, HeaderValue::from_static(value));
             assert_eq!(
-                answer(&mut account, None, &request).status,
+                answer(&mut account, None, &request, Mishap::default()).status,
                 status,
                 "{name}"
             );
         }
-        assert_eq!(post(&mut account, "/api/event", json!({})).status, 404);
+        for (method, path, status) in [
+            (Method::POST, "/api/event", 404),
+            (Method::GET, "/api/events", 405),
+            (Method::DELETE, "/api/lists/Y6nRLr", 405),
+            (Method::POST, "/api/profile-bulk-import-jobs/1", 405),
+        ] {
+            let request = request(method, path, &json!({}));
+            let answer = answer(&mut account, None, &request, Mishap::default());
+            assert_eq!(answer.status, status, "{path}");
+        }
+        account.switches.revision_retired = true;
+        assert_eq!(post(&mut account, "/api/events", json!({})).status, 410);
+        account.switches.revision_retired = false;
         account.api_key = Some("pk_other".to_owned());
         assert_eq!(post(&mut account, "/api/events", json!({})).status, 401);
     }
@@ -205,7 +242,12 @@ mod tests {
         let request = request(Method::GET, "/api/lists/Y6nRLr", &Value::Null);
         account.opt_in.insert("Y6nRLr".to_owned(), "double_opt_in");
         for _ in 0..76 {
-            last = answer(&mut account, Some(&mut limiter), &request);
+            last = answer(
+                &mut account,
+                Some(&mut limiter),
+                &request,
+                Mishap::default(),
+            );
         }
         assert_eq!(last.status, 429);
         assert_eq!(last.headers.first().unwrap().0, "retry-after");

@@ -45,8 +45,8 @@ pub use credentials::{API_KEY, SHARED_SECRET, secret, secret_of};
 pub use faults::{Fault, Symptom};
 pub use klaviyo::{
     Account, Channel, Consent, ConsentRecord, ConsentSetting, ConsentState, EventRecord,
-    ImportError, ImportJob, LiftedRecord, PendingSubscription, Standing, Suppression,
-    SuppressionReason, Switches,
+    ImportError, ImportFailure, ImportJob, LiftedRecord, Mishap, PendingSubscription, SmsPointer,
+    Standing, Suppression, SuppressionReason, Switches,
 };
 pub use lambda::{AnswerTimeout, RuntimeApi};
 pub use options::StandInOptions;

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
-use crate::response::JsonResponse;
+use crate::response::{JsonResponse, PARTIAL_FAILURE};
 
 /// A request to Klaviyo that has not been answered yet.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ impl KlaviyoRequest {
             bytes: self.body.len(),
             body: self.json,
             status: answer.status,
+            left_out: answer.header(PARTIAL_FAILURE).map(str::to_owned),
             answer: answer.body.clone(),
         }
     }
@@ -69,6 +70,8 @@ pub struct RecordedRequest {
     pub body: Value,
     /// The status of the answer; 0 for a connection that was closed instead.
     pub status: u16,
+    /// The fields that the answer's `X-Klaviyo-Partial-Failure` names.
+    pub left_out: Option<String>,
     /// The body of the answer.
     pub answer: Value,
 }

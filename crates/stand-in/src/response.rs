@@ -38,6 +38,16 @@ impl JsonResponse {
         self
     }
 
+    /// Returns a header by its lower-case name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        for (found, value) in &self.headers {
+            if *found == name {
+                return Some(value);
+            }
+        }
+        None
+    }
+
     /// Names the fields that were left out of what was done, if there are any:
     /// <https://community.klaviyo.com/developer-group-64/api-validation-improvements-for-phone-number-handling-18034>
     pub(crate) fn with_partial_failure(self, fields: Option<&str>) -> Self {

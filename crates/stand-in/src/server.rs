@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::faults::broken_connection;
 use crate::forward::forward;
+use crate::klaviyo::Mishap;
 use crate::options::StandInOptions;
 use crate::request::KlaviyoRequest;
 use crate::response::JsonResponse;
@@ -123,13 +124,13 @@ async fn serve_klaviyo(state: &Mutex<StandInState>, request: KlaviyoRequest) -> 
     pause(latency).await;
     let fault = lock(state).next_fault(&request);
     let answer = match fault {
-        None => reach_klaviyo(state, &request).await.0,
+        None => reach_klaviyo(state, &request, Mishap::default()).await.0,
         Some(fault) => {
             pause(fault.delay).await;
             let mut answer = JsonResponse::empty(0);
             if fault.reaches_klaviyo() {
                 let consents;
-                (answer, consents) = reach_klaviyo(state, &request).await;
+                (answer, consents) = reach_klaviyo(state, &request, fault.mishap).await;
                 if fault.applied {
                     lock(state).unacknowledged_consents += consents;
                 }
@@ -149,6 +150,7 @@ async fn serve_klaviyo(state: &Mutex<StandInState>, request: KlaviyoRequest) -> 
 async fn reach_klaviyo(
     state: &Mutex<StandInState>,
     request: &KlaviyoRequest,
+    mishap: Mishap,
 ) -> (JsonResponse, usize) {
     let forward_to = lock(state).forward_to.clone();
     if let Some(base_url) = forward_to {
@@ -157,7 +159,7 @@ async fn reach_klaviyo(
     }
     let mut state = lock(state);
     let consents = state.account.consents.len();
-    let answer = state.answer(request);
+    let answer = state.answer(request, mishap);
     (answer, state.account.consents.len() - consents)
 }
 

@@ -7,7 +7,7 @@ use crate::chaos::Chaos;
 use crate::credentials::{API_KEY, secret};
 use crate::faults::Fault;
 use crate::forward::{self, BoxError};
-use crate::klaviyo::{self, Account, RateLimiter};
+use crate::klaviyo::{self, Account, Mishap, RateLimiter};
 use crate::options::StandInOptions;
 use crate::request::{KlaviyoRequest, RecordedRequest};
 use crate::response::JsonResponse;
@@ -112,7 +112,7 @@ impl StandInState {
         if let Some(fault) = Fault::take_next(&mut self.faults, request.uri.path()) {
             return Some(fault);
         }
-        self.chaos.as_mut()?.next()
+        self.chaos.as_mut()?.next(request.uri.path())
     }
 
     fn throttles(&mut self, path: &str) -> bool {
@@ -132,9 +132,9 @@ impl StandInState {
     }
 
     /// Answers a request as Klaviyo would.
-    pub(crate) fn answer(&mut self, request: &KlaviyoRequest) -> JsonResponse {
+    pub(crate) fn answer(&mut self, request: &KlaviyoRequest, mishap: Mishap) -> JsonResponse {
         let rate_limiter = self.rate_limits.then_some(&mut self.rate_limiter);
-        klaviyo::answer(&mut self.account, rate_limiter, request)
+        klaviyo::answer(&mut self.account, rate_limiter, request, mishap)
     }
 
     /// Answers `GetSecretValue`'s caller and counts it.

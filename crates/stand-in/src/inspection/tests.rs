@@ -118,6 +118,8 @@ async fn the_state_shows_what_klaviyo_and_sqs_hold() {
             "channel": "email", "consent": "SUBSCRIBED", "list": "Y6nRLr", "confirmation_sent": false,
             "consented_at": null, "welcome_flow": true, "everywhere": false}],
         "lifted": [],
+        "lost_events": [],
+        "metrics": ["Seen"],
         "welcome_flows": 1,
         "import_jobs": [],
         "deletions": [{"id": "1"}],
@@ -263,7 +265,7 @@ async fn a_wrong_request_is_refused_with_the_reason() {
     for (name, body, status) in [
         ("stats", json!({}), 404),
         ("faults", json!({"status": 429}), 400),
-        ("faults", json!({"match": EVENTS, "lose": 3}), 400),
+        ("faults", json!({"match": EVENTS, "loses": 3}), 400),
         ("lists", json!({"Y6nRLr": "triple_opt_in"}), 400),
         ("options", json!({"rate_limits": "on"}), 400),
         ("options", json!({"import_ms": "soon"}), 400),

@@ -29,6 +29,8 @@ pub(super) fn state(state: &StandInState) -> Value {
         "standings": list(&account.standings, standing),
         "lifted": account.lifted,
         "welcome_flows": account.welcome_flows,
+        "lost_events": list(account.lost_events.iter().enumerate(), |record| event(account, record)),
+        "metrics": account.metrics,
         "import_jobs": list(&account.import_jobs, import_job),
         "deletions": deletions,
         "queues": state.queues,
@@ -128,6 +130,7 @@ fn request(request: &RecordedRequest) -> Value {
         "body": request.body,
         "bytes": request.bytes,
         "status": request.status,
+        "left_out": request.left_out,
         "errors": errors,
         "answer": request.answer,
     })

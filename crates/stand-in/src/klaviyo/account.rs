@@ -7,12 +7,20 @@ use time::OffsetDateTime;
 
 use super::consent::LiftedRecord;
 use super::import_jobs::ImportJob;
+use super::mishap::Mishap;
 use super::profile_schema::IDENTIFIERS;
 use super::refusal::Refusal;
 use super::standing::{Channel, Standing};
 use super::switches::Switches;
 use super::text_rules::parse_time;
 use crate::json::{at, object, optional_text, text};
+
+/// The domains of the profiles whose events Klaviyo acknowledges and drops.
+const DROPPED_DOMAINS: [&str; 2] = ["example.com", "test.com"];
+
+/// Numbers that are the same in each run.
+#[derive(Debug)]
+pub(super) struct Randomness(fastrand::Rng);
 
 /// Profiles, events, lists and consents.
 #[derive(Debug, Default)]
@@ -21,8 +29,12 @@ pub struct Account {
     pub api_key: Option<String>,
     /// The attributes of each profile. Its index is its id.
     pub profiles: Vec<Map<String, Value>>,
-    /// The events, each once.
+    /// The events, each once. Klaviyo drops those of profiles of [`DROPPED_DOMAINS`].
     pub events: Vec<EventRecord>,
+    /// The events that a fault has lost.
+    pub lost_events: Vec<EventRecord>,
+    /// The names of the metrics.
+    pub metrics: BTreeSet<String>,
     /// What differs from account to account.
     pub switches: Switches,
     /// The opt-in process of each list that was created: `double_opt_in` or `single_opt_in`.
@@ -45,6 +57,9 @@ pub struct Account {
     pub import_jobs: Vec<ImportJob>,
     /// The requests to delete a profile: the name of an identifier and its value.
     pub deletions: Vec<(String, String)>,
+    /// The mishap of the request that is being answered.
+    pub(super) mishap: Mishap,
+    pub(super) random: Randomness,
     profiles_by_identifier: HashMap<(&'static str, String), usize>,
     event_keys: HashSet<(usize, String, String)>,
 }
@@ -199,9 +214,27 @@ impl Account {
 
     /// Keeps an event, unless its profile has one of the same metric and id.
     pub(super) fn record(&mut self, event: EventRecord) {
-        let key = (event.profile, event.metric.clone(), event.unique_id.clone());
-        if self.event_keys.insert(key) {
+        let email = self.text(Some(event.profile), "email").unwrap_or_default();
+        let (_, domain) = email.rsplit_once('@').unwrap_or_default();
+        if DROPPED_DOMAINS.contains(&domain) {
+            return;
+        }
+        if self.event_keys.insert(event.key()) {
+            self.metrics.insert(event.metric.clone());
             self.events.push(event);
+        }
+    }
+
+    /// Loses some of the events after the first `kept`, as if they had never arrived.
+    pub(super) fn lose_events(&mut self, kept: usize) {
+        for _ in 0..self.mishap.lose_events {
+            if self.events.len() <= kept {
+                return;
+            }
+            let index = self.random.0.usize(kept..self.events.len());
+            let event = self.events.remove(index);
+            self.event_keys.remove(&event.key());
+            self.lost_events.push(event);
         }
     }
 
@@ -248,7 +281,25 @@ pub(super) fn normalized(name: &str, value: &str) -> String {
     }
 }
 
+impl Default for Randomness {
+    fn default() -> Self {
+        Randomness(fastrand::Rng::with_seed(0))
+    }
+}
+
+impl Randomness {
+    /// Returns `count` of the numbers below `limit`, or all of them.
+    pub(super) fn choose(&mut self, count: usize, limit: usize) -> Vec<usize> {
+        self.0.choose_multiple(0..limit, count)
+    }
+}
+
 impl EventRecord {
+    /// Returns what Klaviyo keeps once.
+    fn key(&self) -> (usize, String, String) {
+        (self.profile, self.metric.clone(), self.unique_id.clone())
+    }
+
     /// Creates the record of an event from its attributes.
     pub(super) fn new(attributes: &Value, profile: usize, is_backfill: bool) -> Self {
         let time = optional_text(at(attributes, "/time"));

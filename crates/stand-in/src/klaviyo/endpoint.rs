@@ -24,6 +24,7 @@ pub(super) enum Endpoint {
     RequestDeletion,
     GetImportJob,
     GetImportErrors,
+    GetMetrics,
     FindProfiles,
     FindListProfiles,
     GetList,
@@ -62,10 +63,19 @@ impl Endpoint {
             ("POST", "/api/profile-subscription-bulk-create-jobs") => Endpoint::Subscribe,
             ("POST", "/api/profile-subscription-bulk-delete-jobs") => Endpoint::Unsubscribe,
             ("POST", "/api/data-privacy-deletion-jobs") => Endpoint::RequestDeletion,
+            ("GET", "/api/metrics") => Endpoint::GetMetrics,
             ("GET", "/api/profiles") => Endpoint::FindProfiles,
             _ => return None,
         };
         Some((endpoint, ""))
+    }
+
+    /// Whether the path is an endpoint with another method.
+    pub(super) fn is_path(path: &str) -> bool {
+        let methods = [Method::GET, Method::POST, Method::DELETE];
+        methods
+            .iter()
+            .any(|method| Endpoint::find(method, path).is_some())
     }
 
     /// Returns the rate limit that the endpoint's reference page names.
@@ -82,6 +92,7 @@ impl Endpoint {
             | Endpoint::ImportProfiles
             | Endpoint::GetImportJob
             | Endpoint::GetImportErrors
+            | Endpoint::GetMetrics
             | Endpoint::AddToList
             | Endpoint::RemoveFromList => (10, 150),
             Endpoint::RequestDeletion => (3, 60),
@@ -111,6 +122,7 @@ impl Endpoint {
             Endpoint::AddToList | Endpoint::RemoveFromList => Some(lists::MEMBERS_BODY),
             Endpoint::GetImportJob
             | Endpoint::GetImportErrors
+            | Endpoint::GetMetrics
             | Endpoint::FindProfiles
             | Endpoint::FindListProfiles
             | Endpoint::GetList => None,

@@ -7,11 +7,13 @@ use serde_json::Value;
 
 use super::account::{Account, EventRecord};
 use super::event_properties::within_limits;
+use super::event_values::EventCheck;
 use super::phones::without_impossible_phone;
 use super::profile_schema::EVENT_PROFILE;
-use super::refusal::Refusal;
+use super::profile_values::check_values;
+use super::refusal::{Refusal, into_result};
 use super::schema::{Schema, nullable, required};
-use super::text_rules::{any, currency, event_time, id, metric_name};
+use super::text_rules::{any, event_time, id, metric_name};
 use crate::json::{array, at, object};
 use crate::response::JsonResponse;
 
@@ -48,7 +50,7 @@ pub(super) const EVENT_BODY: Schema = Schema::Object(&[required(
                 required("properties", Schema::OpenObject(within_limits)),
                 nullable("time", Schema::Text(event_time)),
                 nullable("value", Schema::Number),
-                nullable("value_currency", Schema::Text(currency)),
+                nullable("value_currency", Schema::Text(any)),
                 nullable("unique_id", Schema::Text(id)),
                 nullable("backfill", Schema::Boolean),
                 required("metric", METRIC),
@@ -67,7 +69,7 @@ const JOB_EVENT: Schema = Schema::Object(&[
             required("properties", Schema::OpenObject(within_limits)),
             nullable("time", Schema::Text(event_time)),
             nullable("value", Schema::Number),
-            nullable("value_currency", Schema::Text(currency)),
+            nullable("value_currency", Schema::Text(any)),
             nullable("unique_id", Schema::Text(id)),
             nullable("backfill", Schema::Boolean),
             required("metric", METRIC),
@@ -113,7 +115,11 @@ pub(super) fn create_event(
     let pointer = "/data/attributes/profile/data";
     let event = at(body, "/data/attributes");
     let mut profile = at(body, pointer).clone();
-    let left_out = without_impossible_phone(&mut profile, pointer)?;
+    let left_out = without_impossible_phone(account, &mut profile, pointer)?;
+    let mut refusals = Vec::new();
+    EventCheck::new(account).check(at(body, "/data"), "/data", &mut refusals);
+    check_values(&account.switches, &profile, pointer, &mut refusals);
+    into_result(refusals)?;
     let found = account.find(&profile, pointer)?;
     let index = keep_profile(account, &profile, &found);
     account.record(EventRecord::new(event, index, false));
@@ -131,11 +137,12 @@ pub(super) fn create_events(
     let mut count = 0;
     let mut left_out = None;
     let mut profiles = Vec::new();
+    let mut event_check = EventCheck::new(account);
     for (index, item) in items.iter().enumerate() {
         let mut profile = at(item, "/attributes/profile/data").clone();
         let pointer = format!("{ITEMS}/{index}/attributes");
         let place = format!("{pointer}/profile/data");
-        let checked = without_impossible_phone(&mut profile, &place);
+        let checked = without_impossible_phone(account, &mut profile, &place);
         match checked.and_then(|field| account.find(&profile, &place).map(|_| field)) {
             Ok(field) => left_out = left_out.or(field),
             Err(refusal) => {
@@ -143,10 +150,13 @@ pub(super) fn create_events(
                 continue;
             }
         }
+        check_values(&account.switches, &profile, &place, &mut refusals);
         let profile_key = account.profile_key(&profile);
         profiles.push(profile);
         for (event_index, event) in events_of(item).iter().enumerate() {
             count += 1;
+            let place = format!("{pointer}/events/data/{event_index}");
+            event_check.check(event, &place, &mut refusals);
             let event = EventRecord::new(at(event, "/attributes"), 0, false);
             // "If a unique_id is repeated for the same profile and metric, the request will fail
             // and no events will be processed."
@@ -155,7 +165,7 @@ pub(super) fn create_events(
                     400,
                     "duplicate",
                     "The unique_id is repeated for the same profile and metric",
-                    format!("{pointer}/events/data/{event_index}"),
+                    place,
                 ));
             }
         }
@@ -163,9 +173,7 @@ pub(super) fn create_events(
     if count > MAX_EVENTS {
         refusals.push(Refusal::invalid("More than 1,000 events", ITEMS));
     }
-    if !refusals.is_empty() {
-        return Err(refusals);
-    }
+    into_result(refusals)?;
     for (item, profile) in items.iter().zip(profiles) {
         let found = account.find(&profile, ITEMS)?;
         let profile = keep_profile(account, &profile, &found);

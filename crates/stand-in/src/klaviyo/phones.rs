@@ -6,6 +6,7 @@
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
 use serde_json::Value;
 
+use super::account::Account;
 use super::profile_schema::IDENTIFIERS;
 use super::refusal::Refusal;
 use crate::json::at;
@@ -25,23 +26,42 @@ fn is_possible(text: &str) -> bool {
 /// Checks the phone number of a profile whose pointer this is; none is fine.
 pub(super) fn check_phone(phone_number: &Value, pointer: &str) -> Result<(), Refusal> {
     match phone_number.as_str() {
-        Some(text) if !is_possible(text) => Err(Refusal::invalid(
-            "Invalid phone number format (Example of a valid format: +12345678901)",
-            format!("{pointer}/attributes/{PHONE_NUMBER}"),
-        )),
+        Some(text) if !is_possible(text) => Err(impossible_phone(pointer)),
         _ => Ok(()),
     }
 }
 
-/// Removes an impossible phone number beside another identifier, and returns the name of the
-/// attribute that was left out. Without another identifier the profile is refused.
+/// Returns the refusal of the phone number of a profile whose pointer this is.
+pub(super) fn impossible_phone(pointer: &str) -> Refusal {
+    Refusal::invalid(
+        "Invalid phone number format (Example of a valid format: +12345678901)",
+        format!("{pointer}/attributes/{PHONE_NUMBER}"),
+    )
+}
+
+/// Removes an impossible phone number beside another identifier from a single import or an event,
+/// and returns the name of the attribute that was left out. Without another identifier the profile
+/// is refused.
 pub(super) fn without_impossible_phone(
+    account: &Account,
     profile: &mut Value,
     pointer: &str,
 ) -> Result<Option<&'static str>, Refusal> {
-    let Err(refusal) = check_phone(at(profile, "/attributes/phone_number"), pointer) else {
+    let phone_number = at(profile, "/attributes/phone_number");
+    if account.mishap.leave_phones_out && phone_number.is_string() {
+        return Ok(remove_phone(profile));
+    }
+    let Err(refusal) = check_phone(phone_number, pointer) else {
         return Ok(None);
     };
+    if account.switches.refuse_bad_phones {
+        return Err(refusal);
+    }
+    remove_phone(profile).map(Some).ok_or(refusal)
+}
+
+/// Removes the phone number beside another identifier, and returns the name of the attribute.
+pub(super) fn remove_phone(profile: &mut Value) -> Option<&'static str> {
     let mut is_identified = at(profile, "/id").is_string();
     for name in IDENTIFIERS {
         let identifier = at(profile, &format!("/attributes/{name}"));
@@ -50,8 +70,8 @@ pub(super) fn without_impossible_phone(
     match profile.pointer_mut("/attributes") {
         Some(Value::Object(attributes)) if is_identified => {
             attributes.remove(PHONE_NUMBER);
-            Ok(Some(PHONE_NUMBER))
+            Some(PHONE_NUMBER)
         }
-        _ => Err(refusal),
+        _ => None,
     }
 }

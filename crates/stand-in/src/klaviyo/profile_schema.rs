@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::schema::{Member, Schema, nullable, optional, required};
-use super::text_rules::{any, email, id, locale};
+use super::text_rules::{any, email, id};
 
 /// The members that identify a profile. Klaviyo needs one of them, or its own id.
 pub(super) const IDENTIFIERS: [&str; 5] = [
@@ -64,7 +64,7 @@ const KX: Member = nullable("_kx", Schema::Text(any));
 const FIRST_NAME: Member = nullable("first_name", Schema::Text(any));
 const LAST_NAME: Member = nullable("last_name", Schema::Text(any));
 const ORGANIZATION: Member = nullable("organization", Schema::Text(any));
-const LOCALE: Member = nullable("locale", Schema::Text(locale));
+const LOCALE: Member = nullable("locale", Schema::Text(any));
 const TITLE: Member = nullable("title", Schema::Text(any));
 const IMAGE: Member = nullable("image", Schema::Text(any));
 const PROPERTIES: Member = nullable("properties", Schema::OpenObject(any_members));
@@ -213,12 +213,11 @@ mod tests {
             "properties": {"anything": [{}]}}});
         assert_eq!(pointers(PROFILE, &profile), [""; 0]);
         let wrong = json!({"type": "profile", "meta": {"patch_properties": {"unset": [1]}}, "attributes": {
-            "email": "nobody", "locale": "en_US", "location": {"state": "NY", "zip": 10017},
+            "email": "nobody", "location": {"state": "NY", "zip": 10017},
             "first_name": 5, "firstName": "Sarah", "properties": []}});
         let expected = [
             "/attributes/email",
             "/attributes/first_name",
-            "/attributes/locale",
             "/attributes/location/zip",
             "/attributes/location/state",
             "/attributes/properties",

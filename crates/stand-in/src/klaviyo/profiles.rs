@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::import_jobs::{self, ImportError, ImportJob};
 use super::lists::check_list;
+use super::mishap::ImportFailure;
 use super::nulls::{refuse_nulls, without_nulls};
-use super::phones::{check_phone, without_impossible_phone};
+use super::phones::{check_phone, impossible_phone, without_impossible_phone};
 use super::profile_schema::PROFILE;
+use super::profile_values::check_values;
 use super::refusal::{Refusal, into_result};
 use super::schema::{Schema, optional, required};
 use super::text_rules::any;
@@ -66,7 +68,10 @@ pub(super) fn import_profile(
     body: &Value,
 ) -> Result<JsonResponse, Vec<Refusal>> {
     let mut profile = at(body, "/data").clone();
-    let left_out = without_impossible_phone(&mut profile, "/data")?;
+    let left_out = without_impossible_phone(account, &mut profile, "/data")?;
+    let mut refusals = Vec::new();
+    check_values(&account.switches, &profile, "/data", &mut refusals);
+    into_result(refusals)?;
     let found = find_one(account, &profile, "/data")?;
     let status = if found.is_none() { 201 } else { 200 };
     let index = account.upsert(found, object(at(&profile, "/attributes")));
@@ -97,8 +102,16 @@ pub(super) fn import_profiles(
         profiles: Vec::new(),
         errors: Vec::new(),
     };
+    let count = account.mishap.fail_imports;
+    let failing = account.random.choose(count, profiles.len());
     for (index, profile) in profiles.iter().enumerate() {
-        match import_item(account, profile, &format!("{ITEMS}/{index}")) {
+        let pointer = format!("{ITEMS}/{index}");
+        let imported = if failing.contains(&index) {
+            Err(failure(account, profile, &pointer))
+        } else {
+            import_item(account, profile, &pointer)
+        };
+        match imported {
             Ok(imported) => {
                 for list_id in &job.lists {
                     account.join(list_id, imported);
@@ -122,6 +135,7 @@ fn check_items(account: &Account, profiles: &[Value]) -> Result<(), Vec<Refusal>
         if account.switches.refuse_bulk_nulls {
             refuse_nulls(profile, &pointer, &mut refusals);
         }
+        check_values(&account.switches, profile, &pointer, &mut refusals);
         if !keys.insert(account.profile_key(profile)) {
             let detail = "The same profile twice in one job";
             refusals.push(Refusal::new(400, "duplicate", detail, pointer));
@@ -138,6 +152,15 @@ fn import_item(account: &mut Account, profile: &Value, pointer: &str) -> Result<
     let index = account.upsert(found, &attributes);
     account.patch(index, at(profile, "/meta"));
     Ok(index)
+}
+
+/// Returns the refusal of a profile by a mishap.
+fn failure(account: &Account, profile: &Value, pointer: &str) -> Refusal {
+    let has_phone = !at(profile, "/attributes/phone_number").is_null();
+    match account.mishap.import_failure {
+        ImportFailure::Phone if has_phone => impossible_phone(pointer),
+        ImportFailure::Phone | ImportFailure::Conflict => Refusal::duplicate_profile(0, pointer),
+    }
 }
 
 /// Finds the one profile that a resource names. Identifiers of two profiles are a conflict.

@@ -3,7 +3,7 @@
 //! <https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles>
 
 use super::schema::{Schema, nullable, optional, required};
-use super::text_rules::{any, email, past_time, phone_number};
+use super::text_rules::{any, email, past_time};
 
 /// The most profiles of a job that subscribes, and of one that unsubscribes.
 const MAX_SUBSCRIBED: usize = 1_000;
@@ -36,7 +36,7 @@ const SUBSCRIBER: Schema = Schema::Object(&[
         "attributes",
         Schema::Object(&[
             nullable("email", Schema::Text(email)),
-            nullable("phone_number", Schema::Text(phone_number)),
+            nullable("phone_number", Schema::Text(any)),
             nullable("age_gated_date_of_birth", Schema::Text(any)),
             required(
                 "subscriptions",
@@ -70,7 +70,7 @@ const UNSUBSCRIBER: Schema = Schema::Object(&[
         "attributes",
         Schema::Object(&[
             nullable("email", Schema::Text(email)),
-            nullable("phone_number", Schema::Text(phone_number)),
+            nullable("phone_number", Schema::Text(any)),
             required(
                 "subscriptions",
                 Schema::Object(&[

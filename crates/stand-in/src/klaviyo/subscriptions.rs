@@ -7,6 +7,7 @@ use super::account::{Account, ConsentRecord};
 use super::consent::NewConsent;
 use super::lists::check_list;
 use super::refusal::{Refusal, into_result};
+use super::sms::{check_sms, with_possible_phones};
 use super::standing::{Channel, Consent, PendingSubscription, now};
 use crate::json::{array, at, object, optional_text};
 use crate::response::JsonResponse;
@@ -38,20 +39,22 @@ pub(super) fn subscribe(account: &mut Account, body: &Value) -> Result<JsonRespo
     let profiles = array(at(body, ITEMS));
     check_channels(account, profiles)?;
     check_times(profiles, is_historical)?;
+    let (profiles, left_out) = with_possible_phones(account, profiles, ITEMS)?;
+    check_sms(account, &profiles, ITEMS)?;
     let job = Job {
         asks: !is_historical && account.is_double_opt_in(&list_id),
         list_id,
         is_historical,
         source: optional_text(at(body, "/data/attributes/custom_source")),
     };
-    for profile in profiles {
+    for profile in &profiles {
         let found = account.find(profile, ITEMS)?;
         let index = account.upsert(found.first().copied(), &identifiers(profile));
         for channel in Channel::ALL {
             subscribe_channel(account, profile, index, channel, &job);
         }
     }
-    Ok(JsonResponse::empty(202))
+    Ok(JsonResponse::empty(202).with_partial_failure(left_out))
 }
 
 /// Records what a profile agrees to in one channel.
@@ -118,7 +121,8 @@ pub(super) fn unsubscribe(
     check_list(account, &list_id, LIST_ID)?;
     let profiles = array(at(body, ITEMS));
     check_channels(account, profiles)?;
-    for profile in profiles {
+    let (profiles, left_out) = with_possible_phones(account, profiles, ITEMS)?;
+    for profile in &profiles {
         let index = account.find(profile, ITEMS)?.first().copied();
         // "Profiles not in the specified list will be globally unsubscribed."
         let everywhere = !account.is_on(&list_id, index);
@@ -141,7 +145,7 @@ pub(super) fn unsubscribe(
             account.leave(&list_id, index);
         }
     }
-    Ok(JsonResponse::empty(202))
+    Ok(JsonResponse::empty(202).with_partial_failure(left_out))
 }
 
 fn list_id(body: &Value) -> String {

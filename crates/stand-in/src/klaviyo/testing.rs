@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::{Account, MEDIA_TYPE, REVISION, answer};
+use super::{Account, MEDIA_TYPE, Mishap, REVISION, answer};
 use crate::request::KlaviyoRequest;
 use crate::response::JsonResponse;
 
@@ -26,15 +26,30 @@ pub(super) fn request(method: Method, path: &str, body: &Value) -> KlaviyoReques
 }
 
 pub(super) fn post(account: &mut Account, path: &str, body: Value) -> JsonResponse {
-    answer(account, None, &request(Method::POST, path, &body))
+    answer(
+        account,
+        None,
+        &request(Method::POST, path, &body),
+        Mishap::default(),
+    )
 }
 
 pub(super) fn get(account: &mut Account, path: &str) -> JsonResponse {
-    answer(account, None, &request(Method::GET, path, &Value::Null))
+    answer(
+        account,
+        None,
+        &request(Method::GET, path, &Value::Null),
+        Mishap::default(),
+    )
 }
 
 pub(super) fn delete(account: &mut Account, path: &str, body: &Value) -> JsonResponse {
-    answer(account, None, &request(Method::DELETE, path, body))
+    answer(
+        account,
+        None,
+        &request(Method::DELETE, path, body),
+        Mishap::default(),
+    )
 }
 
 /// Returns the status, and the code and pointer of each error.
