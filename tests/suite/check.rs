@@ -4,7 +4,7 @@ use segment_klaviyo::check::{CheckReport, Finding, Severity};
 use segment_klaviyo::handler::{InvocationContext, Reply};
 use serde_json::json;
 
-use crate::support::paths::{DELETE, EVENT_JOBS, IMPORT, PROFILES, SUBSCRIBE};
+use crate::support::paths::{DELETE, EVENT_JOBS, IMPORT, METRICS, PROFILES, SUBSCRIBE};
 use crate::support::secrets::secret;
 use crate::support::settings::{LIST, SUBSCRIBE_ALL, Setting};
 use crate::support::shop::Shop;
@@ -178,4 +178,32 @@ async fn settings_without_an_effect_are_warned_about() {
         subjects(&report, Severity::Warning),
         ["settings", "settings", "queues", "queues"]
     );
+}
+
+#[tokio::test]
+async fn the_metrics_of_the_account_are_counted() {
+    let pages = [("SEND_PAGES", "true")];
+    for (settings, count, expected) in [
+        (vec![], 12, Severity::Ok),
+        (vec![], 190, Severity::Ok),
+        (pages.to_vec(), 12, Severity::Ok),
+        (pages.to_vec(), 190, Severity::Warning),
+        (vec![], 200, Severity::Failed),
+    ] {
+        let shop = shop(&settings, "double_opt_in").await;
+        let metrics = vec![json!({"type": "metric", "id": "XyZ123"}); count];
+        let answer = json!({ "data": metrics });
+        shop.klaviyo().fail(METRICS, 200).body(answer).once();
+        let report = check(&shop).await;
+        let finding = finding(&report, "metrics");
+        assert_eq!(finding.state, expected, "{settings:?} {count}: {finding:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_look_up_people_fails_the_check() {
+    let shop = shop(&[], "double_opt_in").await;
+    shop.klaviyo().fail(PROFILES, 403).always();
+    let report = check(&shop).await;
+    assert_eq!(finding(&report, "profiles:read").state, Severity::Failed);
 }

@@ -7,3 +7,4 @@ pub(crate) const IMPORT_JOBS: &str = "/api/profile-bulk-import-jobs";
 pub(crate) const PROFILES: &str = "/api/profiles";
 pub(crate) const SUBSCRIBE: &str = "/api/profile-subscription-bulk-create-jobs";
 pub(crate) const DELETE: &str = "/api/data-privacy-deletion-jobs";
+pub(crate) const METRICS: &str = "/api/metrics";
