@@ -151,21 +151,19 @@ pub fn build_requests_by_id<'i>(
 }
 
 fn profile_requests(profiles: &[(usize, &Profile)]) -> Vec<PlannedRequest> {
-    let (single, imported): (Vec<_>, Vec<_>) = profiles.iter().partition(|(_, profile)| {
-        profiles.len() <= MAX_SINGLE_PROFILES || profile.clears_a_field()
-    });
-    let mut requests = Vec::with_capacity(single.len() + 1);
-    for (index, profile) in single {
-        requests.push(PlannedRequest::single(
-            index,
-            ApiRequest::upsert_profile(profile),
-        ));
+    let are_few = profiles.len() <= MAX_SINGLE_PROFILES;
+    let mut requests = Vec::new();
+    let mut imported = Vec::new();
+    for (index, profile) in profiles {
+        if are_few || profile.clears_a_field() {
+            let request = ApiRequest::upsert_profile(profile);
+            requests.push(PlannedRequest::single(*index, request));
+        } else {
+            imported.push(JobItem::single(*index, ProfileResource(profile)));
+        }
     }
     if !imported.is_empty() {
-        let items = imported
-            .into_iter()
-            .map(|(index, profile)| JobItem::single(index, ProfileResource(profile)));
-        requests.extend(write_requests(&job_kind::profile_import(None), items));
+        requests.extend(write_requests(&job_kind::profile_import(None), imported));
     }
     requests
 }

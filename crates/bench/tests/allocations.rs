@@ -28,25 +28,25 @@ const BUDGETS: [Budget; 4] = [
         delivery: "a track",
         body: || messages::track(0),
         allocations: 40,
-        bytes: 10.1,
+        bytes: 10.4,
     },
     Budget {
         delivery: "an identify",
         body: messages::identify,
         allocations: 46,
-        bytes: 8.9,
+        bytes: 9.5,
     },
     Budget {
         delivery: "an order of 10 products",
         body: || messages::order(10),
         allocations: 217,
-        bytes: 51.2,
+        bytes: 52.1,
     },
     Budget {
         delivery: "a batch of 1,000 tracks",
         body: || messages::batch(1_000),
         allocations: 16_088,
-        bytes: 11.5,
+        bytes: 11.7,
     },
 ];
 

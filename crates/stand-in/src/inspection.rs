@@ -7,7 +7,7 @@
 //! | `GET log` | | every request to Klaviyo |
 //! | `POST reset` | | forgets both, and all faults |
 //! | `GET options` | | the options and switches |
-//! | `POST options` | `{"rate_limits": true, "latency_ms": 60}`, also with [`Switches`] | |
+//! | `POST options` | `{"rate_limits": true, "latency_ms": 60}`, also with [`Switches`](crate::Switches) | |
 //! | `POST faults` | a [`FaultSpec`] | |
 //! | `POST lists` | `{"Y6nRLr": "double_opt_in", "OTHER1": "missing"}` | |
 //! | `POST consent` | `[{"state": "unsubscribed", "email": "sarah@klaviyo-demo.com"}]`: [`ConsentSetting`]s | |

@@ -179,7 +179,7 @@ mod tests {
     use axum::http::HeaderValue;
     use serde_json::Value;
 
-    use super::testing::{post, request};
+    use super::testing::{post, profile, request};
     use super::*;
 
     #[test]
@@ -231,6 +231,99 @@ mod tests {
                 413,
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn success_has_the_documented_status() {
+        let mut account = Account::default();
+        account.opt_in.insert("Y6nRLr".to_owned(), "double_opt_in");
+        let sarah = || profile(json!({"email": "sarah@klaviyo-demo.com"}));
+        let agreed = |consent: &str| {
+            let consent = json!({"email": {"marketing": {"consent": consent}}});
+            profile(json!({"email": "sarah@klaviyo-demo.com", "subscriptions": consent}))
+        };
+        let job = |kind: &str, profile: Value| json!({"data": {"type": kind, "attributes": {"profiles": {"data": [profile]}}}});
+        let metric = json!({"data": {"type": "metric", "attributes": {"name": "Seen"}}});
+        let mut event =
+            json!({"type": "event", "attributes": {"metric": metric, "properties": {}}});
+        let item = json!({"type": "event-bulk-create", "attributes": {"profile": {"data": sarah()},
+            "events": {"data": [event.clone()]}}});
+        let event_job = json!({"data": {"type": "event-bulk-create-job",
+            "attributes": {"events-bulk-create": {"data": [item]}}}});
+        event["attributes"]["profile"] = json!({"data": sarah()});
+        let deletion = json!({"data": {"type": "data-privacy-deletion-job",
+            "attributes": {"profile": {"data": sarah()}}}});
+        let members = json!({"data": [{"type": "profile", "id": "0"}]});
+        let on_list = "/api/lists/Y6nRLr/relationships/profiles";
+        let import_job = job("profile-bulk-import-job", sarah());
+        let subscription = job("profile-subscription-bulk-create-job", agreed("SUBSCRIBED"));
+        let withdrawal = job(
+            "profile-subscription-bulk-delete-job",
+            agreed("UNSUBSCRIBED"),
+        );
+        let none = Value::Null;
+        for (method, path, body, status) in [
+            (
+                Method::POST,
+                "/api/profile-import",
+                json!({"data": sarah()}),
+                201,
+            ),
+            (
+                Method::POST,
+                "/api/profile-import",
+                json!({"data": sarah()}),
+                200,
+            ),
+            (
+                Method::POST,
+                "/api/profile-bulk-import-jobs",
+                import_job,
+                202,
+            ),
+            (
+                Method::GET,
+                "/api/profile-bulk-import-jobs/IMPORT0",
+                none.clone(),
+                200,
+            ),
+            (
+                Method::GET,
+                "/api/profile-bulk-import-jobs/IMPORT0/import-errors",
+                none.clone(),
+                200,
+            ),
+            (Method::POST, "/api/events", json!({"data": event}), 202),
+            (Method::POST, "/api/event-bulk-create-jobs", event_job, 202),
+            (
+                Method::POST,
+                "/api/profile-subscription-bulk-create-jobs",
+                subscription,
+                202,
+            ),
+            (
+                Method::POST,
+                "/api/profile-subscription-bulk-delete-jobs",
+                withdrawal,
+                202,
+            ),
+            (Method::POST, on_list, members.clone(), 204),
+            (Method::DELETE, on_list, members, 204),
+            (Method::GET, "/api/lists/Y6nRLr", none.clone(), 200),
+            (Method::GET, "/api/lists/Y6nRLr/profiles", none.clone(), 200),
+            (Method::GET, "/api/profiles", none.clone(), 200),
+            (Method::GET, "/api/metrics", none, 200),
+            (
+                Method::POST,
+                "/api/data-privacy-deletion-jobs",
+                deletion,
+                202,
+            ),
+        ] {
+            let request = request(method, path, &body);
+            let answer = answer(&mut account, None, &request, Mishap::default());
+            assert_eq!(answer.status, status, "{path} {}", answer.body);
         }
     }
 

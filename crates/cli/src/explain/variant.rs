@@ -8,6 +8,9 @@ const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz";
 /// Numbers that are added to a number to get another one.
 const OFFSETS: [i16; 7] = [1, 2, 3, 10, 100, 1_000, 10_000];
 
+/// The values of `channel`, of which no form tells.
+const CHANNELS: [&str; 4] = ["server", "client", "browser", "mobile"];
+
 /// Returns other values of the same form: another time for a time, another email address for an
 /// email address, another number for a number. An empty value has none.
 pub(super) fn variants(value: &Value) -> Vec<Value> {
@@ -48,6 +51,10 @@ fn array_variant(elements: &[Value]) -> Option<Value> {
 
 /// Replaces the last digit, then the last letter: most formats allow any other one there.
 fn text_variants(text: &str) -> Vec<String> {
+    if CHANNELS.contains(&text) {
+        let others = CHANNELS.iter().filter(|channel| **channel != text);
+        return others.map(|channel| (*channel).to_owned()).collect();
+    }
     let mut variants = replace_last(text, DIGITS);
     variants.extend(replace_last(text, LETTERS));
     variants.push(format!("{text}1"));
@@ -97,6 +104,7 @@ mod tests {
             (json!("+1 500 555 0006"), Some(json!("+1 500 555 0007"))),
             (json!("USD"), Some(json!("USE"))),
             (json!("Fizz!"), Some(json!("Fiza!"))),
+            (json!("server"), Some(json!("client"))),
             (json!("购买"), Some(json!("购买1"))),
             (json!(39.5), Some(json!(40.5))),
             (json!(2), Some(json!(3))),

@@ -1,5 +1,7 @@
 //! The inspection API, over HTTP and beside requests to Klaviyo.
 
+mod klaviyo;
+
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -29,7 +29,7 @@ pub struct Account {
     pub api_key: Option<String>,
     /// The attributes of each profile. Its index is its id.
     pub profiles: Vec<Map<String, Value>>,
-    /// The events, each once. Klaviyo drops those of profiles of [`DROPPED_DOMAINS`].
+    /// The events, each once. Klaviyo drops those of profiles of `example.com` and `test.com`.
     pub events: Vec<EventRecord>,
     /// The events that a fault has lost.
     pub lost_events: Vec<EventRecord>,
