@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use segment_klaviyo_stand_in::Chaos;
 use serde_json::{Value, json};
 
 use crate::support::klaviyo::Klaviyo;
@@ -19,6 +20,12 @@ const OWNER: &str = "owner@klaviyo-demo.com";
 
 /// The percentage of requests to Klaviyo that fail.
 const FAULT_PERCENT: u8 = 30;
+
+/// The percentage of import jobs that do not accept a profile.
+const IMPORT_FAILURE_PERCENT: u8 = 30;
+
+/// The percentage of requests whose phone numbers Klaviyo leaves out.
+const PARTIAL_FAILURE_PERCENT: u8 = 10;
 
 /// The most times that the queue is delivered again.
 const MAX_REDELIVERIES: usize = 200;
@@ -90,7 +97,10 @@ async fn nothing_is_lost_and_nothing_doubled_in_chaos() {
     for number in (0..count).filter(|number| has_conflict(*number)) {
         shop.klaviyo().add_profile(&person(number), None);
     }
-    shop.klaviyo().start_chaos(seed, FAULT_PERCENT);
+    let chaos = Chaos::new(seed, FAULT_PERCENT)
+        .with_import_failures(IMPORT_FAILURE_PERCENT)
+        .with_partial_failures(PARTIAL_FAILURE_PERCENT);
+    shop.klaviyo().start_chaos(chaos);
 
     let deliveries = deliver_all(&shop, count, seed).await;
     let queued = shop.retry_queue().len();

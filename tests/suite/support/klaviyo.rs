@@ -251,8 +251,8 @@ impl<'s> Klaviyo<'s> {
         state.refuse_bodies_with = None;
     }
 
-    /// Fails at random from now on: `percent` of the requests.
-    pub(crate) fn start_chaos(&self, seed: u64, percent: u8) {
-        self.state().chaos = Some(Chaos::new(seed, percent));
+    /// Fails at random from now on.
+    pub(crate) fn start_chaos(&self, chaos: Chaos) {
+        self.state().chaos = Some(chaos);
     }
 }
