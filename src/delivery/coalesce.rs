@@ -87,16 +87,18 @@ fn key<'t>(
     graph: &mut IdentityGraph<'t>,
 ) -> Option<OperationKey<'t>> {
     Some(match operation {
-        Operation::UpsertProfile(profile) => OperationKey::Profile(graph.key(&profile.identifiers)),
+        Operation::UpsertProfile(profile) => {
+            OperationKey::Profile(graph.profile(&profile.identifiers))
+        }
         Operation::RecordEvent(event) => OperationKey::Event(
-            graph.key(&event.profile.identifiers),
+            graph.person(&event.profile.identifiers),
             event.metric.as_str(),
             event.unique_id.as_str(),
         ),
         Operation::AddToList(membership) | Operation::RemoveFromList(membership) => {
-            OperationKey::Member(&membership.list_id, graph.key(&membership.identifiers))
+            OperationKey::Member(&membership.list_id, graph.person(&membership.identifiers))
         }
-        Operation::Delete(identifiers) => OperationKey::Deletion(graph.key(identifiers)),
+        Operation::Delete(identifiers) => OperationKey::Deletion(graph.person(identifiers)),
         Operation::Subscribe(_) | Operation::Unsubscribe(_) => return None,
     })
 }

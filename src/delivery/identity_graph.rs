@@ -1,5 +1,5 @@
 //! The people of one delivery: a profile that one message knows by address and id, and another by
-//! only one of them, is the same person.
+//! only one of them, is the same person. An id that two addresses share, such as `guest`, is nobody.
 
 use std::collections::HashMap;
 
@@ -12,6 +12,8 @@ use crate::klaviyo::{Operation, ProfileIdentifiers, ProfileKey};
 #[derive(Default)]
 pub(super) struct IdentityGraph<'t> {
     parents: HashMap<ProfileKey<'t>, ProfileKey<'t>>,
+    /// The address that goes with each id; none if several do.
+    emails: HashMap<&'t str, Option<&'t str>>,
 }
 
 impl<'t> IdentityGraph<'t> {
@@ -23,6 +25,11 @@ impl<'t> IdentityGraph<'t> {
         let (Some(email), Some(id)) = (identifiers.email(), identifiers.external_id()) else {
             return;
         };
+        let (address, external_id) = (email.as_str(), ExternalId::as_str(id));
+        self.emails
+            .entry(external_id)
+            .and_modify(|known| *known = known.filter(|known| *known == address))
+            .or_insert(Some(address));
         let email = self.find_root(ProfileKey::Email(email.as_str()));
         let id = self.find_root(ProfileKey::ExternalId(ExternalId::as_str(id)));
         if email != id {
@@ -30,8 +37,20 @@ impl<'t> IdentityGraph<'t> {
         }
     }
 
-    /// Returns the identifier that represents the person.
-    pub(super) fn key(&mut self, identifiers: &'t ProfileIdentifiers<'_>) -> ProfileKey<'t> {
+    /// Returns the one identifier of the person: the address, also for an id that goes with only one.
+    /// Two operations are repeats only if it is the same.
+    pub(super) fn person(&self, identifiers: &'t ProfileIdentifiers<'_>) -> ProfileKey<'t> {
+        let key = identifiers.key();
+        let email = match key {
+            ProfileKey::ExternalId(id) => self.emails.get(id).copied().flatten(),
+            _ => None,
+        };
+        email.map_or(key, ProfileKey::Email)
+    }
+
+    /// Returns the identifier that represents everybody who may be the same profile. Their updates
+    /// go one after another.
+    pub(super) fn profile(&mut self, identifiers: &'t ProfileIdentifiers<'_>) -> ProfileKey<'t> {
         self.find_root(identifiers.key())
     }
 
@@ -72,10 +91,38 @@ mod tests {
         }
         for operation in &operations {
             let identifiers = operation.identifiers().unwrap();
-            let root = graph.key(identifiers);
+            let root = graph.profile(identifiers);
             assert_eq!(root, ProfileKey::Email("sarah.99@klaviyo-demo.com"));
             let parent = graph.parents.get(&identifiers.key());
             assert!(parent.is_none_or(|parent| *parent == root), "{parent:?}");
         }
+    }
+
+    #[test]
+    fn an_id_that_strangers_share_is_nobody() {
+        let identifiers = |email: Option<&str>, id: &str| {
+            let external_id = ExternalId::parse(id.to_owned().into()).unwrap();
+            match email.and_then(Email::parse) {
+                Some(email) => ProfileIdentifiers::Email {
+                    email,
+                    external_id: Some(external_id),
+                },
+                None => ProfileIdentifiers::ExternalId(external_id),
+            }
+        };
+        let named = [
+            identifiers(Some("sarah@klaviyo-demo.com"), "usr_1"),
+            identifiers(Some("sarah@klaviyo-demo.com"), "guest"),
+            identifiers(Some("li@klaviyo-demo.com"), "guest"),
+        ];
+        let operations = named.map(|named| Operation::UpsertProfile(Profile::new(named)));
+        let (usr_1, guest) = (identifiers(None, "usr_1"), identifiers(None, "guest"));
+        let mut graph = IdentityGraph::default();
+        for operation in &operations {
+            graph.add(operation);
+        }
+        let sarah = ProfileKey::Email("sarah@klaviyo-demo.com");
+        assert_eq!(graph.person(&usr_1), sarah);
+        assert_eq!(graph.person(&guest), ProfileKey::ExternalId("guest"));
     }
 }

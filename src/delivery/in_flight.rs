@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 use super::inbound::{InboundMessage, UnansweredAttempt};
 use super::message_result::MessageResult;
 use super::task::{ImportSlot, OperationError, Task, TaskState};
-use crate::klaviyo::OperationId;
+use crate::domain::Timestamp;
+use crate::klaviyo::{Operation, OperationId};
 use crate::outcome::{Outcome, RejectReason, RetryReason, Warning};
 use crate::rules::{self, Decision};
 use crate::segment::InvalidMessage;
@@ -66,8 +67,9 @@ impl<'a> InFlight<'a> {
             Decision::Send(plan) => {
                 let (operations, plan_warnings) = plan.into_parts();
                 tasks.reserve_exact(operations.len());
-                for operation in operations {
+                for mut operation in operations {
                     if !inbound.is_completed(&operation) {
+                        age(&mut operation, settings);
                         tasks.push(Task::new(operation));
                     }
                 }
@@ -89,6 +91,12 @@ impl<'a> InFlight<'a> {
     /// Returns the message.
     pub fn inbound(&self) -> &InboundMessage<'a> {
         &self.inbound
+    }
+
+    /// Returns the message's `userId`.
+    pub(super) fn user_id(&self) -> Option<&str> {
+        let message = self.inbound.message.as_ref().ok()?;
+        message.user_id.as_deref()
     }
 
     /// Returns the operations that are to be done.
@@ -288,6 +296,16 @@ impl<'a> InFlight<'a> {
             completed: self.completed(),
         }
     }
+}
+
+/// Keeps an event from starting flows that has become old since the message first arrived, such as
+/// one in a dead letter that is redriven.
+fn age(operation: &mut Operation, settings: &RuleSettings) {
+    let (Operation::RecordEvent(event), Some(age)) = (operation, settings.backfill_after) else {
+        return;
+    };
+    let oldest = Timestamp::new(OffsetDateTime::now_utc() - age);
+    event.backfill |= event.time < oldest && event.time.is_some();
 }
 
 /// Klaviyo holds back the repeat of a subscription for this long, so that nobody is asked twice.

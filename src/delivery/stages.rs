@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::coalesce::coalesce;
 use super::dispatch::Dispatch;
 use super::in_flight::InFlight;
-use crate::domain::Email;
-use crate::klaviyo::Operation;
+use super::task::Task;
+use crate::klaviyo::{Operation, Subscriber};
 
 /// The operations of a delivery, in the order in which they have to go.
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl<'t, 'a> Stages<'t, 'a> {
             }
         }
         stages.rounds = rounds(further_updates);
-        stages.drop_consent_of_deleted();
+        stages.drop_consent_of_deleted(batch);
         stages
     }
 
@@ -66,23 +66,34 @@ impl<'t, 'a> Stages<'t, 'a> {
     }
 
     /// Skips the consents of people whom this delivery deletes: a consent would bring the profile
-    /// back, and send marketing to a person who asked to be forgotten.
-    fn drop_consent_of_deleted(&mut self) {
-        let mut deleted: HashSet<Email> = HashSet::new();
-        for dispatch in &self.deletions {
-            if let Operation::Delete(identifiers) = dispatch.operation() {
-                deleted.extend(identifiers.email().cloned());
+    /// back, and send marketing to a person who asked to be forgotten. A deletion names the person
+    /// by address or by the `userId` of the messages.
+    fn drop_consent_of_deleted(&mut self, batch: &[InFlight<'_>]) {
+        let mut deleted: HashSet<&str> = HashSet::new();
+        for message in batch {
+            for task in message.tasks() {
+                if let Operation::Delete(identifiers) = task.operation() {
+                    deleted.insert(identifiers.key().value());
+                }
             }
         }
         if deleted.is_empty() {
             return;
         }
+        let mut forgotten: HashSet<*const Task> = HashSet::new();
+        for message in batch {
+            let is_named = message.user_id().is_some_and(|id| deleted.contains(id));
+            for task in message.tasks() {
+                let email = task.operation().subscriber().and_then(Subscriber::email);
+                if is_named || email.is_some_and(|email| deleted.contains(email.as_str())) {
+                    forgotten.insert(std::ptr::from_ref(task));
+                }
+            }
+        }
         for consents in [&mut self.unsubscriptions, &mut self.subscriptions] {
             self.skipped.extend(consents.extract_if(.., |dispatch| {
-                let subscriber = dispatch.operation().subscriber();
-                subscriber
-                    .and_then(|subscriber| subscriber.email())
-                    .is_some_and(|email| deleted.contains(email))
+                let mut tasks = dispatch.tasks().iter();
+                tasks.any(|task| forgotten.contains(&std::ptr::from_ref::<Task>(task)))
             }));
         }
     }

@@ -2,6 +2,8 @@
 //! has acknowledged is repeated.
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::support::answers::{counts, reasons};
 use crate::support::http::http_event;
@@ -183,4 +185,22 @@ async fn an_unreadable_record_is_never_lost() {
     let unreadable = "a record of the queue cannot be read and stays there";
     let lines = log.iter().filter(|line| line["message"] == unreadable);
     assert_eq!(lines.count(), 3);
+}
+
+#[tokio::test]
+async fn an_event_that_became_old_in_a_queue_starts_no_flow() {
+    let shop = Shop::open_with_queues(&[BRIEF, ("BACKFILL_AFTER_HOURS", "24")]).await;
+    shop.klaviyo().throttle(EVENTS).once();
+    let mut message = track("m1");
+    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap();
+    message["timestamp"] = json!(now);
+    assert_eq!(shop.send(&message).await.body.queued, 1);
+    let mut entry = shop.retry_queue().remove(0);
+    // Ten days pass.
+    entry["decided_at"] = json!(entry["decided_at"].as_i64().unwrap() - 864_000);
+    let then = OffsetDateTime::now_utc() - time::Duration::days(10);
+    entry["message"]["timestamp"] = json!(then.format(&Rfc3339).unwrap());
+    shop.fill_retry_queue(&[&entry.to_string()]);
+    assert_eq!(shop.redeliver().await, 0);
+    assert!(shop.klaviyo().events()[0].backfill);
 }

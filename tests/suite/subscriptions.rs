@@ -8,7 +8,7 @@ use crate::support::answers::counts;
 use crate::support::messages::{
     AUDIENCE_LIST, audience, delete, identify, nameless, sarah, to_list, track,
 };
-use crate::support::paths::{DELETE, IMPORT, SUBSCRIBE};
+use crate::support::paths::{DELETE, EVENTS, IMPORT, SUBSCRIBE};
 use crate::support::people::{LI, PHONE, SARAH, person};
 use crate::support::settings::{BRIEF, PATIENT, SUBSCRIBE_ALL};
 use crate::support::shop::Shop;
@@ -141,6 +141,33 @@ async fn a_person_who_asks_to_be_forgotten_is_not_subscribed() {
     let paths = shop.klaviyo().paths();
     assert_eq!(paths.last().map(String::as_str), Some(DELETE));
     assert_eq!(shop.klaviyo().consents().len(), 0);
+}
+
+#[tokio::test]
+async fn a_person_under_two_names_is_forgotten_under_both() {
+    let settings = [PATIENT, ("HONOR_DELETIONS", "true"), SUBSCRIBE_ALL];
+    for enforces_email in ["true", "false"] {
+        let shop =
+            Shop::open(&[&settings[..], &[("ENFORCE_EMAIL", enforces_email)]].concat()).await;
+        shop.send_all(vec![sarah(), delete("usr_1")]).await;
+        assert_eq!(shop.klaviyo().consents().len(), 0, "{enforces_email}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_strangers_share_makes_nothing_a_repeat() {
+    let settings = [PATIENT, ("ENFORCE_EMAIL", "false")];
+    let shop = Shop::open(&settings).await;
+    let order = |email: &str| {
+        json!({
+            "type": "track",
+            "event": "Order Completed",
+            "userId": "guest",
+            "properties": {"email": email, "order_id": "R1"},
+        })
+    };
+    shop.send_all(vec![order(SARAH), order(LI)]).await;
+    assert_eq!(shop.klaviyo().paths(), [EVENTS; 2]);
 }
 
 #[tokio::test]
