@@ -6,10 +6,12 @@
 //! that is lost in silence.
 
 mod coalesce;
+mod combine;
 mod consent_guard;
 mod consent_order;
 mod dispatch;
 mod dispatcher;
+mod halving;
 mod identity_graph;
 mod imports;
 mod in_flight;
@@ -18,15 +20,18 @@ mod list_opt_ins;
 mod message_result;
 mod profile_lookup;
 mod refusal;
+mod request_plan;
 mod session;
 mod stages;
 mod task;
+mod unanswered;
 
 pub use dispatcher::{Dispatcher, PendingSubscriptions};
 pub use imports::ImportResult;
 pub use in_flight::{Import, InFlight, decide_batch};
-pub use inbound::{InboundMessage, UnansweredAttempt};
+pub use inbound::InboundMessage;
 pub use list_opt_ins::ListOptIns;
 pub use message_result::MessageResult;
 pub use session::RequestStats;
 pub use task::Task;
+pub use unanswered::UnansweredAttempt;

@@ -11,18 +11,19 @@ use tokio::time::Instant;
 
 use super::consent_guard;
 use super::dispatch::Dispatch;
+use super::halving::{AfterHalf, Halves, fail_all};
 use super::imports::{self, ImportResult};
 use super::in_flight::InFlight;
 use super::list_opt_ins::ListOptIns;
-use super::profile_lookup::{FoundProfiles, find_profiles};
+use super::profile_lookup::find_profiles;
 use super::refusal;
+use super::request_plan::{Addressing, assign_to_requests, plan_halves};
 use super::session::{RequestStats, SendError, Session};
 use super::stages::{Stages, rounds};
 use super::task::{ImportSlot, OperationError, Task, TaskState};
 use crate::klaviyo::{
     Acknowledgement, Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn,
-    PlannedRequest, ProfileFields, build_requests, build_requests_by_id, build_single_profiles,
-    parse_job_id,
+    ProfileFields, parse_job_id,
 };
 use crate::outcome::{RejectReason, RetryReason};
 use crate::secrets::Secrets;
@@ -45,29 +46,6 @@ pub struct Dispatcher<'d> {
 
 /// The subscriptions of a delivery, which go after everything else.
 pub struct PendingSubscriptions<'t, 'a>(Vec<Dispatch<'t, 'a>>);
-
-/// The identifiers by which requests name profiles.
-#[derive(Clone, Copy)]
-enum Addressing<'i> {
-    /// By the identifiers in the operations.
-    Identifiers,
-    /// By Klaviyo's own ids.
-    ProfileIds(&'i FoundProfiles),
-    /// Profiles by the identifiers in the operations, each in a request of its own.
-    Singly,
-}
-
-impl Addressing<'_> {
-    fn build_requests(self, operations: &[&Operation]) -> Vec<PlannedRequest> {
-        match self {
-            Addressing::Identifiers => build_requests(operations),
-            Addressing::Singly => build_single_profiles(operations),
-            Addressing::ProfileIds(ids) => {
-                build_requests_by_id(operations, |identifiers| ids.id(identifiers))
-            }
-        }
-    }
-}
 
 impl<'d> Dispatcher<'d> {
     /// Creates a dispatcher for a delivery of this many messages. It ends at `deadline`, whatever
@@ -286,17 +264,30 @@ impl<'d> Dispatcher<'d> {
             return split_sequences;
         }
         let mut waiting = vec![dispatches];
+        let mut suspects = Vec::new();
         let mut under_way = FuturesUnordered::new();
         loop {
+            let mut planned = Vec::new();
             for dispatches in waiting.drain(..) {
-                for (request, members) in assign_to_requests(dispatches, addressing) {
-                    under_way.push(async move {
-                        let answer = self.session.send(&request.request).await;
-                        (answer, request, members)
-                    });
-                }
+                let requests = assign_to_requests(dispatches, addressing);
+                planned.extend(requests.into_iter().map(|request| (request, None)));
             }
-            let Some((answer, request, members)) = under_way.next().await else {
+            for dispatches in suspects.drain(..) {
+                planned.extend(plan_halves(dispatches, addressing));
+            }
+            for ((request, members), halves) in planned {
+                under_way.push(async move {
+                    // A single request has Klaviyo's own answer, and a subscription is never halved.
+                    let may_be_halved = members.len() > 1 && request.request.is_idempotent();
+                    let answer = if may_be_halved {
+                        self.session.send_job(&request.request).await
+                    } else {
+                        self.session.send(&request.request).await
+                    };
+                    (answer, request, members, halves)
+                });
+            }
+            let Some((answer, request, members, halves)) = under_way.next().await else {
                 return split_sequences;
             };
             match answer {
@@ -310,14 +301,8 @@ impl<'d> Dispatcher<'d> {
                         }
                         dispatch.acknowledge();
                     }
-                }
-                Err(
-                    error
-                    @ (SendError::Transient(_) | SendError::Unanswered | SendError::Forbidden),
-                ) => {
-                    let error = error.into_operation_error();
-                    for (_, dispatch) in members {
-                        dispatch.fail(error.clone());
+                    if let Some(AfterHalf::Suspects(found)) = halves.map(Halves::acknowledge) {
+                        suspects.push(found);
                     }
                 }
                 Err(SendError::Refused(errors)) => {
@@ -327,35 +312,30 @@ impl<'d> Dispatcher<'d> {
                     }
                     waiting.extend(remainder.retry);
                     split_sequences.extend(remainder.split);
+                    // Klaviyo has answered for this half.
+                    if let Some(AfterHalf::Suspects(found)) = halves.map(Halves::acknowledge) {
+                        suspects.push(found);
+                    }
+                }
+                Err(error) => {
+                    let is_suspicious = members.len() > 1
+                        && request.request.is_idempotent()
+                        && error.may_be_one_operations_fault();
+                    let error = error.into_operation_error();
+                    let dispatches = members.into_iter().map(|(_, dispatch)| dispatch).collect();
+                    match halves {
+                        None if is_suspicious => suspects.push(dispatches),
+                        None => fail_all(dispatches, &error),
+                        Some(halves) => {
+                            if let AfterHalf::Suspects(found) = halves.fail(dispatches, &error) {
+                                suspects.push(found);
+                            }
+                        }
+                    }
                 }
             }
         }
     }
-}
-
-/// A request, and its operations with their indexes in it.
-type RequestWithMembers<'t, 'a> = (PlannedRequest, Vec<(usize, Dispatch<'t, 'a>)>);
-
-/// Plans the requests for operations, and hands each operation to its request.
-fn assign_to_requests<'t, 'a>(
-    dispatches: Vec<Dispatch<'t, 'a>>,
-    addressing: Addressing<'_>,
-) -> Vec<RequestWithMembers<'t, 'a>> {
-    let operations: Vec<_> = dispatches.iter().map(Dispatch::operation).collect();
-    let requests = addressing.build_requests(&operations);
-    let mut unassigned: Vec<_> = dispatches.into_iter().map(Some).collect();
-    let mut planned = Vec::with_capacity(requests.len());
-    for request in requests {
-        let mut members = Vec::new();
-        for index in request.operation_indexes() {
-            // An operation that is in no request stays pending, and is retried.
-            if let Some(dispatch) = unassigned.get_mut(index).and_then(Option::take) {
-                members.push((index, dispatch));
-            }
-        }
-        planned.push((request, members));
-    }
-    planned
 }
 
 /// Records the places of operations in an import job, so that somebody can follow it. An answer

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::inbound::{InboundMessage, UnansweredAttempt};
+use super::combine::combine;
+use super::inbound::InboundMessage;
 use super::message_result::MessageResult;
 use super::task::{ImportSlot, OperationError, Task, TaskState};
+use super::unanswered::{self, UnansweredAttempt};
 use crate::domain::Timestamp;
 use crate::klaviyo::{Operation, OperationId};
 use crate::outcome::{Outcome, RejectReason, RetryReason, Warning};
@@ -73,7 +75,7 @@ impl<'a> InFlight<'a> {
                         tasks.push(Task::new(operation));
                     }
                 }
-                hold_back_unanswered(&inbound, &tasks);
+                unanswered::hold_back(&inbound.unanswered, &tasks);
                 warnings = plan_warnings;
                 Progress::Pending
             }
@@ -267,18 +269,7 @@ impl<'a> InFlight<'a> {
     /// Returns the time for which the message has to wait in the queue: until Klaviyo no longer holds
     /// back the repeat of a subscription. `now` is in epoch seconds.
     pub fn wait(&self, now: i64) -> Duration {
-        let last = self
-            .unanswered(now)
-            .into_iter()
-            .map(|attempt| attempt.at)
-            .max();
-        match last {
-            Some(last) => {
-                let left = REPEAT_AFTER_SECONDS.saturating_sub(now.saturating_sub(last));
-                Duration::from_secs(u64::try_from(left).unwrap_or(0))
-            }
-            None => Duration::ZERO,
-        }
+        unanswered::wait(&self.unanswered(now), now)
     }
 
     /// Returns what became of the message.
@@ -308,33 +299,6 @@ fn age(operation: &mut Operation, settings: &RuleSettings) {
     event.backfill |= event.time < oldest && event.time.is_some();
 }
 
-/// Klaviyo holds back the repeat of a subscription for this long, so that nobody is asked twice.
-const REPEAT_AFTER_SECONDS: i64 = 30 * 60;
-
-/// The most attempts of a subscription that Klaviyo does not answer.
-const MAX_UNANSWERED: usize = 2;
-
-/// Keeps subscriptions from being sent that Klaviyo did not answer lately, or too often.
-fn hold_back_unanswered(inbound: &InboundMessage, tasks: &[Task]) {
-    if inbound.unanswered.is_empty() {
-        return;
-    }
-    let now = OffsetDateTime::now_utc().unix_timestamp();
-    for task in tasks {
-        let (count, last) = inbound.unanswered_attempts(&task.operation().id());
-        let error = match last {
-            Some(_) if count >= MAX_UNANSWERED => {
-                OperationError::Permanent(RejectReason::SubscriptionUnanswered)
-            }
-            Some(last) if now < last.saturating_add(REPEAT_AFTER_SECONDS) => {
-                OperationError::Transient(RetryReason::SubscriptionUnanswered)
-            }
-            _ => continue,
-        };
-        task.set_state(TaskState::Failed(error));
-    }
-}
-
 fn decide_inbound<'a>(inbound: &InboundMessage<'a>, settings: &RuleSettings) -> Decision<'a> {
     match &inbound.message {
         Ok(message) => catch_panic(|| rules::decide(message, settings, inbound.first_seen_at)),
@@ -350,31 +314,6 @@ fn catch_panic<'a>(decide: impl FnOnce() -> Decision<'a>) -> Decision<'a> {
     }
 }
 
-/// Combines the outcome of a message so far with the failure of another operation.
-///
-/// One operation that can still succeed keeps the message alive. Of several reasons to retry, one
-/// that is not throttling counts, since it says more; of several throttlings, the longest wait.
-fn combine(so_far: Outcome, error: OperationError) -> Outcome {
-    match (so_far, error) {
-        (so_far, OperationError::Unanswered) => {
-            let reason = RetryReason::SubscriptionUnanswered;
-            combine(so_far, OperationError::Transient(reason))
-        }
-        (
-            Outcome::Retry(RetryReason::Throttled(one)),
-            OperationError::Transient(RetryReason::Throttled(other)),
-        ) => Outcome::Retry(RetryReason::Throttled(one.max(other))),
-        (
-            Outcome::Retry(RetryReason::Throttled(_) | RetryReason::WaitingForBatch),
-            OperationError::Transient(reason),
-        ) if reason != RetryReason::WaitingForBatch => Outcome::Retry(reason),
-        (Outcome::Retry(reason), _) => Outcome::Retry(reason),
-        (_, OperationError::Transient(reason)) => Outcome::Retry(reason),
-        (Outcome::Rejected(first), OperationError::Permanent(_)) => Outcome::Rejected(first),
-        (_, OperationError::Permanent(reason)) => Outcome::Rejected(reason),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -386,47 +325,6 @@ mod tests {
             decision,
             Decision::Reject(RejectReason::InternalError)
         ));
-    }
-
-    #[test]
-    fn one_operation_that_can_still_succeed_keeps_a_message_alive() {
-        use OperationError::{Permanent, Transient};
-        use RetryReason::{Unavailable, WaitingForBatch};
-        let throttled = |seconds| RetryReason::Throttled(Some(seconds));
-        let never = Permanent(RejectReason::InvalidListId);
-        for (errors, expected) in [
-            (
-                vec![never.clone(), Transient(throttled(1))],
-                Outcome::Retry(throttled(1)),
-            ),
-            (
-                vec![Transient(throttled(1)), never.clone()],
-                Outcome::Retry(throttled(1)),
-            ),
-            (
-                vec![Transient(throttled(1)), Transient(throttled(120))],
-                Outcome::Retry(throttled(120)),
-            ),
-            (
-                vec![Transient(throttled(9)), Transient(Unavailable)],
-                Outcome::Retry(Unavailable),
-            ),
-            (
-                vec![Transient(throttled(9)), Transient(WaitingForBatch)],
-                Outcome::Retry(throttled(9)),
-            ),
-            (
-                vec![Transient(WaitingForBatch), Transient(throttled(9))],
-                Outcome::Retry(throttled(9)),
-            ),
-            (
-                vec![never.clone(), Permanent(RejectReason::InvalidEventName)],
-                Outcome::Rejected(RejectReason::InvalidListId),
-            ),
-        ] {
-            let outcome = errors.iter().cloned().fold(Outcome::Delivered, combine);
-            assert_eq!(outcome, expected, "{errors:?}");
-        }
     }
 
     /// Nobody has to report a failure: without an acknowledgement a message is retried.

@@ -1,9 +1,9 @@
 //! Messages that come in, from Segment or from a queue.
 
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
+use super::unanswered::UnansweredAttempt;
 use crate::klaviyo::{Operation, OperationId};
 use crate::rules;
 use crate::segment::{InvalidMessage, Message};
@@ -22,15 +22,6 @@ pub struct InboundMessage<'a> {
     pub completed: Vec<OperationId>,
     /// The subscriptions that Klaviyo did not answer on earlier attempts.
     pub unanswered: Vec<UnansweredAttempt>,
-}
-
-/// An attempt of an operation that Klaviyo did not answer, and may have done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnansweredAttempt {
-    /// The operation.
-    pub operation: OperationId,
-    /// The moment, in epoch seconds.
-    pub at: i64,
 }
 
 impl<'a> InboundMessage<'a> {
@@ -52,18 +43,6 @@ impl<'a> InboundMessage<'a> {
             completed,
             unanswered: Vec::new(),
         }
-    }
-
-    /// Returns how often Klaviyo did not answer an operation, and the moment of the last time.
-    pub(super) fn unanswered_attempts(&self, operation: &OperationId) -> (usize, Option<i64>) {
-        let attempts = self
-            .unanswered
-            .iter()
-            .filter(|attempt| attempt.operation == *operation);
-        (
-            attempts.clone().count(),
-            attempts.map(|attempt| attempt.at).max(),
-        )
     }
 
     /// Whether Klaviyo acknowledged this operation on an earlier attempt.

@@ -26,6 +26,9 @@ const FIRST_REQUESTS: usize = 2;
 /// request of this instance: waiting for the first answer would cost an order a round trip.
 const MAX_MESSAGES_AT_ONCE: usize = 23;
 
+/// How often Klaviyo may be unavailable for a job before its operations are told apart.
+const MAX_UNAVAILABLE: u32 = 2;
+
 /// The ceiling of the first pause before another attempt. It doubles with each attempt.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_millis(1_600);
@@ -48,6 +51,14 @@ pub(super) enum SendError {
 }
 
 impl SendError {
+    /// Whether one operation of a job may be the cause, without a word from Klaviyo.
+    pub(super) fn may_be_one_operations_fault(&self) -> bool {
+        match self {
+            SendError::Transient(RetryReason::Unavailable) | SendError::Forbidden => true,
+            SendError::Transient(_) | SendError::Unanswered | SendError::Refused(_) => false,
+        }
+    }
+
     /// Returns the error of every operation in the request.
     pub(super) fn into_operation_error(self) -> OperationError {
         match self {
@@ -132,10 +143,28 @@ impl<'d> Session<'d> {
 
     /// Sends a request until Klaviyo has acknowledged or refused it, or the time is over.
     pub(super) async fn send(&self, request: &ApiRequest) -> Result<Acknowledgement, SendError> {
+        self.send_up_to(request, u32::MAX).await
+    }
+
+    /// Sends a job of several operations. If Klaviyo is unavailable for it twice, one of them may be
+    /// the cause, and the caller has a better use for the time that is left.
+    pub(super) async fn send_job(
+        &self,
+        request: &ApiRequest,
+    ) -> Result<Acknowledgement, SendError> {
+        self.send_up_to(request, MAX_UNAVAILABLE).await
+    }
+
+    async fn send_up_to(
+        &self,
+        request: &ApiRequest,
+        max_unavailable: u32,
+    ) -> Result<Acknowledgement, SendError> {
         let _permit = self.permits.acquire().await;
         let mut secret = self.secrets.current(self.deadline).await;
         // Klaviyo's last answer says more in a report than a timeout.
         let mut last_reason = RetryReason::Timeout;
+        let mut unavailable = 0;
         for attempt in 0.. {
             if self.revision_refused.get() > 0 {
                 return Err(SendError::Transient(RetryReason::RevisionRefused));
@@ -171,6 +200,12 @@ impl<'d> Session<'d> {
                 RetryDecision::Retry { after, reason } => {
                     if reason != RetryReason::Timeout {
                         last_reason = reason;
+                    }
+                    if matches!(error, RequestError::Unavailable { .. }) {
+                        unavailable += 1;
+                        if unavailable >= max_unavailable {
+                            return Err(SendError::Transient(last_reason));
+                        }
                     }
                     if matches!(reason, RetryReason::Throttled(_)) {
                         self.throttled.set(self.throttled.get() + 1);

@@ -123,3 +123,39 @@ async fn a_refused_identify_behind_another_email_costs_only_itself() {
     let properties = &shop.klaviyo().profiles()[0]["properties"];
     assert_eq!(properties, &json!({"n": 3}));
 }
+
+#[tokio::test]
+async fn a_message_that_makes_a_whole_job_fail_costs_no_neighbor() {
+    for status in [500, 503, 403] {
+        let shop = Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "20000")]).await;
+        shop.klaviyo().fail_bodies_with("poison", status);
+        let mut batch = tracks(300);
+        batch[123]["properties"] = json!({"poison": true});
+        let answer = shop.send_all(batch).await;
+        assert_eq!(answer.body.delivered, 299, "{status}");
+        assert_eq!(answer.body.queued, 1, "{status}");
+        assert_eq!(shop.klaviyo().events().len(), 299, "{status}");
+        let paths = shop.klaviyo().paths();
+        let jobs = paths.iter().filter(|path| *path == EVENT_JOBS).count();
+        assert!(jobs < 20, "{jobs} jobs after {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_klaviyo_that_is_down_gets_few_requests() {
+    let shop = Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "20000")]).await;
+    shop.klaviyo().fail(EVENT_JOBS, 503).always();
+    let answer = shop.send_all(tracks(300)).await;
+    assert_eq!(answer.body.queued, 300);
+    let requests = shop.klaviyo().requests().len();
+    assert_eq!(requests, 2 + 2 + 2, "the job, and each half of it, twice");
+}
+
+#[tokio::test]
+async fn a_job_that_is_too_large_is_split() {
+    let shop = Shop::open(&[PATIENT]).await;
+    shop.klaviyo().fail(EVENT_JOBS, 413).times(3);
+    let answer = shop.send_all(tracks(300)).await;
+    assert_eq!((answer.status, answer.body.delivered), (200, 300));
+    assert_eq!(shop.klaviyo().events().len(), 300);
+}

@@ -44,8 +44,8 @@ pub struct StandInState {
     /// The one path that [`accept_then_throttle`](Self::accept_then_throttle) is about; all when
     /// `None`.
     pub throttle_only: Option<String>,
-    /// A text whose presence in a body makes Klaviyo refuse the request without saying why.
-    pub refuse_bodies_with: Option<String>,
+    /// A text whose presence in a body makes Klaviyo answer this status without saying why.
+    pub refuse_bodies_with: Option<(String, u16)>,
     /// The base URL of another Klaviyo, which gets the requests instead of the account here.
     pub forward_to: Option<String>,
     rate_limiter: RateLimiter,
@@ -101,10 +101,10 @@ impl StandInState {
 
     /// Takes the fault of a request, if it has one.
     pub(crate) fn next_fault(&mut self, request: &KlaviyoRequest) -> Option<Fault> {
-        if let Some(text) = &self.refuse_bodies_with
+        if let Some((text, status)) = &self.refuse_bodies_with
             && String::from_utf8_lossy(&request.body).contains(text)
         {
-            return Some(Fault::status("", 400, 1));
+            return Some(Fault::status("", *status, 1));
         }
         if self.throttles(request.uri.path()) {
             return Some(Fault::busy());

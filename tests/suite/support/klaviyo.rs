@@ -239,7 +239,12 @@ impl<'s> Klaviyo<'s> {
 
     /// Refuses requests that contain this text, without a word about where.
     pub(crate) fn refuse_bodies_with(&self, text: &str) {
-        self.state().refuse_bodies_with = Some(text.to_owned());
+        self.fail_bodies_with(text, 400);
+    }
+
+    /// Answers this status to requests that contain this text, without a word about where.
+    pub(crate) fn fail_bodies_with(&self, text: &str, status: u16) {
+        self.state().refuse_bodies_with = Some((text.to_owned(), status));
     }
 
     /// Ends every fault.
