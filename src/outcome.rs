@@ -82,9 +82,12 @@ pub enum RejectReason {
     /// An event has over 400 properties.
     #[error("properties must not have more than 400 keys")]
     TooManyProperties,
-    /// Properties have over 10 levels.
-    #[error("properties must not be nested deeper than 10 levels")]
+    /// Properties have over 10 levels of objects.
+    #[error("properties must not have more than 10 levels of objects")]
     NestedTooDeeply,
+    /// A whole number does not fit into 64 bits.
+    #[error("whole numbers in properties must fit into 64 bits")]
+    NumberTooLarge,
     /// A string is over 100 KB.
     #[error("no string in properties may be over 100 KB")]
     StringTooLong,
@@ -187,6 +190,7 @@ impl RejectReason {
             RejectReason::ExternalIdTooLong => "external_id_too_long",
             RejectReason::TooManyProperties => "too_many_properties",
             RejectReason::NestedTooDeeply => "nested_too_deeply",
+            RejectReason::NumberTooLarge => "number_too_large",
             RejectReason::StringTooLong => "string_too_long",
             RejectReason::ArrayTooLong => "array_too_long",
             RejectReason::EventTooLarge => "event_too_large",

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-/// The most bytes of an address in mail (RFC 5321, section 4.5.3.1.3).
-const MAX_BYTES: usize = 254;
+/// Klaviyo takes addresses of fewer characters than this:
+/// <https://developers.klaviyo.com/en/reference/events_api_overview#limitations>
+const CHARACTER_LIMIT: usize = 100;
 
 /// A valid email address, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -22,7 +23,7 @@ impl Email {
                 return None;
             }
         }
-        if text.len() > MAX_BYTES {
+        if text.chars().count() >= CHARACTER_LIMIT {
             return None;
         }
         Some(Email(text.to_lowercase()))

@@ -47,7 +47,7 @@ pub(super) fn from_message<'a>(
     let with_phone = !settings.enforce_email;
     Ok(Event {
         metric,
-        profile: profile::for_event(message, customer, with_phone),
+        profile: profile::for_event(context, customer, with_phone),
         properties,
         value: money::value(&message.properties, order_kind.is_some()),
         value_currency: money::currency(&message.properties),

@@ -9,8 +9,10 @@ use crate::outcome::RejectReason;
 
 /// The most properties of an event.
 pub(super) const MAX_PROPERTIES: usize = 400;
-/// The most levels of objects and arrays, of which the properties are the first.
+/// The most levels of objects, of which the properties are the first. Arrays add none.
 const MAX_DEPTH: usize = 10;
+/// The digits of the smallest whole number that may not fit into 64 bits.
+const MIN_LARGE_DIGITS: usize = 19;
 /// The most elements of an array.
 const MAX_ELEMENTS: usize = 4_000;
 /// The most bytes of a string, decoded.
@@ -31,19 +33,24 @@ pub(super) fn check(properties: &RawValue, key_count: usize) -> Result<(), Rejec
         return Err(RejectReason::EventTooLarge);
     }
     // Nearly every event is so small and flat that no other limit can be exceeded.
-    if json.len() < MAX_ELEMENTS * 2 && count_openings(json) <= MAX_DEPTH {
+    if json.len() < MAX_ELEMENTS * 2 && !may_exceed(json) {
         return Ok(());
     }
     check_values(json.as_bytes())
 }
 
-/// Counts the brackets that open an object or array, up to one more than the levels that Klaviyo
-/// takes.
-fn count_openings(json: &str) -> usize {
-    json.bytes()
-        .filter(|byte| matches!(byte, b'{' | b'['))
-        .take(MAX_DEPTH + 1)
-        .count()
+/// Whether there are so many braces or so many digits that the values have to be walked over.
+fn may_exceed(json: &str) -> bool {
+    let mut braces = 0;
+    let mut digits = 0;
+    for byte in json.bytes() {
+        braces += usize::from(byte == b'{');
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        if braces > MAX_DEPTH || digits >= MIN_LARGE_DIGITS {
+            return true;
+        }
+    }
+    false
 }
 
 /// Walks over JSON that is known to be valid. It needs no recursion, so no nesting is too deep for
@@ -51,6 +58,7 @@ fn count_openings(json: &str) -> usize {
 fn check_values(json: &[u8]) -> Result<(), RejectReason> {
     // For each open level: the commas so far, if it is an array.
     let mut commas_by_level: Vec<Option<usize>> = Vec::new();
+    let mut depth = 0;
     let mut bytes = json.iter();
     while let Some(byte) = bytes.next() {
         match byte {
@@ -59,12 +67,17 @@ fn check_values(json: &[u8]) -> Result<(), RejectReason> {
             }
             b'{' | b'[' => {
                 commas_by_level.push(if *byte == b'[' { Some(0) } else { None });
-                if commas_by_level.len() > MAX_DEPTH {
+                depth += usize::from(*byte == b'{');
+                if depth > MAX_DEPTH {
                     return Err(RejectReason::NestedTooDeeply);
                 }
             }
             b'}' | b']' => {
                 commas_by_level.pop();
+                depth -= usize::from(*byte == b'}');
+            }
+            b'-' | b'0'..=b'9' if is_large_whole_number(*byte, &mut bytes) => {
+                return Err(RejectReason::NumberTooLarge);
             }
             b',' => {
                 if let Some(Some(commas)) = commas_by_level.last_mut() {
@@ -78,6 +91,23 @@ fn check_values(json: &[u8]) -> Result<(), RejectReason> {
         }
     }
     Ok(())
+}
+
+/// Reads from behind the first character of a number to its end. Returns whether it is a whole number
+/// that does not fit into 64 bits.
+fn is_large_whole_number(first: u8, bytes: &mut slice::Iter<u8>) -> bool {
+    let rest = bytes.as_slice();
+    let is_of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+    let length = rest.iter().take_while(|byte| is_of_number(byte)).count();
+    let (number, rest) = rest.split_at(length);
+    *bytes = rest.iter();
+    if length + 1 < MIN_LARGE_DIGITS || !number.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let mut text = String::with_capacity(length + 1);
+    text.push(first.into());
+    text.extend(number.iter().map(|digit| char::from(*digit)));
+    text.parse::<i64>().is_err()
 }
 
 /// Reads from behind an opening quote past the closing one, and returns the bytes of the decoded

@@ -7,12 +7,20 @@ use super::skip::Skip;
 use super::traits::{TraitMapping, TraitReader, property_names};
 use crate::json::{Json, JsonObject, RawObject};
 use crate::klaviyo::{ApiRequest, PhoneChange, Profile, PropertyPatch};
-use crate::outcome::RejectReason;
-use crate::segment::Message;
+use crate::outcome::{LeftOut, RejectReason};
 
 /// The most bytes of a profile:
 /// <https://developers.klaviyo.com/en/reference/create_or_update_profile>
 const MAX_PROFILE_BYTES: usize = 100_000;
+
+/// A profile in an event has at most 95 KB, and its names are all that can be long:
+/// <https://developers.klaviyo.com/en/reference/events_api_overview#limitations>
+const MAX_NAME_BYTES: usize = 40_000;
+
+const NAME: LeftOut = LeftOut {
+    field: "name",
+    expected: "at most 40,000 bytes beside an event",
+};
 
 const FIRST_NAME: TraitMapping = ("first_name", &["firstName", "first_name"]);
 const LAST_NAME: TraitMapping = ("last_name", &["lastName", "last_name"]);
@@ -86,17 +94,21 @@ pub(super) fn from_identify<'a>(
 
 /// Returns the profile that an event names: identifiers, first and last name.
 pub(super) fn for_event<'a>(
-    message: &Message<'a>,
+    context: &RuleContext<'_, 'a>,
     customer: &Customer<'a>,
     with_phone: bool,
 ) -> Profile<'a> {
+    let message = context.message;
     let mut profile = Profile::new(customer.identifiers.clone());
     for (field, keys) in [FIRST_NAME, LAST_NAME] {
         let name = message
             .context_traits
             .text(keys)
             .or_else(|| message.properties.text(keys));
-        profile.attributes.push_some(field, name.map(Json::Text));
+        match name {
+            Some(name) if name.len() > MAX_NAME_BYTES => context.leave_out(NAME),
+            name => profile.attributes.push_some(field, name.map(Json::Text)),
+        }
     }
     if with_phone {
         let number = customer.phone.as_ref().and_then(PhoneField::number);

@@ -33,6 +33,26 @@ fn events_keep_to_klaviyos_limits() {
         ("401 keys", members("", 401), Some("too_many_properties")),
         ("10 levels", nested(10), None),
         ("11 levels", nested(11), Some("nested_too_deeply")),
+        (
+            "12 levels of arrays",
+            json!({"a": [[[[[[[[[[[[1]]]]]]]]]]]]}),
+            None,
+        ),
+        (
+            "64 bits",
+            json!({"a": [i64::MAX, i64::MIN], "b": 1e30}),
+            None,
+        ),
+        (
+            "65 bits",
+            json!({"a": [1, 9_223_372_036_854_775_808_u64]}),
+            Some("number_too_large"),
+        ),
+        (
+            "20 digits in text",
+            json!({"a": "12345678901234567890"}),
+            None,
+        ),
         ("11 brackets", json!({"text": "[{[{[{[{[{[{"}), None),
         ("100,000 bytes", text("a", 100_000), None),
         ("100,001 bytes", text("a", 100_001), Some("string_too_long")),
