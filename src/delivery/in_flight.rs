@@ -284,6 +284,7 @@ impl<'a> InFlight<'a> {
             message_id: self.inbound.message_id().map(str::to_owned),
             outcome: self.outcome(),
             warnings,
+            unanswered: self.unanswered(OffsetDateTime::now_utc().unix_timestamp()),
             completed: self.completed(),
         }
     }

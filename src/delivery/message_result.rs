@@ -1,5 +1,6 @@
 //! Results of messages.
 
+use super::unanswered::UnansweredAttempt;
 use crate::klaviyo::OperationId;
 use crate::outcome::{Outcome, Warning};
 
@@ -14,4 +15,6 @@ pub struct MessageResult {
     pub warnings: Vec<Warning>,
     /// The operations that Klaviyo has acknowledged, on this attempt or an earlier one.
     pub completed: Vec<OperationId>,
+    /// The subscriptions that Klaviyo did not answer, on this attempt or an earlier one.
+    pub unanswered: Vec<UnansweredAttempt>,
 }
