@@ -11,6 +11,9 @@ use crate::outcome::RejectReason;
 pub(super) const MAX_PROPERTIES: usize = 400;
 /// The most levels of objects, of which the properties are the first. Arrays add none.
 const MAX_DEPTH: usize = 10;
+/// The most levels of objects and arrays together. No limit of Klaviyo's is documented, and few
+/// parsers of JSON take more.
+const MAX_LEVELS: usize = 100;
 /// The digits of the smallest whole number that may not fit into 64 bits.
 const MIN_LARGE_DIGITS: usize = 19;
 /// The most elements of an array.
@@ -41,12 +44,13 @@ pub(super) fn check(properties: &RawValue, key_count: usize) -> Result<(), Rejec
 
 /// Whether there are so many braces or so many digits that the values have to be walked over.
 fn may_exceed(json: &str) -> bool {
-    let mut braces = 0;
+    let (mut braces, mut brackets) = (0, 0);
     let mut digits = 0;
     for byte in json.bytes() {
         braces += usize::from(byte == b'{');
+        brackets += usize::from(byte == b'[');
         digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-        if braces > MAX_DEPTH || digits >= MIN_LARGE_DIGITS {
+        if braces > MAX_DEPTH || brackets > MAX_LEVELS - MAX_DEPTH || digits >= MIN_LARGE_DIGITS {
             return true;
         }
     }
@@ -68,7 +72,7 @@ fn check_values(json: &[u8]) -> Result<(), RejectReason> {
             b'{' | b'[' => {
                 commas_by_level.push(if *byte == b'[' { Some(0) } else { None });
                 depth += usize::from(*byte == b'{');
-                if depth > MAX_DEPTH {
+                if depth > MAX_DEPTH || commas_by_level.len() > MAX_LEVELS {
                     return Err(RejectReason::NestedTooDeeply);
                 }
             }
