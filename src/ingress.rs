@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use thiserror::Error;
 
-use crate::signature::{Credentials, SIGNATURE_HEADER, TOKEN_HEADER};
+use crate::signature::{Credentials, SIGNATURE_HEADERS, TOKEN_HEADER};
 
 /// The payload of an invocation: the fields of all supported events that the function uses.
 ///
@@ -146,22 +146,23 @@ impl WebhookRequest<'_> {
     /// Returns the credentials that the request carries.
     pub fn credentials(&self) -> Credentials<'_> {
         Credentials {
-            signature: self.headers.signature.as_deref(),
+            signatures: self.headers.signatures.each_ref().map(Option::as_deref),
             authorization: self.headers.authorization.as_deref(),
         }
     }
 }
 
-/// The two headers that the function uses. Their names are matched in any case: REST APIs keep the
+/// The headers that the function uses. Their names are matched in any case: REST APIs keep the
 /// client's spelling, HTTP APIs send lower case. `Debug` shows no values.
 #[derive(Default, PartialEq, Eq)]
 struct Headers {
-    signature: Option<String>,
+    /// The values of [`SIGNATURE_HEADERS`].
+    signatures: [Option<String>; 2],
     authorization: Option<String>,
 }
 
 static NO_HEADERS: Headers = Headers {
-    signature: None,
+    signatures: [None, None],
     authorization: None,
 };
 
@@ -177,7 +178,7 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
-/// A visitor that keeps two headers and skips the others without allocating their values. Derived
+/// A visitor that keeps these headers and skips the others without allocating their values. Derived
 /// code cannot match names without regard to case.
 struct HeadersVisitor;
 
@@ -191,8 +192,12 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
         let mut headers = Headers::default();
         while let Some(name) = map.next_key::<String>()? {
-            if name.eq_ignore_ascii_case(SIGNATURE_HEADER) {
-                headers.signature = map.next_value()?;
+            let [x_signature, x_segment_signature] = SIGNATURE_HEADERS;
+            let [signature, segment_signature] = &mut headers.signatures;
+            if name.eq_ignore_ascii_case(x_signature) {
+                *signature = map.next_value()?;
+            } else if name.eq_ignore_ascii_case(x_segment_signature) {
+                *segment_signature = map.next_value()?;
             } else if name.eq_ignore_ascii_case(TOKEN_HEADER) {
                 headers.authorization = map.next_value()?;
             } else {
@@ -228,8 +233,8 @@ mod tests {
             let event = event(json);
             let request = request(&event);
             assert_eq!(
-                (request.body.as_ref(), request.credentials().signature),
-                (b"hi".as_slice(), Some("ab")),
+                (request.body.as_ref(), request.credentials().signatures),
+                (b"hi".as_slice(), [Some("ab"), None]),
                 "{json}"
             );
         }
@@ -245,8 +250,8 @@ mod tests {
             let event = event(json);
             let request = request(&event);
             assert_eq!(
-                (request.body.as_ref(), request.credentials().signature),
-                (b"".as_slice(), None),
+                (request.body.as_ref(), request.credentials().signatures),
+                (b"".as_slice(), [None, None]),
                 "{json}"
             );
         }

@@ -11,6 +11,10 @@ use crate::outcome::{Outcome, RetryReason};
 use crate::segment::BodyError;
 use crate::signature::VerifyError;
 
+mod loggable_id;
+
+pub use loggable_id::loggable_id;
+
 /// The most results in one response. The log counts all of them.
 const MAX_RESULTS: usize = 100;
 
@@ -82,15 +86,24 @@ impl WebhookResponse {
     /// Creates the response to a request that is not accepted.
     pub fn rejected(rejection: &RequestRejection) -> Self {
         // No wildcard: whoever adds an error has to decide whether Segment drops the request.
-        let status = match rejection {
+        let (status, retry_after) = match rejection {
             RequestRejection::Signature(
                 VerifyError::MissingSignature
                 | VerifyError::SignatureMismatch
                 | VerifyError::InvalidToken,
-            ) => 401,
-            RequestRejection::Body(BodyError::NotJson { .. } | BodyError::NotAMessage) => 400,
+            ) => (401, None),
+            RequestRejection::Signature(VerifyError::SecretMayBeStale(seconds)) => {
+                (503, Some(*seconds))
+            }
+            RequestRejection::Body(
+                BodyError::NotJson { .. } | BodyError::NotAMessage | BodyError::TooManyMessages(_),
+            ) => (400, None),
         };
-        WebhookResponse::without_results(status, rejection.to_string())
+        let response = WebhookResponse::without_results(status, rejection.to_string());
+        WebhookResponse {
+            retry_after,
+            ..response
+        }
     }
 
     /// Creates the response to a request that made the function panic. Segment sends it again.
@@ -244,18 +257,6 @@ fn warning_entries(index: usize, result: &MessageResult) -> Vec<ResultEntry> {
         });
     }
     entries
-}
-
-/// Returns a message id that may be logged. Segment's ids are UUIDs; one that a merchant made from
-/// an email address or a phone number is not repeated.
-pub fn loggable_id(message_id: &str) -> Option<String> {
-    const MAX_BYTES: usize = 100;
-    let could_be_private = message_id.contains('@') || message_id.starts_with('+');
-    if could_be_private || message_id.len() > MAX_BYTES {
-        None
-    } else {
-        Some(message_id.to_owned())
-    }
 }
 
 /// Writes one line for people: the reason of a single message, else the counts.

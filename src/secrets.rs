@@ -21,8 +21,8 @@ use crate::telemetry::{self, Log};
 /// Anybody on the internet can send a wrong signature, and each one is a reason to refresh. Without
 /// this limit a flood of them would use up Secrets Manager's quota, which the whole AWS account
 /// shares, and every fetch is billed. The limit holds for each reason by itself, so that forged
-/// signatures cannot keep the function from noticing a rotated Klaviyo key. It must stay short:
-/// Segment does not resend what was answered 401 while the limit kept a rotated secret unnoticed.
+/// signatures cannot keep the function from noticing a rotated Klaviyo key. While it keeps a rotated
+/// shared secret unnoticed, signatures that do not match are answered 503, so that Segment resends.
 const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The reason why there is no usable secret. It never holds any part of the secret.
@@ -46,6 +46,11 @@ pub enum SecretError {
     },
 }
 
+/// Fields of the secret that the function does not read.
+#[derive(Debug, Error)]
+#[error("unknown fields: {0}; expected {expected}", expected = secret::EXPECTED)]
+struct UnknownFields(String);
+
 /// The reason why the cached secret may be stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshReason {
@@ -53,6 +58,15 @@ pub enum RefreshReason {
     SignatureMismatch,
     /// Klaviyo answered 401 or 403.
     KeyRejected,
+}
+
+/// The secret after an attempt to refresh it.
+#[derive(Debug)]
+pub struct Refreshed {
+    /// The secret that replaces the stale one, or the stale one itself.
+    pub secret: Arc<Secret>,
+    /// The time after which the secret may be fetched again, if it was not fetched now.
+    pub paused: Option<Duration>,
 }
 
 /// The cached secret and the client that refreshes it.
@@ -86,6 +100,7 @@ impl Secrets {
         log: Log,
     ) -> Result<Self, SecretError> {
         let secret = fetch(&client, id).await?;
+        warn_of_unknown_fields(&log, &secret);
         let cache = Cache {
             secret: Arc::new(secret),
             expires_at: Instant::now() + ttl,
@@ -115,20 +130,39 @@ impl Secrets {
     ///
     /// If somebody else has replaced `stale` already, that is the cached one. Otherwise the secret
     /// is fetched again, at most every 10 seconds for each reason. The result is `stale` itself if
-    /// it has not changed, cannot be fetched before `deadline`, or was fetched just now: repeating a
-    /// request with it is useless.
+    /// it has not changed, cannot be fetched before `deadline`, or may not be fetched again yet:
+    /// repeating a request with it is useless.
     pub async fn refresh(
         &self,
         reason: RefreshReason,
         stale: &Arc<Secret>,
         deadline: Instant,
     ) -> Arc<Secret> {
+        self.refresh_unless_paused(reason, stale, deadline)
+            .await
+            .secret
+    }
+
+    /// Returns the secret that replaces `stale`, and for how long it cannot be fetched again if it
+    /// could not be fetched now. Otherwise the same as [`Secrets::refresh`].
+    pub async fn refresh_unless_paused(
+        &self,
+        reason: RefreshReason,
+        stale: &Arc<Secret>,
+        deadline: Instant,
+    ) -> Refreshed {
         let mut cache = self.cache.lock().await;
-        let is_current = Arc::ptr_eq(stale, &cache.secret);
-        if is_current && cache.may_refresh(reason) {
-            self.try_refetch(&mut cache, deadline).await;
+        let mut paused = None;
+        if Arc::ptr_eq(stale, &cache.secret) {
+            paused = cache.pause(reason);
+            if paused.is_none() && !self.try_refetch(&mut cache, deadline).await {
+                paused = Some(MIN_REFRESH_INTERVAL);
+            }
         }
-        cache.secret.clone()
+        Refreshed {
+            secret: cache.secret.clone(),
+            paused,
+        }
     }
 
     /// Fetches the secret, whatever its age, and caches it. Returns an error if that fails or is not
@@ -139,16 +173,19 @@ impl Secrets {
         Ok(cache.secret.clone())
     }
 
-    /// Fetches the secret. A failure is logged and postpones the next attempt.
-    async fn try_refetch(&self, cache: &mut Cache, deadline: Instant) {
-        if let Err(error) = self.refetch(cache, deadline).await {
+    /// Fetches the secret. Returns whether that succeeded; a failure is logged and postpones the
+    /// next attempt.
+    async fn try_refetch(&self, cache: &mut Cache, deadline: Instant) -> bool {
+        let refetched = self.refetch(cache, deadline).await;
+        if let Err(error) = &refetched {
             self.log.warn(
                 "secret refresh failed, the cached secret stays in use",
-                &error,
+                error,
             );
             let next_attempt = Instant::now() + MIN_REFRESH_INTERVAL;
             cache.expires_at = cache.expires_at.max(next_attempt);
         }
+        refetched.is_ok()
     }
 
     async fn refetch(&self, cache: &mut Cache, deadline: Instant) -> Result<(), SecretError> {
@@ -163,27 +200,38 @@ impl Secrets {
         // An equal secret keeps its `Arc`. Whoever refreshes compares the pointers, and sees from an
         // unchanged one that a second request with it would fail like the first.
         if secret != *cache.secret {
+            warn_of_unknown_fields(&self.log, &secret);
             cache.secret = Arc::new(secret);
         }
         Ok(())
     }
 }
 
+/// Logs the fields that the function does not read: one of them may be a misspelled token.
+fn warn_of_unknown_fields(log: &Log, secret: &Secret) {
+    let names = secret.unknown_fields();
+    if !names.is_empty() {
+        let unknown = UnknownFields(names.join(", "));
+        log.warn("the secret holds fields that are not used", &unknown);
+    }
+}
+
 impl Cache {
-    /// Whether the last refresh for this reason is long enough ago. If so, this moment counts as
-    /// the last one.
-    fn may_refresh(&mut self, reason: RefreshReason) -> bool {
+    /// Returns the time for which no refresh for this reason is allowed. If there is none, this
+    /// moment counts as the last refresh.
+    fn pause(&mut self, reason: RefreshReason) -> Option<Duration> {
         let last_refresh = match reason {
             RefreshReason::SignatureMismatch => &mut self.last_signature_refresh,
             RefreshReason::KeyRejected => &mut self.last_key_refresh,
         };
         if let Some(last) = last_refresh
-            && last.elapsed() < MIN_REFRESH_INTERVAL
+            && let Some(left) = MIN_REFRESH_INTERVAL.checked_sub(last.elapsed())
+            && !left.is_zero()
         {
-            return false;
+            return Some(left);
         }
         *last_refresh = Some(Instant::now());
-        true
+        None
     }
 }
 

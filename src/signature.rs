@@ -2,6 +2,7 @@
 //!
 //! Segment sends the hex HMAC-SHA1 of the body, under the shared secret, in `X-Signature`:
 //! <https://segment.com/docs/connections/destinations/catalog/actions-webhook/>
+//! A branch of Segment's destination sends it in `X-Segment-Signature`, which is accepted as well.
 //!
 //! For a batch, Segment signs only the raw bytes of the first element of the array. So the
 //! signature of a batch proves nothing about its other elements, and somebody who has seen one
@@ -19,6 +20,8 @@ use crate::secrets::Secret;
 
 /// The header of the signature, in lower case.
 pub const SIGNATURE_HEADER: &str = "x-signature";
+/// The headers that may hold the signature, in lower case.
+pub const SIGNATURE_HEADERS: [&str; 2] = [SIGNATURE_HEADER, "x-segment-signature"];
 /// The header of the webhook token (`Bearer <token>`), in lower case.
 pub const TOKEN_HEADER: &str = "authorization";
 
@@ -34,10 +37,10 @@ impl<'a> VerifiedBody<'a> {
     }
 }
 
-/// The reason why a request is not accepted. The answer is 401, and the body is not parsed.
+/// The reason why a request is not accepted. The body is not parsed.
 #[derive(Debug, Error, PartialEq, Eq, Clone, Copy)]
 pub enum VerifyError {
-    /// The request has no `X-Signature`, or a blank one.
+    /// The request has neither of [`SIGNATURE_HEADERS`], or blank ones.
     #[error(
         "the request has no X-Signature header: set a shared secret in Segment's webhook settings"
     )]
@@ -52,43 +55,67 @@ pub enum VerifyError {
         "the Authorization header does not carry the webhook token: send `Bearer <webhook_token>`"
     )]
     InvalidToken,
+    /// The signature or the token does not fit, and the secret cannot be fetched now to see whether
+    /// it has been rotated. Segment would drop the messages after a 401, and resends after a 503.
+    #[error(
+        "the signature or the token does not match, and the secret may have been rotated: send the request again in {0} s"
+    )]
+    SecretMayBeStale(u64),
 }
 
 /// The credentials that a request carries.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Credentials<'a> {
-    /// The value of `X-Signature`.
-    pub signature: Option<&'a str>,
+    /// The values of [`SIGNATURE_HEADERS`]. It is enough if one of them fits.
+    pub signatures: [Option<&'a str>; 2],
     /// The value of `Authorization`.
     pub authorization: Option<&'a str>,
 }
 
-/// Verifies the token, if the secret holds one, and then the signature: it must be that of the
+impl<'a> Credentials<'a> {
+    /// Returns the credentials of a request that carries this `X-Signature` and no token.
+    pub fn signed(signature: &'a str) -> Self {
+        Credentials {
+            signatures: [Some(signature), None],
+            authorization: None,
+        }
+    }
+}
+
+/// Verifies the token, if the secret holds any, and then the signature: it must be that of the
 /// whole body or of the first element of an array, under any of the shared secrets.
 pub fn verify<'a>(
     body: &'a [u8],
     credentials: Credentials,
     secret: &Secret,
 ) -> Result<VerifiedBody<'a>, VerifyError> {
-    if let Some(token) = secret.webhook_token() {
-        verify_token(token, credentials.authorization)?;
+    if secret.has_webhook_token() {
+        verify_token(secret, credentials.authorization)?;
     }
-    let signature = match credentials.signature.map(str::trim) {
-        None | Some("") => return Err(VerifyError::MissingSignature),
-        Some(hex) => hex::decode(hex).map_err(|_| VerifyError::SignatureMismatch)?,
-    };
     let first_element = first_element(body);
-    for shared_secret in secret.shared_secrets() {
-        if let Some(first_element) = first_element
-            && is_signed(first_element, &signature, shared_secret)
-        {
-            return Ok(VerifiedBody(body));
-        }
-        if is_signed(body, &signature, shared_secret) {
-            return Ok(VerifiedBody(body));
+    let mut is_missing = true;
+    for signature in credentials.signatures.into_iter().flatten() {
+        let signature = signature.trim();
+        is_missing &= signature.is_empty();
+        let Ok(signature) = hex::decode(signature) else {
+            continue;
+        };
+        for shared_secret in secret.shared_secrets() {
+            if let Some(first_element) = first_element
+                && is_signed(first_element, &signature, shared_secret)
+            {
+                return Ok(VerifiedBody(body));
+            }
+            if is_signed(body, &signature, shared_secret) {
+                return Ok(VerifiedBody(body));
+            }
         }
     }
-    Err(VerifyError::SignatureMismatch)
+    Err(if is_missing {
+        VerifyError::MissingSignature
+    } else {
+        VerifyError::SignatureMismatch
+    })
 }
 
 /// Returns the signature that Segment would send for `body`, as lower-case hex. `None` only if HMAC
@@ -99,17 +126,18 @@ pub fn sign(body: &[u8], shared_secret: &str) -> Option<String> {
     Some(hex::encode(hmac.finalize().into_bytes()))
 }
 
-fn verify_token(token: &str, authorization: Option<&str>) -> Result<(), VerifyError> {
+fn verify_token(secret: &Secret, authorization: Option<&str>) -> Result<(), VerifyError> {
     let Some(received) = authorization.and_then(bearer_token) else {
         return Err(VerifyError::InvalidToken);
     };
-    // In constant time: a comparison that stops at the first different byte tells a patient
-    // attacker how many bytes are right.
-    if bool::from(received.as_bytes().ct_eq(token.as_bytes())) {
-        Ok(())
-    } else {
-        Err(VerifyError::InvalidToken)
+    for token in secret.webhook_tokens() {
+        // In constant time: a comparison that stops at the first different byte tells a patient
+        // attacker how many bytes are right.
+        if bool::from(received.as_bytes().ct_eq(token)) {
+            return Ok(());
+        }
     }
+    Err(VerifyError::InvalidToken)
 }
 
 /// Whether `signature` is the HMAC of `bytes`. `verify_slice` compares in constant time.

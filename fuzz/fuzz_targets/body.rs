@@ -36,10 +36,7 @@ fn setting(name: &str) -> Option<String> {
 fuzz_target!(|body: &[u8]| {
     let secret = Secret::parse(SECRET).expect("the secret is well-formed");
     let signature = sign(body, "fuzz").expect("a key of any length will do");
-    let credentials = Credentials {
-        signature: Some(&signature),
-        authorization: None,
-    };
+    let credentials = Credentials::signed(&signature);
     let verified = verify(body, credentials, &secret).expect("a signed body is accepted");
     let Ok(raw_messages) = segment::raw_messages(&verified) else {
         return;

@@ -215,7 +215,7 @@ impl Destination {
     }
 
     /// Verifies a request, with a fresh secret if the present one does not fit: it may have been
-    /// rotated.
+    /// rotated. Nobody's messages are given up as long as that cannot be known.
     async fn verify<'r>(
         &self,
         request: &'r WebhookRequest<'_>,
@@ -227,8 +227,17 @@ impl Destination {
         match signature::verify(body, credentials, &secret) {
             Err(VerifyError::SignatureMismatch | VerifyError::InvalidToken) => {
                 let reason = RefreshReason::SignatureMismatch;
-                let fresh = self.secrets.refresh(reason, &secret, deadline).await;
-                signature::verify(body, credentials, &fresh)
+                let refreshed = self
+                    .secrets
+                    .refresh_unless_paused(reason, &secret, deadline)
+                    .await;
+                let verified = signature::verify(body, credentials, &refreshed.secret);
+                match (verified, refreshed.paused) {
+                    (Err(_), Some(pause)) => {
+                        Err(VerifyError::SecretMayBeStale(pause.as_secs() + 1))
+                    }
+                    (verified, _) => verified,
+                }
             }
             verified => verified,
         }

@@ -5,7 +5,10 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 /// The form that a secret must have. It is part of every error about a secret.
-pub(super) const EXPECTED: &str = r#"{"klaviyo_api_key": "pk_…", "segment_shared_secret": "…" or ["new", "old"], "webhook_token": "…" (optional)}"#;
+pub(super) const EXPECTED: &str = r#"{"klaviyo_api_key": "pk_…", "segment_shared_secret": "…" or ["new", "old"], "webhook_token": "…" or ["new", "old"] (optional)}"#;
+
+/// The fields that the function reads.
+const KNOWN_FIELDS: [&str; 3] = ["klaviyo_api_key", "segment_shared_secret", "webhook_token"];
 
 /// The problem that makes a secret unusable. It names a field and never holds a value.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +38,8 @@ pub enum InvalidSecret {
 pub struct Secret {
     klaviyo_api_key: SecretString,
     shared_secrets: Vec<SecretString>,
-    webhook_token: Option<SecretString>,
+    webhook_tokens: Vec<SecretString>,
+    unknown_fields: Vec<String>,
 }
 
 impl Secret {
@@ -51,24 +55,19 @@ impl Secret {
             return Err(InvalidSecret::NotAPrivateKey);
         }
 
-        let mut shared_secrets = Vec::new();
-        match fields.get("segment_shared_secret") {
-            Some(Value::Array(values)) if !values.is_empty() => {
-                for value in values {
-                    shared_secrets.push(non_empty(value, "segment_shared_secret")?);
-                }
-            }
-            _ => shared_secrets.push(required(&fields, "segment_shared_secret")?),
-        }
-
-        let webhook_token = match fields.get("webhook_token") {
-            Some(value) => Some(non_empty(value, "webhook_token")?),
-            None => None,
+        let shared_secrets = match fields.get("segment_shared_secret") {
+            Some(value) => one_or_more(value, "segment_shared_secret")?,
+            None => return Err(InvalidSecret::Missing("segment_shared_secret")),
+        };
+        let webhook_tokens = match fields.get("webhook_token") {
+            Some(value) => one_or_more(value, "webhook_token")?,
+            None => Vec::new(),
         };
         Ok(Secret {
             klaviyo_api_key,
             shared_secrets,
-            webhook_token,
+            webhook_tokens,
+            unknown_fields: unknown_fields(&fields),
         })
     }
 
@@ -85,9 +84,22 @@ impl Secret {
             .map(|secret| secret.expose_secret().as_bytes())
     }
 
-    /// Returns the token that every request must carry, if the secret holds one.
-    pub fn webhook_token(&self) -> Option<&str> {
-        self.webhook_token.as_ref().map(ExposeSecret::expose_secret)
+    /// Whether every request must carry a token.
+    pub fn has_webhook_token(&self) -> bool {
+        !self.webhook_tokens.is_empty()
+    }
+
+    /// Returns the tokens of which every request must carry one; none if it needs no token. During
+    /// a rotation there are two.
+    pub fn webhook_tokens(&self) -> impl Iterator<Item = &[u8]> {
+        self.webhook_tokens
+            .iter()
+            .map(|token| token.expose_secret().as_bytes())
+    }
+
+    /// Returns the names of the fields that the function does not read, such as a misspelled one.
+    pub fn unknown_fields(&self) -> &[String] {
+        &self.unknown_fields
     }
 }
 
@@ -95,8 +107,42 @@ impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         self.klaviyo_api_key() == other.klaviyo_api_key()
             && self.shared_secrets().eq(other.shared_secrets())
-            && self.webhook_token() == other.webhook_token()
+            && self.webhook_tokens().eq(other.webhook_tokens())
+            && self.unknown_fields == other.unknown_fields
     }
+}
+
+/// Parses a credential, or the list of those that are valid during a rotation.
+fn one_or_more(value: &Value, name: &'static str) -> Result<Vec<SecretString>, InvalidSecret> {
+    match value {
+        Value::Array(values) if !values.is_empty() => {
+            values.iter().map(|value| non_empty(value, name)).collect()
+        }
+        _ => Ok(vec![non_empty(value, name)?]),
+    }
+}
+
+/// Returns the names of unknown fields. One that does not look like a name may be a credential in
+/// the wrong place, and is not repeated.
+fn unknown_fields(fields: &Map<String, Value>) -> Vec<String> {
+    const MAX_BYTES: usize = 30;
+    let mut unknown = Vec::new();
+    for name in fields.keys() {
+        if KNOWN_FIELDS.contains(&name.as_str()) {
+            continue;
+        }
+        let is_name = name.len() <= MAX_BYTES
+            && !name.starts_with("pk_")
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '));
+        unknown.push(if is_name {
+            name.clone()
+        } else {
+            "(a name that is not shown)".to_owned()
+        });
+    }
+    unknown
 }
 
 fn required(
@@ -129,15 +175,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shared_secret_is_text_or_a_list() {
+    fn a_shared_secret_and_a_token_are_text_or_a_list() {
         let one =
             Secret::parse(r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "a"}"#).unwrap();
         assert_eq!(one.shared_secrets().collect::<Vec<_>>(), [b"a"]);
-        assert_eq!(one.webhook_token(), None);
+        assert!(!one.has_webhook_token());
         let two = r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": ["new", "old"], "webhook_token": "t"}"#;
         let two = Secret::parse(two).unwrap();
         assert_eq!(two.shared_secrets().collect::<Vec<_>>(), [b"new", b"old"]);
-        assert_eq!(two.webhook_token(), Some("t"));
+        assert_eq!(two.webhook_tokens().collect::<Vec<_>>(), [b"t"]);
+        let rotated = r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "a", "webhook_token": ["t2", "t1"]}"#;
+        let rotated = Secret::parse(rotated).unwrap();
+        assert_eq!(rotated.webhook_tokens().collect::<Vec<_>>(), [b"t2", b"t1"]);
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_unless_it_may_be_a_credential() {
+        for (field, shown) in [
+            ("webhook-token", "webhook-token"),
+            ("Webhook_Token", "Webhook_Token"),
+            ("pk_hush", "(a name that is not shown)"),
+            ("token1", "(a name that is not shown)"),
+            (
+                "abcdefghijklmnopqrstuvwxyzabcdef",
+                "(a name that is not shown)",
+            ),
+        ] {
+            let json = format!(
+                r#"{{"klaviyo_api_key": "pk_1", "segment_shared_secret": "a", "{field}": "hush"}}"#
+            );
+            assert_eq!(Secret::parse(&json).unwrap().unknown_fields(), [shown]);
+        }
     }
 
     #[test]
@@ -175,6 +243,10 @@ mod tests {
             ),
             (
                 r#"{"klaviyo_api_key": "pk_hush", "segment_shared_secret": "hush", "webhook_token": 5}"#,
+                "webhook_token is empty or not text",
+            ),
+            (
+                r#"{"klaviyo_api_key": "pk_hush", "segment_shared_secret": "hush", "webhook_token": []}"#,
                 "webhook_token is empty or not text",
             ),
         ] {

@@ -122,10 +122,52 @@ async fn a_rotated_shared_secret_is_noticed_by_its_first_signature() {
 #[tokio::test]
 async fn forged_requests_are_no_load_on_secrets_manager() {
     let shop = Shop::open(&[]).await;
+    assert_eq!(shop.handle(&forged_event("{}")).await.status, 401);
     for _ in 0..20 {
-        assert_eq!(shop.handle(&forged_event("{}")).await.status, 401);
+        assert_eq!(shop.handle(&forged_event("{}")).await.status, 503);
     }
     assert_eq!(shop.secrets_manager().fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_secret_rotated_right_after_a_forged_request_costs_nothing() {
+    let shop = Shop::open(&[]).await;
+    assert_eq!(shop.handle(&forged_event("{}")).await.status, 401);
+    shop.secrets_manager()
+        .store(&secret(API_KEY, &json!("rotated")));
+    let body = track("m1").to_string();
+    let headers = json!({"x-signature": signature(&body, "rotated")});
+    let genuine = http_event(&body, &headers);
+
+    let answer = shop.handle(&genuine).await;
+    assert_eq!((answer.status, answer.retry_after), (503, Some(10)));
+    pass_time(Duration::from_secs(answer.retry_after.unwrap())).await;
+    assert_eq!(shop.handle(&genuine).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_missing_signature_is_401_even_while_a_refresh_is_paused() {
+    let shop = Shop::open(&[]).await;
+    shop.handle(&forged_event("{}")).await;
+    let unsigned = http_event("{}", &json!({"x-signature": " "}));
+    assert_eq!(shop.handle(&unsigned).await.status, 401);
+}
+
+#[tokio::test]
+async fn an_unknown_field_of_the_secret_is_named_in_the_log() {
+    let shop = Shop::open(&[]).await;
+    let misspelled = secret_with_token("hush").replace("webhook_token", "webhook_tokens");
+    shop.secrets_manager().store(&misspelled);
+    let shop = shop.reopen(&[]).await;
+    let message = "the secret holds fields that are not used";
+    let log = shop.log();
+    let line = log.iter().find(|line| line["message"] == message).unwrap();
+    let error = line["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("unknown fields: webhook_tokens;"),
+        "{error}"
+    );
+    assert!(!error.contains("hush"), "{error}");
 }
 
 #[tokio::test]
@@ -159,7 +201,8 @@ async fn a_key_that_klaviyo_refuses_even_after_a_refresh_is_503() {
 async fn the_cached_secret_serves_when_the_refresh_fails() {
     let shop = Shop::open(&[]).await;
     shop.secrets_manager().delete();
-    assert_eq!(shop.handle(&forged_event("{}")).await.status, 401);
+    let answer = shop.handle(&forged_event("{}")).await;
+    assert_eq!(answer.status, 503, "perhaps the secret was rotated");
     assert_eq!(shop.send(&track("m1")).await.status, 200);
     let failed = "secret refresh failed, the cached secret stays in use";
     assert!(shop.log().iter().any(|line| line["message"] == failed));
@@ -183,6 +226,7 @@ async fn a_webhook_token_in_the_secret_is_required_of_every_request() {
             200,
         ),
     ] {
+        pass_time(Duration::from_secs(11)).await;
         let answer = shop.handle(&http_event(&body, &headers)).await;
         assert_eq!(answer.status, status, "{headers}");
     }

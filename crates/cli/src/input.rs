@@ -153,7 +153,7 @@ mod tests {
         let Trigger::Webhook(request) = event.trigger().unwrap() else {
             panic!("no request")
         };
-        let signature = request.credentials().signature.map(str::to_owned);
+        let signature = request.credentials().signatures[0].map(str::to_owned);
         (String::from_utf8(request.body.to_vec()).unwrap(), signature)
     }
 

@@ -81,10 +81,7 @@ pub(crate) fn sign(arguments: &SignArguments) -> Result<(), String> {
 /// Prints whether the signature fits the file, and returns it.
 pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool, String> {
     let body = input::bytes(&arguments.file)?;
-    let credentials = Credentials {
-        signature: Some(&arguments.signature),
-        authorization: None,
-    };
+    let credentials = Credentials::signed(&arguments.signature);
     if signature::verify(&body, credentials, &arguments.secret.to_secret()?).is_err() {
         note_pitfalls(&input::name(&arguments.file), &body);
         output::line(

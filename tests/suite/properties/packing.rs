@@ -33,10 +33,7 @@ fn plan_body<T>(
     let secret = r#"{"klaviyo_api_key": "pk_1", "segment_shared_secret": "s"}"#;
     let secret = Secret::parse(secret).unwrap();
     let signature = signature(body, "s");
-    let credentials = Credentials {
-        signature: Some(&signature),
-        authorization: None,
-    };
+    let credentials = Credentials::signed(&signature);
     let verified = verify(body.as_bytes(), credentials, &secret).unwrap();
     let messages = raw_messages(&verified).ok()?;
     let messages = messages

@@ -35,10 +35,7 @@ impl DeliveryMessages {
         // Only a verified body can be parsed. The explanation shows what the function would do with
         // a valid signature, so the body gets one.
         let signature = sign(body, SHARED_SECRET);
-        let credentials = Credentials {
-            signature: signature.as_deref(),
-            authorization: None,
-        };
+        let credentials = Credentials::signed(signature.as_deref().unwrap_or_default());
         let body =
             verify(body, credentials, &stand_in_secret).map_err(|error| error.to_string())?;
         match segment::raw_messages(&body) {
