@@ -64,6 +64,34 @@ async fn a_body_without_messages_gets_an_answer_that_says_why() {
 }
 
 #[tokio::test]
+async fn a_delivery_has_at_most_4_000_elements() {
+    let shop = Shop::open(&[]).await;
+    for (elements, status, message) in [
+        (4_000, 400, "4000 rejected"),
+        (
+            4_001,
+            400,
+            "the body holds 4001 messages: send at most 4000 in one request",
+        ),
+        (
+            500_000,
+            400,
+            "the body holds 500000 messages: send at most 4000 in one request",
+        ),
+    ] {
+        let body = format!("[{}]", vec!["0"; elements].join(","));
+        let answer = shop.send_raw(&body).await;
+        assert_eq!(
+            (answer.status, answer.body.message.as_str()),
+            (status, message)
+        );
+    }
+    let seen = json!({"type": "track", "event": "Seen"});
+    let answer = shop.send_all(vec![seen; 4_000]).await;
+    assert_eq!((answer.status, answer.body.ignored), (200, 4_000));
+}
+
+#[tokio::test]
 async fn an_unsupported_event_fails_the_invocation() {
     let shop = Shop::open(&[]).await;
     let event = json!({"source": "aws.events"});
