@@ -6,4 +6,4 @@ mod queues;
 mod reply;
 
 pub use destination::{Destination, InvocationContext, StartError};
-pub use reply::{FailedRecord, FailedRecords, Reply};
+pub use reply::{FailedRecord, FailedRecords, InvocationError, Reply};

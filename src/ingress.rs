@@ -1,5 +1,8 @@
 //! The events that invoke the function: requests of API Gateway 1.0 (REST API) and 2.0 (HTTP API)
-//! and of Function URLs, records of the function's SQS queue, and checks.
+//! and of Function URLs, messages that Segment invokes it with, records of the function's SQS queue,
+//! and checks.
+
+mod invoked;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +10,10 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use thiserror::Error;
+
+pub use invoked::InvokedMessage;
 
 use crate::signature::{Credentials, SIGNATURE_HEADERS, TOKEN_HEADER};
 
@@ -16,8 +22,7 @@ use crate::signature::{Credentials, SIGNATURE_HEADERS, TOKEN_HEADER};
 /// It is parsed in one pass. Bodies have up to 6 MB, and the event types of `aws_lambda_events`
 /// would also decode every header, cookie and authorizer.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct EventPayload {
     /// Present in payload 1.0.
     http_method: Option<IgnoredAny>,
@@ -26,11 +31,12 @@ pub struct EventPayload {
     body: Option<String>,
     is_base64_encoded: Option<bool>,
     /// Present in events of SQS.
-    #[serde(rename = "Records")]
     records: Option<Vec<QueueRecord>>,
     /// `{"check": true}`, for an operator who invokes the function by hand. IAM decides who may do
     /// that, so a check needs no signature.
     check: Option<bool>,
+    /// The message, if the event is one and not a request.
+    message: Option<InvokedMessage>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -71,7 +77,8 @@ impl QueueRecord {
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
     "unsupported event: expected an API Gateway (REST or HTTP API) or Function URL request, \
-     records of the function's own SQS queue, or {{\"check\": true}}"
+     a Segment message or an EventBridge event of Segment, records of the function's own SQS queue, \
+     or {{\"check\": true}}"
 )]
 pub struct UnsupportedEvent;
 
@@ -80,6 +87,8 @@ pub struct UnsupportedEvent;
 pub enum Trigger<'e> {
     /// A delivery from Segment.
     Webhook(WebhookRequest<'e>),
+    /// A message that Segment invokes the function with. IAM vouches for the sender.
+    Message(&'e InvokedMessage),
     /// Records of the retry queue. They need no signature, since only this function writes there.
     Records(&'e [QueueRecord]),
     /// A check of settings, secret, API key and list.
@@ -113,7 +122,10 @@ impl EventPayload {
         if self.check == Some(true) {
             return Ok(Trigger::Check);
         }
-        Err(UnsupportedEvent)
+        match &self.message {
+            Some(message) => Ok(Trigger::Message(message)),
+            None => Err(UnsupportedEvent),
+        }
     }
 
     /// Whether the event is an HTTP request, by the marks of payload 1.0 and 2.0.
@@ -139,6 +151,61 @@ impl EventPayload {
         } else {
             Cow::Borrowed(body.as_bytes())
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for EventPayload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EventVisitor)
+    }
+}
+
+/// The name of a field, which is borrowed unless it has escapes.
+#[derive(serde::Deserialize)]
+struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
+
+/// A visitor that keeps unknown fields while the event may still be a message. Derived code would
+/// keep them all, or none.
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = EventPayload;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an event, which is an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EventPayload, A::Error> {
+        let mut event = EventPayload::default();
+        let mut others = Vec::new();
+        while let Some(Name(name)) = map.next_key()? {
+            match name.as_ref() {
+                "httpMethod" => event.http_method = map.next_value()?,
+                "requestContext" => event.request_context = map.next_value()?,
+                "headers" => event.headers = map.next_value()?,
+                "body" => event.body = map.next_value()?,
+                "isBase64Encoded" => event.is_base64_encoded = map.next_value()?,
+                "Records" => event.records = map.next_value()?,
+                "check" => event.check = map.next_value()?,
+                _ if event.may_be_a_message() => {
+                    others.push((name, map.next_value::<&RawValue>()?));
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if event.may_be_a_message() {
+            event.message = InvokedMessage::from_fields(&others);
+        }
+        Ok(event)
+    }
+}
+
+impl EventPayload {
+    /// Whether nothing yet marks the event as a request or as records.
+    fn may_be_a_message(&self) -> bool {
+        self.http_method.is_none() && self.request_context.is_none() && self.records.is_none()
     }
 }
 
@@ -191,7 +258,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
         let mut headers = Headers::default();
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(Name(name)) = map.next_key()? {
             let [x_signature, x_segment_signature] = SIGNATURE_HEADERS;
             let [signature, segment_signature] = &mut headers.signatures;
             if name.eq_ignore_ascii_case(x_signature) {
@@ -219,7 +286,7 @@ mod tests {
     fn request(event: &EventPayload) -> WebhookRequest<'_> {
         match event.trigger().unwrap() {
             Trigger::Webhook(request) => request,
-            Trigger::Records(_) | Trigger::Check => panic!("not a request"),
+            Trigger::Message(_) | Trigger::Records(_) | Trigger::Check => panic!("not a request"),
         }
     }
 

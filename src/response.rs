@@ -111,6 +111,11 @@ impl WebhookResponse {
         WebhookResponse::without_results(500, "internal error".to_owned())
     }
 
+    /// Whether the status makes Segment send the messages again.
+    pub fn asks_to_resend(&self) -> bool {
+        self.status == 429 || self.status >= 500
+    }
+
     fn without_results(status: u16, message: String) -> Self {
         let body = ResponseBody {
             message,

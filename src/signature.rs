@@ -16,6 +16,7 @@ use sha1::Sha1;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
+use crate::ingress::InvokedMessage;
 use crate::secrets::Secret;
 
 /// The header of the signature, in lower case.
@@ -25,8 +26,8 @@ pub const SIGNATURE_HEADERS: [&str; 2] = [SIGNATURE_HEADER, "x-segment-signature
 /// The header of the webhook token (`Bearer <token>`), in lower case.
 pub const TOKEN_HEADER: &str = "authorization";
 
-/// A body that Segment signed. Only [`verify`] makes one, and the parser of messages accepts
-/// nothing else.
+/// A body that Segment sent. Only [`verify`] and [`vouched_by_iam`] make one, and the parser of
+/// messages accepts nothing else.
 #[derive(Debug)]
 pub struct VerifiedBody<'a>(&'a [u8]);
 
@@ -116,6 +117,12 @@ pub fn verify<'a>(
     } else {
         VerifyError::SignatureMismatch
     })
+}
+
+/// Returns the body of a message that the function was invoked with. Only [`crate::ingress`] makes
+/// those, and IAM decides who may invoke the function.
+pub fn vouched_by_iam(message: &InvokedMessage) -> VerifiedBody<'_> {
+    VerifiedBody(message.body())
 }
 
 /// Returns the signature that Segment would send for `body`, as lower-case hex. `None` only if HMAC

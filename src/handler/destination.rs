@@ -10,14 +10,14 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::queues::Queues;
-use super::reply::{FailedRecord, FailedRecords, Reply};
+use super::reply::{FailedRecord, FailedRecords, InvocationError, Reply};
 use crate::aws::{Aws, MissingVariable};
 use crate::check::{self, CheckReport, Finding};
 use crate::delivery::{
     Dispatcher, InFlight, InboundMessage, ListOptIns, MessageResult, decide_batch,
 };
 use crate::http::SdkHttp;
-use crate::ingress::{EventPayload, QueueRecord, Trigger, UnsupportedEvent, WebhookRequest};
+use crate::ingress::{EventPayload, InvokedMessage, QueueRecord, Trigger, WebhookRequest};
 use crate::klaviyo::{Klaviyo, revision};
 use crate::outcome::{Outcome, RejectReason};
 use crate::queue::{ImportEntry, Queue, QueueEntry};
@@ -113,13 +113,13 @@ impl Destination {
         })
     }
 
-    /// Answers one event and writes its log line. Returns an error for an unsupported event, so that
-    /// its sender does not take it for delivered.
+    /// Answers one event and writes its log line. Returns an error for an unsupported event and for
+    /// a message that has to be sent again, so that its sender does not take it for delivered.
     pub async fn handle(
         &self,
         payload: &EventPayload,
         context: InvocationContext,
-    ) -> Result<Reply, UnsupportedEvent> {
+    ) -> Result<Reply, InvocationError> {
         let trigger = payload
             .trigger()
             .inspect_err(|error| self.log.error("event not handled", error))?;
@@ -139,6 +139,13 @@ impl Destination {
                 summary.status = response.status;
                 Reply::Webhook(response)
             }
+            Trigger::Message(message) => {
+                let handling = self.handle_message(message, deadline, &mut summary);
+                let response = AssertUnwindSafe(handling).catch_unwind().await;
+                let response = response.unwrap_or_else(|_| WebhookResponse::internal_error());
+                summary.status = response.status;
+                Reply::Message(response)
+            }
             Trigger::Records(records) => {
                 summary.origin = Origin::RetryQueue;
                 let handling = self.handle_records(records, deadline, &mut summary);
@@ -151,7 +158,12 @@ impl Destination {
         };
         summary.duration_ms = elapsed_ms(started);
         self.log.delivery(&summary, &self.settings.environment);
-        Ok(reply)
+        match reply {
+            Reply::Message(response) if response.asks_to_resend() => {
+                Err(InvocationError::Unfinished(response.body.message))
+            }
+            reply => Ok(reply),
+        }
     }
 
     /// Returns the time for one delivery: the setting, or less if Lambda has less. Nobody waits for
@@ -199,7 +211,28 @@ impl Destination {
                 return WebhookResponse::rejected(&RequestRejection::Signature(error));
             }
         };
-        let raw_messages = match raw_messages(&body) {
+        self.deliver_body(&body, deadline, summary).await
+    }
+
+    /// Delivers a message that Segment invoked the function with.
+    async fn handle_message(
+        &self,
+        message: &InvokedMessage,
+        deadline: Instant,
+        summary: &mut DeliverySummary,
+    ) -> WebhookResponse {
+        let body = signature::vouched_by_iam(message);
+        self.deliver_body(&body, deadline, summary).await
+    }
+
+    /// Delivers the messages of a body.
+    async fn deliver_body(
+        &self,
+        body: &VerifiedBody<'_>,
+        deadline: Instant,
+        summary: &mut DeliverySummary,
+    ) -> WebhookResponse {
+        let raw_messages = match raw_messages(body) {
             Ok(raw_messages) => raw_messages,
             Err(error) => {
                 summary.count_unreadable_body();

@@ -1,8 +1,10 @@
 //! Replies to invocations.
 
 use serde::{Serialize, Serializer};
+use thiserror::Error;
 
 use crate::check::CheckReport;
+use crate::ingress::UnsupportedEvent;
 use crate::response::WebhookResponse;
 
 /// The reply to an invocation. It serializes as what Lambda's caller expects.
@@ -10,10 +12,24 @@ use crate::response::WebhookResponse;
 pub enum Reply {
     /// The reply to an HTTP request: status, headers and body.
     Webhook(WebhookResponse),
+    /// The reply to a message that Segment invoked the function with: the body of a response. If
+    /// Segment should send the message again, the invocation fails instead.
+    Message(WebhookResponse),
     /// The reply to records of a queue.
     Records(FailedRecords),
     /// The reply to `{"check": true}`.
     Check(CheckReport),
+}
+
+/// The reason why an invocation fails. Its sender then does not take the messages for delivered.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum InvocationError {
+    /// The event is none that the function supports.
+    #[error(transparent)]
+    Unsupported(#[from] UnsupportedEvent),
+    /// The message could not be finished or queued, and has to be sent again.
+    #[error("send the message again: {0}")]
+    Unfinished(String),
 }
 
 /// The records that stay in the queue. All others are deleted:
@@ -37,6 +53,7 @@ impl Serialize for Reply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Reply::Webhook(response) => response.to_gateway_response().serialize(serializer),
+            Reply::Message(response) => response.body.serialize(serializer),
             Reply::Records(failed) => failed.serialize(serializer),
             Reply::Check(report) => report.serialize(serializer),
         }

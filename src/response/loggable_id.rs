@@ -38,7 +38,7 @@ pub fn loggable_id(message_id: &str) -> Option<String> {
     let core = without_prefixes(message_id);
     let has_prefix = core.len() < message_id.len();
     let is_loggable =
-        is_short(message_id) || is_uuid(core) || is_ksuid(core) || (has_prefix && is_md5(core));
+        is_short(core) || is_uuid(core) || is_ksuid(core) || (has_prefix && is_md5(core));
     is_loggable.then(|| message_id.to_owned())
 }
 
@@ -124,6 +124,7 @@ mod tests {
             "node-9b3f0e1cd57a4e8890aa17c6b2d4f501-6e1a3b04-0c5d-4c1e-9d3f-52b0a7c4f1aa",
             "api-2bJpW2gKLcQm0TzVYh4eXx9R1aB",
             "personas_2bJpW2gKLcQm0TzVYh4eXx9R1aB",
+            "ajs-next-1795169730412-0003c0de",
             "m1",
             "order-100123",
         ] {

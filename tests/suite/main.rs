@@ -24,6 +24,7 @@ mod consents;
 mod dead_letters;
 mod deliveries;
 mod import_jobs;
+mod invocations;
 mod isolation;
 mod merging;
 mod metrics;

@@ -29,7 +29,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
             output::check_report("check", &report);
             Ok(report.check != Severity::Failed)
         }
-        Reply::Webhook(_) | Reply::Records(_) => {
+        Reply::Webhook(_) | Reply::Message(_) | Reply::Records(_) => {
             Err("the function did not answer the check".to_owned())
         }
     }

@@ -57,7 +57,7 @@ pub(crate) fn is_message(value: &RawValue) -> bool {
 
 /// Whether a JSON value is an event that Lambda passes to a function. No event has a type.
 pub(crate) fn is_event(value: &RawValue) -> bool {
-    const MARKS: [&str; 4] = ["requestContext", "httpMethod", "Records", "check"];
+    const MARKS: [&str; 5] = ["requestContext", "httpMethod", "Records", "check", "detail"];
     RawObject::parse(value).is_some_and(|object| {
         !object.contains_key("type") && MARKS.iter().any(|mark| object.contains_key(mark))
     })

@@ -36,7 +36,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
             .await
             .map_err(|error| format!("{name}: {error}"))?;
         match reply {
-            Reply::Webhook(response) => output::delivery(&name, &response, &requests),
+            Reply::Webhook(response) | Reply::Message(response) => {
+                output::delivery(&name, &response, &requests)
+            }
             Reply::Check(report) => output::check_report(&name, &report),
             Reply::Records(_) => {
                 return Err(format!(

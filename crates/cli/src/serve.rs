@@ -140,7 +140,9 @@ async fn handle_jobs(
         let (reply, requests) = harness.invoke(&event).await?;
         let response = match reply {
             Reply::Webhook(response) => response,
-            Reply::Check(_) | Reply::Records(_) => WebhookResponse::internal_error(),
+            Reply::Message(_) | Reply::Check(_) | Reply::Records(_) => {
+                WebhookResponse::internal_error()
+            }
         };
         service.history().add(
             received_at,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use segment_klaviyo::handler::{Destination, InvocationContext, Reply};
-use segment_klaviyo::ingress::{EventPayload, UnsupportedEvent};
+use segment_klaviyo::handler::{Destination, InvocationContext, InvocationError, Reply};
+use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::response::WebhookResponse;
 use segment_klaviyo_stand_in::StandIn;
 use serde_json::{Value, json};
@@ -89,7 +89,7 @@ impl Shop {
         &self,
         event: &Value,
         invocation: InvocationContext,
-    ) -> Result<Reply, UnsupportedEvent> {
+    ) -> Result<Reply, InvocationError> {
         let event: EventPayload = serde_json::from_str(&event.to_string()).unwrap();
         self.function.handle(&event, invocation).await
     }
