@@ -34,8 +34,8 @@ def fill(series, value):
 
 
 def diff(series):
-    return Series([None]).combined(Series([None]), min) + Series() if len(series) < 2 else Series(
-        [None, *(None if None in pair else pair[1] - pair[0] for pair in zip(series, series[1:]))])
+    return Series([None, *(None if None in pair else pair[1] - pair[0]
+                           for pair in zip(series, series[1:]))])
 
 
 def periods(values, statistic, seconds, count):
@@ -83,13 +83,16 @@ def is_in_alarm(alarm, metrics):
 
 
 def alarms_on(resources, metrics, minutes):
-    """Returns the names of the alarms that are on after so many minutes of these metrics."""
+    """Returns the names of the alarms that are on after so many minutes of these metrics.
+
+    Without those that compare percentiles, which a value a minute cannot show.
+    """
     so_far = {name: values[:minutes] for name, values in metrics.items()}
-    return {alarm["AlarmName"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-            if "Metrics" not in alarm or readable(alarm) if is_in_alarm(alarm, so_far)}
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"] for alarm in alarms
+            if has_simple_statistics(alarm) and is_in_alarm(alarm, so_far)}
 
 
-def readable(alarm):
-    """Whether the statistic is one that minutes of values have: a percentile is not."""
-    return all(query["MetricStat"]["Stat"] in STATISTICS for query in alarm["Metrics"]
+def has_simple_statistics(alarm):
+    return all(query["MetricStat"]["Stat"] in STATISTICS for query in alarm.get("Metrics", [])
                if "MetricStat" in query)

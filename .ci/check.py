@@ -8,6 +8,7 @@ import sys
 from emulator import Function, function_log, signed
 from messages import track
 
+TOKEN = "local-token"
 SETTINGS = {"LIST_ID": "Y6nRLr", "HONOR_DELETIONS": "true", "ENVIRONMENT": "staging"}
 
 
@@ -21,7 +22,7 @@ def findings(function, title):
 
 
 def check(bootstrap):
-    with Function(bootstrap, **SETTINGS) as function:
+    with Function(bootstrap, token=TOKEN, **SETTINGS) as function:
         function.klaviyo.set_lists(Y6nRLr="double_opt_in")
         result, _ = findings(function, "a good deployment")
         assert result == "ok", result
@@ -36,7 +37,7 @@ def check(bootstrap):
         result, states = findings(function, "a key that lacks a scope")
         assert (result, states["events:write"]) == ("failed", "failed"), states
 
-        function.deliver(signed([track(n) for n in range(3)]))
+        function.deliver(signed([track(n) for n in range(3)], TOKEN))
 
     _, lines = function_log()
     delivery = next(line for line in lines if line["message"] == "delivery")

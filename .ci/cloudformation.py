@@ -94,7 +94,7 @@ def accepts(name, value):
         return value in [str(allowed) for allowed in parameter["AllowedValues"]]
     if parameter["Type"] == "Number":
         return parameter["MinValue"] <= int(value) <= parameter["MaxValue"]
-    return re.fullmatch(parameter["AllowedPattern"], value) is not None
+    return re.fullmatch(parameter.get("AllowedPattern", ".*"), value) is not None
 
 
 def refs(node):

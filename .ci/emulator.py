@@ -21,12 +21,12 @@ FUNCTION_LOG = LOGS / "function.log"
 KEY = "pk_emulator"
 
 
-def signed(messages):
+def signed(messages, token=None):
     """Returns API Gateway's event for one message or a batch, as Segment signs them."""
     body = json.dumps(messages, separators=(",", ":"))
     first = json.dumps(messages[0], separators=(",", ":")) if isinstance(messages, list) else body
-    event = {"requestContext": {"http": {"method": "POST"}},
-             "headers": {"x-signature": sign(first.encode())}, "body": body}
+    headers = {"x-signature": sign(first.encode()), "authorization": f"Bearer {token}"}
+    event = {"requestContext": {"http": {"method": "POST"}}, "headers": headers, "body": body}
     return json.dumps(event).encode()
 
 
@@ -40,9 +40,10 @@ def function_log():
 class Function:
     """The function between its stand-ins: a context manager that ends every program it starts."""
 
-    def __init__(self, bootstrap, latency_ms=0, **settings):
+    def __init__(self, bootstrap, latency_ms=0, token=None, **settings):
         self.bootstrap = pathlib.Path(bootstrap).resolve()
         self.latency_ms, self.settings = latency_ms, settings
+        self.token = {"webhook_token": token} if token else {}
 
     def __enter__(self):
         with contextlib.ExitStack() as at_end:
@@ -71,7 +72,7 @@ class Function:
         assert wait_until(lambda: answers(url), program), log.read_text()
 
         session = boto3.Session("local", "local", region_name="us-east-1")
-        secret = {"klaviyo_api_key": KEY, "segment_shared_secret": SHARED_SECRET}
+        secret = {"klaviyo_api_key": KEY, "segment_shared_secret": SHARED_SECRET} | self.token
         session.client("secretsmanager", endpoint_url=endpoint).create_secret(
             Name="segment-klaviyo", SecretString=json.dumps(secret))
         self.sqs = session.client("sqs", endpoint_url=endpoint)

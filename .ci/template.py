@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 
+from alarms import alarms_on
 from cloudformation import PARAMETERS, accepts, of_type, parse_template, refs, translate
 from rig import ROOT
 
@@ -21,11 +22,13 @@ ACCEPTED = {
     "DeliveryBudgetMs": "4000", "DomainName": "a.b", "Environment": "prod",
     "EventsAllowed": "Order Completed,Cart Viewed", "EventsBlocked": "Product Viewed, Cart Viewed",
     "KlaviyoBaseUrl": "https://klaviyo-demo.com", "ListId": "Y6nRLr", "SecretArn": SECRET,
-    "SecretTtlSeconds": "60",
+    "SecretTtlSeconds": "60", "ConsentTrait": "newsletter", "ConsentRequired": "Marketing",
+    "AgeGateTrait": "birthday",
 }
 REFUSED = {
     "AlarmTopicArn": "alarms", "BackfillAfterHours": "10000", "DeliveryBudgetMs": "9001",
-    "DomainName": "https://a.b", "EventsBlocked": "x" * 128, "ListId": "Y6n-RLr",
+    "DomainName": "https://a.b", "EventBusName": "default", "SegmentExternalId": "short",
+    "EventsBlocked": "x" * 128, "ListId": "Y6n-RLr",
     "SecretArn": SECRET[:-7],
 }
 
@@ -112,7 +115,7 @@ def check_versions():
 
 
 def check_alarms():
-    """Alarms reach the topic, and a canary rolls back on two of them."""
+    """Alarms reach the topic, and a canary rolls back on six of them."""
     resources = translate(AlarmTopicArn=TOPIC, AlarmAfterQuietHours="24",
                           DeploymentType="Canary10Percent5Minutes")
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
@@ -128,11 +131,76 @@ def check_alarms():
 
     [group] = of_type(resources, "AWS::CodeDeploy::DeploymentGroup").values()
     canary_alarms = {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]}
-    assert canary_alarms == {"shop-errors", "shop-api-5xx"}
+    assert canary_alarms == {"shop-errors", "shop-api-5xx", "shop-dead-letters", "shop-rejected",
+                             "shop-queued", "shop-signature-rejected"}
     assert canary_alarms <= {alarm["AlarmName"] for alarm in alarms.values()}
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert "Canary10Percent5Minutes" in json.dumps(group["DeploymentConfigName"])
     print(f"{len(alarms)} alarms")
+
+
+# The minute in which a deployment begins, and the minutes that a canary takes.
+BEGIN, CANARY = 20, 5
+
+
+def an_hour(**changed):
+    """Returns an hour of a shop with 200 messages a minute, and some of what is always wrong.
+
+    `changed` maps a metric to what a deployment makes of it: a number for each minute after.
+    """
+    metrics = {
+        "MessagesReceived": [200] * 60, "Rejected": [1] * 60, "Queued": [None, 6] * 30,
+        "SignatureRejected": [1] + [None] * 59, "KlaviyoCalls": [50] * 60, "4xx": [1, None] * 30,
+        "Errors": [None] * 60, "5xx": [None] * 60,
+        # One entry has been there for days, and somebody looks at it.
+        "DeadLetterQueue.ApproximateNumberOfMessagesVisible": [1, 0, 1] * 20,
+        "DeadLetterQueue.ApproximateNumberOfMessagesNotVisible": [0, 1, 0] * 20,
+    }
+    for name, after in changed.items():
+        metrics[name] = metrics[name][:BEGIN] + [after(minute) for minute in range(60 - BEGIN)]
+    return metrics
+
+
+def check_rollback():
+    """A canary that fails on Klaviyo's side, behind a 200, is rolled back; a good one is not.
+
+    It has a tenth of the messages.
+    """
+    resources = translate(DeploymentType="Canary10Percent5Minutes")
+    [group] = of_type(resources, "AWS::CodeDeploy::DeploymentGroup").values()
+    watched = {alarm["Name"] for alarm in group["AlarmConfiguration"]["Alarms"]}
+    visible = "DeadLetterQueue.ApproximateNumberOfMessagesVisible"
+    hidden = "DeadLetterQueue.ApproximateNumberOfMessagesNotVisible"
+    nothing = {hidden: lambda minute: 0}
+    for title, deployed, expected in (
+        ("a good version", {}, set()),
+        ("Klaviyo refuses every message", {
+            "Rejected": lambda minute: 21, visible: lambda minute: 1 + 20 * (minute + 1), **nothing,
+        }, {"shop-rejected", "shop-dead-letters"}),
+        ("Klaviyo refuses one message", {visible: lambda minute: 2, **nothing},
+         {"shop-dead-letters"}),
+        ("Klaviyo does not serve these requests", {"Queued": lambda minute: 20}, {"shop-queued"}),
+        ("every signature is refused", {"SignatureRejected": lambda minute: 2},
+         {"shop-signature-rejected"}),
+        ("the function crashes", {"Errors": lambda minute: 1}, {"shop-errors"}),
+        ("Segment gets 5xx", {"5xx": lambda minute: 1}, {"shop-api-5xx"}),
+    ):
+        metrics = an_hour(**deployed)
+        before = alarms_on(resources, metrics, BEGIN) & watched
+        during = set()
+        for minute in range(BEGIN + 1, BEGIN + CANARY + 1):
+            during |= alarms_on(resources, metrics, minute) & watched
+        print(f"{title}: {', '.join(sorted(during)) or 'goes on'}")
+        assert not before and during == expected, (title, before, during)
+
+    # A dead letter does not hide the next one: the alarm ends while the entry is still there.
+    metrics = an_hour(**{visible: lambda minute: 2, **nothing})
+    letters = [minute for minute in range(BEGIN, 60)
+               if "shop-dead-letters" in alarms_on(resources, metrics, minute)]
+    assert letters == list(range(BEGIN + 1, BEGIN + 6)), letters
+    refused = an_hour(**{"4xx": lambda minute: 3})
+    assert "shop-api-4xx" in alarms_on(resources, refused, 35)
+    assert "shop-api-4xx" not in alarms_on(resources, an_hour(), 35)
 
 
 def check_dashboard():
@@ -168,6 +236,39 @@ def check_environments():
     assert config["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
 
 
+def check_other_ways_in():
+    """Segment's own ways into Lambda are shut unless their parameters open them, each to one sender."""
+    external_id = "local-external-id-0001"
+    added = set(translate(SegmentExternalId=external_id)) - set(translate())
+    assert added == {"SegmentRole"}, added
+    role = translate(SegmentExternalId=external_id)["SegmentRole"]["Properties"]
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"AWS": "arn:aws:iam::595280932656:root"}
+    assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": external_id}}
+    [policy] = role["Policies"]
+    [permission] = policy["PolicyDocument"]["Statement"]
+    assert permission["Resource"] == {"Ref": "DestinationAliaslive"}
+    assert permission["Action"] == "lambda:InvokeFunction"
+
+    bus = "aws.partner/segment.com/shop"
+    opened = translate(EventBusName=bus)
+    added = set(opened) - set(translate())
+    assert added == {"EventRule", "EventPermission", "FailedEvents", "EventInvocations"}, added
+    rule = opened["EventRule"]["Properties"]
+    assert rule["EventBusName"] == bus
+    assert rule["EventPattern"] == {"source": [{"prefix": "aws.partner/segment.com"}]}
+    source = opened["EventPermission"]["Properties"]["SourceArn"]
+    assert source == {"Fn::GetAtt": ["EventRule", "Arn"]}, source
+
+
+def check_secret():
+    """The secret begins with a token, and with no credential that anybody could know."""
+    generated = translate()["Secret"]["Properties"]["GenerateSecretString"]
+    assert generated["GenerateStringKey"] == "webhook_token"
+    empty = {"klaviyo_api_key": "", "segment_shared_secret": ""}
+    assert json.loads(generated["SecretStringTemplate"]) == empty
+
+
 def check_domain():
     """A domain, and its record in Route 53, exist only with their parameters."""
     domain = {"DomainName": "segment.klaviyo-demo.com", "CertificateArn": CERTIFICATE}
@@ -182,6 +283,9 @@ check_function()
 check_delivery()
 check_versions()
 check_alarms()
+check_rollback()
 check_dashboard()
 check_environments()
+check_secret()
+check_other_ways_in()
 check_domain()

@@ -11,6 +11,7 @@ use crate::domain::ListId;
 use crate::klaviyo::{
     Klaviyo, OptIn, Probe, ProbeResponse, RequestError, count_resources, parse_opt_in,
 };
+use crate::secrets::Secret;
 use crate::settings::{Channel, RuleSettings, Settings};
 
 pub use report::{CheckReport, Finding, Severity};
@@ -49,6 +50,46 @@ pub fn check_settings(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::warning(
             "queues",
             "DEAD_LETTER_QUEUE_URL is not set: messages that can never succeed are only logged",
+        ));
+    }
+    findings
+}
+
+/// Checks what the secret holds beside the key. The signature of a batch proves nothing about its
+/// other messages, so whatever can delete or subscribe anybody needs the token.
+pub fn check_secret(secret: &Secret, rules: &RuleSettings) -> Vec<Finding> {
+    let mut findings = vec![Finding::ok("secret", "fetched and valid")];
+    if !secret.has_webhook_token() {
+        let mut risky = Vec::new();
+        for (setting, is_on) in [
+            ("HONOR_DELETIONS", rules.honor_deletions),
+            ("GROUP_LISTS", rules.group_lists),
+            ("AUDIENCE_LISTS", rules.audience_lists),
+        ] {
+            if is_on {
+                risky.push(setting);
+            }
+        }
+        findings.push(if risky.is_empty() {
+            Finding::warning(
+                "webhook_token",
+                "the secret holds none: whoever has seen one signed message can append others to it",
+            )
+        } else {
+            Finding::failed(
+                "webhook_token",
+                format!(
+                    "the secret holds none, which {} must have: whoever has seen one signed message can append others to it",
+                    risky.join(", ")
+                ),
+            )
+        });
+    }
+    let unknown = secret.unknown_fields();
+    if !unknown.is_empty() {
+        findings.push(Finding::warning(
+            "secret",
+            format!("these fields are not used: {}", unknown.join(", ")),
         ));
     }
     findings

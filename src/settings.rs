@@ -35,8 +35,9 @@ pub struct Settings {
     /// `DELIVERY_BUDGET_MS`, 4,500 ms by default: the time for one delivery, from 500 ms to 60 s.
     /// Segment gives up after 5 s.
     pub delivery_budget: Duration,
-    /// `KLAVIYO_BASE_URL`, `https://a.klaviyo.com` by default: the http or https URL of Klaviyo's
-    /// API.
+    /// `KLAVIYO_BASE_URL`, `https://a.klaviyo.com` by default: the https URL of Klaviyo's API. An
+    /// http URL would send the key and people's data in the clear, so it is accepted only for this
+    /// machine, or if `KLAVIYO_URL_IS_TEST`, false by default, is true.
     pub klaviyo_base_url: Url,
     /// The settings of the rules.
     pub rules: RuleSettings,
@@ -56,7 +57,7 @@ impl Settings {
             retry_queue_url: env.optional_url("RETRY_QUEUE_URL")?,
             dead_letter_queue_url: env.optional_url("DEAD_LETTER_QUEUE_URL")?,
             delivery_budget: Duration::from_millis(env.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
-            klaviyo_base_url: env.url("KLAVIYO_BASE_URL")?,
+            klaviyo_base_url: env.klaviyo_url("KLAVIYO_BASE_URL", "KLAVIYO_URL_IS_TEST")?,
             rules: RuleSettings {
                 confirm_optin: env.boolean("CONFIRM_OPTIN")?,
                 enforce_email: env.boolean("ENFORCE_EMAIL")?,

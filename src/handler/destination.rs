@@ -185,9 +185,9 @@ impl Destination {
         let mut findings = check::check_settings(&self.settings);
         match self.secrets.check(deadline).await {
             Ok(secret) => {
-                findings.push(Finding::ok("secret", "fetched and valid"));
                 let key = secret.klaviyo_api_key();
                 let rules = &self.settings.rules;
+                findings.extend(check::check_secret(&secret, rules));
                 findings.extend(check::check_klaviyo(&self.klaviyo, key, rules, deadline).await);
             }
             Err(error) => findings.push(Finding::failed("secret", error.to_string())),

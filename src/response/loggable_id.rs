@@ -65,7 +65,7 @@ fn is_short(id: &str) -> bool {
     let is_plain = id
         .bytes()
         .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
-    is_plain && id.len() <= MAX_SHORT_BYTES && digits <= MAX_SHORT_DIGITS
+    is_plain && !id.is_empty() && id.len() <= MAX_SHORT_BYTES && digits <= MAX_SHORT_DIGITS
 }
 
 /// Whether the id is a UUID of a known version and variant, which a number in its place is not.

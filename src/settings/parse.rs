@@ -1,6 +1,7 @@
 //! The reader of variables: one method for each form that a value can have.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -125,6 +126,28 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
             _ => Err(SettingsError::invalid(name, "an http or https URL")),
         }
+    }
+
+    /// Parses the https URL of Klaviyo, or an http URL of this machine, or any http URL if the switch
+    /// `is_test` is on.
+    pub(super) fn klaviyo_url(
+        &self,
+        name: &'static str,
+        is_test: &'static str,
+    ) -> Result<Url, SettingsError> {
+        let is_test = self.boolean(is_test)?;
+        let url = self.url(name)?;
+        // An IPv6 address stands in brackets.
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let is_loopback = |address: IpAddr| address.is_loopback();
+        let is_local = host == "localhost" || host.parse().is_ok_and(is_loopback);
+        if url.scheme() == "https" || is_local || is_test {
+            return Ok(url);
+        }
+        Err(SettingsError::invalid(
+            name,
+            "an https URL (http only to this machine, or with KLAVIYO_URL_IS_TEST=true)",
+        ))
     }
 
     /// Validates an optional URL and returns it as it was written: the SDK sends the URL of a queue

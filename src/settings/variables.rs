@@ -32,6 +32,7 @@ pub const VARIABLES: &[(&str, Option<&str>)] = &[
     ("DEAD_LETTER_QUEUE_URL", None),
     ("DELIVERY_BUDGET_MS", Some("4500")),
     ("KLAVIYO_BASE_URL", Some("https://a.klaviyo.com")),
+    ("KLAVIYO_URL_IS_TEST", Some("false")),
 ];
 
 /// Returns the default of a variable, if it has one.

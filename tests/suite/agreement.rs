@@ -227,6 +227,21 @@ fn an_empty_setting_is_not_set() {
 }
 
 #[test]
+fn http_to_another_machine_needs_a_setting_that_says_test() {
+    let settings = |is_test: &'static str| {
+        Settings::from_env(|name| match name {
+            "SECRET_ID" => Some("test".to_owned()),
+            "KLAVIYO_BASE_URL" => Some("http://172.17.0.1:8025".to_owned()),
+            "KLAVIYO_URL_IS_TEST" => Some(is_test.to_owned()),
+            _ => None,
+        })
+    };
+    assert!(settings("true").is_ok());
+    let error = settings("false").unwrap_err().to_string();
+    assert!(error.starts_with("KLAVIYO_BASE_URL is invalid"), "{error}");
+}
+
+#[test]
 fn values_out_of_bounds_are_refused() {
     for (name, value, is_accepted) in [
         ("SECRET_TTL_SECONDS", "0", false),
@@ -237,6 +252,16 @@ fn values_out_of_bounds_are_refused() {
         ("DELIVERY_BUDGET_MS", "-1", false),
         ("KLAVIYO_BASE_URL", "ftp://a.klaviyo.com", false),
         ("KLAVIYO_BASE_URL", "http://127.0.0.1:8025/", true),
+        ("KLAVIYO_BASE_URL", "http://[::1]:8025/", true),
+        ("KLAVIYO_BASE_URL", "http://localhost:8025/", true),
+        ("KLAVIYO_BASE_URL", "http://a.klaviyo.com", false),
+        (
+            "KLAVIYO_BASE_URL",
+            "http://127.0.0.1.klaviyo-demo.com",
+            false,
+        ),
+        ("KLAVIYO_BASE_URL", "http://172.17.0.1:8025", false),
+        ("KLAVIYO_BASE_URL", "https://klaviyo-demo.com", true),
         ("LIST_ID", "Y6nRLr", true),
         ("DEFAULT_COUNTRY", "us", true),
         ("DEFAULT_COUNTRY", "UK", false),

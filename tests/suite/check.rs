@@ -5,7 +5,7 @@ use segment_klaviyo::handler::{InvocationContext, Reply};
 use serde_json::json;
 
 use crate::support::paths::{DELETE, EVENT_JOBS, IMPORT, METRICS, PROFILES, SUBSCRIBE};
-use crate::support::secrets::secret;
+use crate::support::secrets::{secret, secret_with_token};
 use crate::support::settings::{LIST, SUBSCRIBE_ALL, Setting};
 use crate::support::shop::Shop;
 
@@ -21,6 +21,7 @@ async fn check(shop: &Shop) -> CheckReport {
 async fn shop(settings: &[Setting<'_>], opt_in_process: &'static str) -> Shop {
     let shop = Shop::open_with_queues(&[&[SUBSCRIBE_ALL], settings].concat()).await;
     shop.klaviyo().create_list(LIST, opt_in_process);
+    shop.secrets_manager().store(&secret_with_token("t0ken"));
     shop
 }
 
@@ -122,8 +123,46 @@ async fn a_list_that_does_not_exist_fails() {
 }
 
 #[tokio::test]
+async fn what_can_delete_or_subscribe_anybody_needs_a_token() {
+    for (setting, severity) in [
+        ("GROUP_LISTS", Severity::Failed),
+        ("HONOR_DELETIONS", Severity::Failed),
+        ("AUDIENCE_LISTS", Severity::Failed),
+        ("SEND_PAGES", Severity::Warning),
+    ] {
+        let shop = Shop::open_with_queues(&[(setting, "true")]).await;
+        let report = check(&shop).await;
+        let found = finding(&report, "webhook_token");
+        assert_eq!(found.state, severity, "{setting}");
+        let is_named = found.detail.contains(setting);
+        assert_eq!(is_named, severity == Severity::Failed, "{setting}");
+
+        shop.secrets_manager().store(&secret_with_token("t0ken"));
+        let report = check(&shop).await;
+        assert!(!subjects(&report, severity).contains(&"webhook_token"));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_field_of_the_secret_is_named_without_its_value() {
+    let shop = Shop::open_with_queues(&[]).await;
+    let misspelled = secret_with_token("hush").replace("webhook_token", "webhook-token");
+    shop.secrets_manager().store(&misspelled);
+    let report = check(&shop).await;
+    let details: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| &finding.detail)
+        .collect();
+    assert!(details.contains(&&"these fields are not used: webhook-token".into()));
+    assert!(!format!("{report:?}").contains("hush"));
+}
+
+#[tokio::test]
 async fn no_list_is_ok() {
-    let report = check(&Shop::open_with_queues(&[]).await).await;
+    let shop = Shop::open_with_queues(&[]).await;
+    shop.secrets_manager().store(&secret_with_token("t0ken"));
+    let report = check(&shop).await;
     assert_eq!(report.check, Severity::Ok);
     assert_eq!(finding(&report, "list").state, Severity::Ok);
 }
@@ -176,7 +215,7 @@ async fn settings_without_an_effect_are_warned_about() {
     let report = check(&Shop::open(&useless).await).await;
     assert_eq!(
         subjects(&report, Severity::Warning),
-        ["settings", "settings", "queues", "queues"]
+        ["settings", "settings", "queues", "queues", "webhook_token"]
     );
 }
 

@@ -79,6 +79,7 @@ impl Harness {
                 .map_err(|_| "--klaviyo-url needs KLAVIYO_API_KEY in the environment")?;
             if start.direct {
                 environment.insert("KLAVIYO_BASE_URL", url.clone());
+                environment.insert("KLAVIYO_URL_IS_TEST", "true".to_owned());
             } else {
                 stand_in.state().forward_to = Some(url.clone());
             }

@@ -82,6 +82,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         let variables = json!({
             "AWS_ENDPOINT_URL": url,
             "KLAVIYO_BASE_URL": url,
+            "KLAVIYO_URL_IS_TEST": "true",
             "SECRET_ID": "local",
             "RETRY_QUEUE_URL": format!("{url}/retry"),
             "DEAD_LETTER_QUEUE_URL": format!("{url}/dead-letters"),
