@@ -20,6 +20,9 @@ const LIST_FIELDS: [&str; 3] = ["email", "phone_number", "_kx"];
 /// The parameter that asks for more attributes.
 const MORE: &str = "additional-fields[profile]";
 
+/// The parameters of both look-ups.
+const PARAMETERS: [&str; 3] = ["filter", MORE, "page[size]"];
+
 /// The attributes of a profile that Klaviyo shows.
 const ATTRIBUTES: [&str; 14] = [
     "email",
@@ -43,7 +46,7 @@ pub(super) fn find_profiles(
     account: &Account,
     request: &KlaviyoRequest,
 ) -> Result<JsonResponse, Vec<Refusal>> {
-    let query = Query::parse(request, &["filter", MORE])?;
+    let query = Query::parse(request, &PARAMETERS)?;
     let found = find(account, query.filter(&FIELDS)?);
     Ok(page(account, &query, &found)?)
 }
@@ -55,7 +58,7 @@ pub(super) fn find_list_profiles(
     request: &KlaviyoRequest,
 ) -> Result<JsonResponse, Vec<Refusal>> {
     check_list(account, list_id, "/data/id")?;
-    let query = Query::parse(request, &["filter", MORE])?;
+    let query = Query::parse(request, &PARAMETERS)?;
     let mut found = find(account, query.filter(&LIST_FIELDS)?);
     found.retain(|index| account.is_on(list_id, Some(*index)));
     Ok(page(account, &query, &found)?)
@@ -135,6 +138,7 @@ mod tests {
         for query in [
             "?page[size]=101",
             "?filter=equals(title,\"x\")",
+            "?filter=any(_kx,[\"x\"])",
             "?filter=x",
             "?filters=x",
         ] {

@@ -67,6 +67,20 @@ impl ImportError {
             original_payload,
         }
     }
+
+    fn attributes(&self) -> Map<String, Value> {
+        let mut attributes = Map::new();
+        for (name, value) in [
+            ("code", json!(self.code)),
+            ("title", json!(self.title)),
+            ("detail", json!(self.detail)),
+            ("source", self.source.clone()),
+            ("original_payload", json!(self.original_payload)),
+        ] {
+            attributes.insert(name.to_owned(), value);
+        }
+        attributes
+    }
 }
 
 /// The stage that a job has reached.
@@ -152,15 +166,15 @@ pub(super) fn get_errors(
     id: &str,
     request: &KlaviyoRequest,
 ) -> Result<JsonResponse, Vec<Refusal>> {
-    let query = Query::parse(request, &[])?;
+    let query = Query::parse(request, &["page[size]"])?;
     let (job_index, job) = account.find_job(id)?;
     let mut errors = Vec::new();
     if job.stage(account) == Stage::Complete {
         errors.extend(job.errors.iter().enumerate());
     }
     let body = query.collection(&errors, PAGES, |(index, error)| {
-        let attributes = json!({"code": error.code, "title": error.title, "detail": error.detail,
-            "source": error.source, "original_payload": error.original_payload});
+        let mut attributes = error.attributes();
+        query.select("import-error", &mut attributes);
         json!({"type": "import-error", "id": error_id(job_index, *index), "attributes": attributes})
     })?;
     Ok(JsonResponse::new(200, body))

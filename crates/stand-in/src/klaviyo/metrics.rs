@@ -93,5 +93,7 @@ mod tests {
             .collect();
         assert_eq!(names, ["A", "B"]);
         assert_eq!(answer.body["links"]["next"], Value::Null);
+        let answer = get(&mut account, "/api/metrics?page[size]=200");
+        assert_eq!(answer.status, 400, "its pages have one size");
     }
 }

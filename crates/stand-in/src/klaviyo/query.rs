@@ -36,16 +36,16 @@ pub(super) struct Filter {
 }
 
 impl Query {
-    /// Parses the query of a request in which every parameter is one of `names`, a field set or
-    /// about pages.
+    /// Parses the query of a request in which every parameter is one of `names`, a field set or the
+    /// cursor of a page.
     pub(super) fn parse(request: &KlaviyoRequest, names: &[&str]) -> Result<Self, Refusal> {
         let (host, path) = (request.header("host"), request.uri.to_string());
         let host = if host.is_empty() { "localhost" } else { host };
         let url = Url::parse(&format!("http://{host}{path}"))
             .map_err(|_| Refusal::parameter(path.clone()))?;
         for (name, _) in url.query_pairs() {
-            let is_paging = matches!(name.as_ref(), "page[size]" | "page[cursor]");
-            if !is_paging && !name.starts_with("fields[") && !names.contains(&name.as_ref()) {
+            let is_usual = name == "page[cursor]" || name.starts_with("fields[");
+            if !is_usual && !names.contains(&name.as_ref()) {
                 return Err(Refusal::parameter(name));
             }
         }
@@ -154,7 +154,8 @@ fn parse_filter(filter: &str, fields: &[&'static str]) -> Option<Filter> {
     let (field, values) = rest.split_once(',')?;
     let field = fields.iter().find(|name| **name == field)?;
     let values = match operator {
-        "any" => serde_json::from_str(values).ok()?,
+        // The id of a cookie is looked up alone.
+        "any" if *field != "_kx" => serde_json::from_str(values).ok()?,
         "equals" => vec![serde_json::from_str(values).ok()?],
         _ => return None,
     };

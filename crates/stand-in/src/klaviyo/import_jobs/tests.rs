@@ -125,6 +125,10 @@ fn errors_come_page_by_page() {
         path = next.replace("http://localhost", "");
     }
     assert_eq!(counts, [2, 2, 1]);
+    let path = format!("{JOBS}/IMPORT0/import-errors?fields[import-error]=code");
+    let answer = get(&mut account, &path);
+    let attributes = &answer.body["data"][0]["attributes"];
+    assert_eq!(*attributes, json!({"code": "invalid"}));
 }
 
 #[test]
