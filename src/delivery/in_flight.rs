@@ -284,7 +284,6 @@ impl<'a> InFlight<'a> {
             message_id: self.inbound.message_id().map(str::to_owned),
             outcome: self.outcome(),
             warnings,
-            unanswered: self.unanswered(OffsetDateTime::now_utc().unix_timestamp()),
             completed: self.completed(),
         }
     }

@@ -1,6 +1,5 @@
 //! Results of messages.
 
-use super::unanswered::UnansweredAttempt;
 use crate::klaviyo::OperationId;
 use crate::outcome::{Outcome, Warning};
 
@@ -15,6 +14,4 @@ pub struct MessageResult {
     pub warnings: Vec<Warning>,
     /// The operations that Klaviyo has acknowledged, on this attempt or an earlier one.
     pub completed: Vec<OperationId>,
-    /// The subscriptions that Klaviyo did not answer, on this attempt or an earlier one.
-    pub unanswered: Vec<UnansweredAttempt>,
 }

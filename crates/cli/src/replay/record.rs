@@ -1,6 +1,6 @@
 //! Recorded messages, in the batches in which they are sent.
 
-use segment_klaviyo::delivery::{InboundMessage, MessageResult, UnansweredAttempt, decide_batch};
+use segment_klaviyo::delivery::{InboundMessage, MessageResult, decide_batch};
 use segment_klaviyo::klaviyo::OperationId;
 use segment_klaviyo::outcome::{Outcome, RetryReason};
 use segment_klaviyo::settings::RuleSettings;
@@ -17,8 +17,6 @@ pub(super) struct ReplayMessage {
     pub(super) raw: Box<RawValue>,
     /// The ids of the operations that Klaviyo has acknowledged.
     pub(super) completed: Vec<OperationId>,
-    /// The subscriptions that Klaviyo did not answer, which wait for 30 minutes.
-    pub(super) unanswered: Vec<UnansweredAttempt>,
     /// The result of the last attempt.
     pub(super) result: Option<MessageResult>,
 }
@@ -29,22 +27,18 @@ impl ReplayMessage {
             position,
             raw,
             completed: Vec::new(),
-            unanswered: Vec::new(),
             result: None,
         }
     }
 
     /// The message as the function takes it.
     pub(super) fn inbound(&self, first_seen_at: OffsetDateTime) -> InboundMessage<'_> {
-        let mut inbound = InboundMessage::resumed(&self.raw, first_seen_at, self.completed.clone());
-        inbound.unanswered.clone_from(&self.unanswered);
-        inbound
+        InboundMessage::resumed(&self.raw, first_seen_at, self.completed.clone())
     }
 
     /// Takes over the result of an attempt, and the operations that are completed after it.
     pub(super) fn set_result(&mut self, result: MessageResult) {
         self.completed.clone_from(&result.completed);
-        self.unanswered.clone_from(&result.unanswered);
         self.result = Some(result);
     }
 

@@ -47,7 +47,9 @@ pub(super) struct WebhookJob {
 impl WebhookJob {
     /// The request as the function gets it.
     pub(super) fn event(&self) -> Result<EventPayload, serde_json::Error> {
-        serde_json::from_value(api_gateway_event(&self.headers, &self.body, self.peer))
+        // From text, as Lambda has it: an event borrows from it.
+        let event = api_gateway_event(&self.headers, &self.body, self.peer);
+        serde_json::from_str(&event.to_string())
     }
 }
 
