@@ -9,5 +9,5 @@ mod raw;
 mod scalar;
 
 pub use built::{Json, JsonObject, serialize_like_javascript};
-pub use raw::{RawObject, pick, raw_elements};
-pub use scalar::{boolean, is_blank, is_null, number, string, text};
+pub use raw::{RawObject, is_same_key, pick, raw_elements};
+pub use scalar::{boolean, identifier, is_blank, is_null, number, string, text};

@@ -56,12 +56,30 @@ impl Serialize for Timestamp {
 const MIN_MILLISECONDS: u128 = 100_000_000_000;
 
 /// Parses RFC 3339 of any precision, epoch milliseconds or epoch seconds, as a number or as text.
+/// Also what PHP, Python and Ruby write: a space for the `T`, `+0000` for `+00:00`, or no offset,
+/// which is UTC.
 pub fn parse_moment(raw: &RawValue) -> Option<OffsetDateTime> {
     let text = json::text(raw)?;
     match OffsetDateTime::parse(&text, &Rfc3339) {
         Ok(moment) => Some(moment),
-        Err(_) => parse_epoch(&text),
+        Err(_) => parse_epoch(&text).or_else(|| parse_loose(&text)),
     }
+}
+
+fn parse_loose(text: &str) -> Option<OffsetDateTime> {
+    let (date, rest) = text.split_at_checked("2026-11-20".len())?;
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.');
+    let (clock, offset) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+    let offset = match offset.trim_start() {
+        "" | "Z" | "z" | "UTC" => "Z".to_owned(),
+        offset => match offset.replace(':', "").split_at_checked("+00".len()) {
+            Some((hours, "")) => format!("{hours}:00"),
+            Some((hours, minutes)) => format!("{hours}:{minutes}"),
+            None => return None,
+        },
+    };
+    OffsetDateTime::parse(&format!("{date}T{clock}{offset}"), &Rfc3339).ok()
 }
 
 fn parse_epoch(text: &str) -> Option<OffsetDateTime> {
@@ -106,6 +124,24 @@ mod tests {
             ("1795255200", Some(r#""2026-11-21T10:00:00.000Z""#)),
             (r#""1795255200""#, Some(r#""2026-11-21T10:00:00.000Z""#)),
             ("1795255200.25", Some(r#""2026-11-21T10:00:00.250Z""#)),
+            (
+                r#""2026-11-20T12:00:00+0200""#,
+                Some(r#""2026-11-20T10:00:00.000Z""#),
+            ),
+            (
+                r#""2026-11-20 10:00:00.25+00:00""#,
+                Some(r#""2026-11-20T10:00:00.250Z""#),
+            ),
+            (
+                r#""2026-11-20 10:00:00 UTC""#,
+                Some(r#""2026-11-20T10:00:00.000Z""#),
+            ),
+            (
+                r#""2026-11-20T10:00:00""#,
+                Some(r#""2026-11-20T10:00:00.000Z""#),
+            ),
+            (r#""2026-11-20""#, None),
+            (r#""2026-11-20T10:00:00 CET""#, None),
             (r#""yesterday""#, None),
             (r#""2026-13-40T10:00:00Z""#, None),
             ("99999999999999999999999999999999999999999", None),

@@ -25,18 +25,46 @@ impl<'a> RawObject<'a> {
         }
     }
 
-    /// Returns the value under `key`. The last one wins if the key is repeated, as in JavaScript.
+    /// Returns the value under `key`, else under another spelling of it (see [`is_same_key`]). The
+    /// last one wins if the key is repeated, as in JavaScript.
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {
-        let (_, value) = self.0.iter().rev().find(|(name, _)| name == key)?;
-        Some(*value)
+        self.spellings(key).next().map(|(_, value)| value)
     }
 
-    /// Returns the first of `keys` that reads as text (see [`text`](super::text)).
+    /// Iterates over the members whose key is `key`, and then over those with other spellings of
+    /// it. Those that write the key as code does (`orderId`) go before prose (`Order ID`).
+    pub fn spellings<'s>(
+        &'s self,
+        key: &'s str,
+    ) -> impl Iterator<Item = (&'s Cow<'a, str>, &'a RawValue)> + 's {
+        let exact = self.members_from_last(move |name| name == key);
+        let in_code = self.members_from_last(move |name| {
+            is_written_as_code(name) && name != key && is_same_key(name, key)
+        });
+        let in_prose = self.members_from_last(move |name| {
+            !is_written_as_code(name) && is_same_key(name, key) && name != key
+        });
+        exact.chain(in_code).chain(in_prose)
+    }
+
+    fn members_from_last<'s>(
+        &'s self,
+        is_meant: impl Fn(&str) -> bool + 's,
+    ) -> impl Iterator<Item = (&'s Cow<'a, str>, &'a RawValue)> + 's {
+        let members = self.0.iter().rev();
+        members
+            .filter(move |(name, _)| is_meant(name))
+            .map(|(name, value)| (name, *value))
+    }
+
+    /// Returns the first of `keys`, each in any spelling, that reads as text (see
+    /// [`text`](super::text)).
     pub fn text(&self, keys: &[&str]) -> Option<Cow<'a, str>> {
-        keys.iter().find_map(|key| scalar::text(self.get(key)?))
+        keys.iter()
+            .find_map(|key| self.spellings(key).find_map(|(_, raw)| scalar::text(raw)))
     }
 
-    /// Returns the number under `key` (see [`number`](super::number)).
+    /// Returns the number under `key`, in any spelling (see [`number`](super::number)).
     pub fn number(&self, key: &str) -> Option<f64> {
         scalar::number(self.get(key)?)
     }
@@ -61,25 +89,51 @@ impl<'a> RawObject<'a> {
         self.0.is_empty()
     }
 
-    /// Whether `key` is there, whatever its value.
+    /// Whether `key` is there in any spelling, whatever its value.
     pub fn contains_key(&self, key: &str) -> bool {
-        self.0.iter().any(|(name, _)| name == key)
+        self.0.iter().any(|(name, _)| is_same_key(name, key))
     }
 
-    /// Returns the object without `key`, and without the members that no longer fit into
-    /// `max_bytes` of JSON. A member that does not fit makes room for the next one.
-    pub fn without_key_within(&self, key: &str, max_bytes: usize) -> RawObject<'a> {
+    /// Returns the object without `keys` in any spelling, and without the members that no longer
+    /// fit into `max_bytes` of JSON. A member that does not fit makes room for the next one.
+    pub fn without_keys_within(&self, keys: &[&str], max_bytes: usize) -> RawObject<'a> {
         let mut members = Vec::with_capacity(self.0.len());
         let mut room = max_bytes;
         for (name, value) in &self.0 {
             let bytes = member_bytes(name, value);
-            if name != key && bytes <= room {
+            let is_left_out = keys.iter().any(|key| is_same_key(name, key));
+            if !is_left_out && bytes <= room {
                 room -= bytes;
                 members.push((name.clone(), *value));
             }
         }
         RawObject(members)
     }
+}
+
+/// Whether two keys or event names are the same to Segment's own libraries, which ignore case,
+/// spaces, `_` and `-`: <https://github.com/segmentio/obj-case>
+pub fn is_same_key(one: &str, other: &str) -> bool {
+    let mut one = significant_bytes(one);
+    let mut other = significant_bytes(other);
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn significant_bytes(key: &str) -> impl Iterator<Item = u8> {
+    key.bytes()
+        .filter(|byte| !matches!(byte, b' ' | b'_' | b'-'))
+}
+
+/// Whether a key is camel case or snake case.
+fn is_written_as_code(key: &str) -> bool {
+    let is_lower = key.starts_with(|c: char| c.is_ascii_lowercase());
+    is_lower && !key.contains([' ', '-'])
 }
 
 /// Returns about how many bytes a member takes as JSON: key, value, quotes, colon and comma.
@@ -214,6 +268,27 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_read_in_any_spelling_and_an_exact_one_wins() {
+        for (json, key, expected) in [
+            (r#"{"Order ID": 1}"#, "order_id", Some("1")),
+            (r#"{"ORDER-ID": 1}"#, "order_id", Some("1")),
+            (r#"{"orderId": 1}"#, "order_id", Some("1")),
+            (r#"{"order_id": 1, "orderId": 2}"#, "order_id", Some("1")),
+            (r#"{"orderId": 1, "Order ID": 2}"#, "order_id", Some("1")),
+            (
+                r#"{"order_id": null, "Order ID": 2}"#,
+                "order_id",
+                Some("2"),
+            ),
+            (r#"{"order_ids": 1, "order": 2}"#, "order_id", None),
+            (r#"{"": 1, "_": 2}"#, "id", None),
+        ] {
+            let object = RawObject::parse(raw(json)).unwrap();
+            assert_eq!(object.text(&[key]).as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
     fn only_objects_parse_as_objects() {
         for json in ["null", "[]", "5", r#""{}""#] {
             assert!(RawObject::parse(raw(json)).is_none(), "{json}");
@@ -223,7 +298,7 @@ mod tests {
     #[test]
     fn members_over_the_size_make_room_for_later_ones() {
         let object = RawObject::parse(raw(r#"{"a": "0123456789", "b": 1, "gone": 2, "c": 3}"#));
-        let small = object.unwrap().without_key_within("gone", 12);
+        let small = object.unwrap().without_keys_within(&["gone"], 12);
         assert_eq!(
             small
                 .iter()

@@ -10,6 +10,7 @@ use super::{limits, money, profile, property_names};
 use crate::domain::{MetricName, Timestamp, UniqueId};
 use crate::json::JsonObject;
 use crate::klaviyo::{Event, Properties};
+use crate::outcome::LeftOut;
 use crate::segment::Message;
 
 /// No merchant's history begins earlier: a time before this year is a mistake, often a zero.
@@ -17,6 +18,11 @@ const MIN_YEAR: i32 = 2000;
 
 /// A time further ahead than this is a mistake.
 const MAX_AHEAD: Duration = Duration::days(365);
+
+const TIME: LeftOut = LeftOut {
+    field: "timestamp",
+    expected: "a time since 2000 such as 2026-11-20T10:00:00Z",
+};
 
 /// Returns the event that a message reports; for an order, the event of the whole order.
 pub(super) fn from_message<'a>(
@@ -36,6 +42,9 @@ pub(super) fn from_message<'a>(
     let moment = message
         .timestamp
         .filter(|moment| is_plausible(*moment, *now));
+    if moment.is_none() && message.has_timestamp {
+        context.leave_out(TIME);
+    }
     // Zero hours mean that no event starts a flow, even one without a time.
     let backfill = match (settings.backfill_after, moment) {
         (Some(age), _) if age.is_zero() => true,
@@ -49,8 +58,8 @@ pub(super) fn from_message<'a>(
         metric,
         profile: profile::for_event(context, customer, with_phone),
         properties,
-        value: money::value(&message.properties, order_kind.is_some()),
-        value_currency: money::currency(&message.properties),
+        value: money::value(context, order_kind),
+        value_currency: money::currency(context, &message.properties),
         unique_id: order_id.unwrap_or_else(|| message_unique_id(message)),
         backfill,
         time: moment.and_then(Timestamp::new),

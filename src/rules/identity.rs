@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::phone::{self, PhoneField};
 use super::skip::Skip;
 use crate::domain::{Email, ExternalId};
-use crate::json::RawObject;
+use crate::json::{self, RawObject};
 use crate::klaviyo::ProfileIdentifiers;
 use crate::outcome::{IgnoreReason, RejectReason};
 use crate::segment::{Message, MessageType};
@@ -88,7 +88,9 @@ fn find_email(message: &Message) -> Option<Email> {
         &message.properties,
         &message.context_traits,
     ] {
-        let email = object.text(&["email"]).and_then(|text| Email::parse(&text));
+        let email = object
+            .spellings("email")
+            .find_map(|(_, raw)| Email::parse(&json::identifier(raw)?));
         if email.is_some() {
             return email;
         }

@@ -9,7 +9,7 @@ use crate::outcome::IgnoreReason;
 use crate::segment::Message;
 
 /// The keys of this destination in `integrations`.
-const NAMES: [&str; 2] = ["Klaviyo", "Klaviyo (Actions)"];
+const NAMES: [&str; 3] = ["Klaviyo", "Klaviyo (Actions)", "Actions Klaviyo"];
 
 /// The options that a message carries for Klaviyo.
 pub(super) struct Integration<'a> {
@@ -34,13 +34,25 @@ impl<'a> Integration<'a> {
                 options = options.or_else(|| RawObject::parse(raw));
             }
         }
-        if !is_named && message.integrations.get("All").is_some_and(is_disabled) {
+        // Segment filters before it delivers, so a webhook that is switched on is this one.
+        let is_meant = is_named || is_webhook_enabled(&message.integrations);
+        if !is_meant && message.integrations.get("All").is_some_and(is_disabled) {
             return Err(Skip::Ignore(IgnoreReason::IntegrationOff));
         }
         Ok(Integration {
             options: options.unwrap_or_default(),
         })
     }
+}
+
+/// Whether a webhook is switched on, as in every message of Engage.
+fn is_webhook_enabled(integrations: &RawObject) -> bool {
+    integrations.iter().any(|(name, raw)| {
+        let is_webhook = name
+            .get(.."webhook".len())
+            .is_some_and(|start| start.eq_ignore_ascii_case("webhook"));
+        is_webhook && !is_disabled(raw) && !json::is_null(raw)
+    })
 }
 
 fn is_disabled(raw: &RawValue) -> bool {

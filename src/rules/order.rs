@@ -6,16 +6,42 @@ use std::collections::HashSet;
 
 use super::context::RuleContext;
 use super::order_kind::OrderKind;
-use super::product::{Product, product_lines};
+use super::product::{Product, read_lines};
 use super::{limits, money, property_names};
 use crate::domain::{MetricName, UniqueId};
 use crate::json::{Json, JsonObject, RawObject};
 use crate::klaviyo::{Event, Properties};
+use crate::outcome::LeftOut;
 use crate::settings::RuleSettings;
 
 /// The most bytes of the order that all lines together repeat, so that an order with many lines
 /// does not outgrow what was delivered.
 const MAX_REPEATED_BYTES: usize = 4_000_000;
+
+const PRODUCTS: LeftOut = LeftOut {
+    field: "products",
+    expected: "an array of objects",
+};
+
+/// What says something else about an order than about its line.
+const NOT_INHERITED: [&str; 16] = [
+    "products",
+    "id",
+    "event_id",
+    "product_id",
+    "variant_id",
+    "sku",
+    "name",
+    "price",
+    "quantity",
+    "brand",
+    "category",
+    "categories",
+    "url",
+    "product_url",
+    "image",
+    "image_url",
+];
 
 /// Returns an event for each line of a completed order; none for any other event.
 pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) -> Vec<Event<'a>> {
@@ -26,22 +52,28 @@ pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) 
     if !is_order || settings.events.blocks(MetricName::ORDERED_PRODUCT.as_str()) {
         return Vec::new();
     }
-    let lines = product_lines(&message.properties);
+    let (lines, is_complete) = read_lines(&message.properties);
+    if !is_complete {
+        context.leave_out(PRODUCTS);
+    }
     let bytes_per_line = MAX_REPEATED_BYTES / lines.len().max(1);
     let shared = message
         .properties
-        .without_key_within("products", bytes_per_line);
+        .without_keys_within(&NOT_INHERITED, bytes_per_line);
     let mut used_ids = HashSet::with_capacity(lines.len());
     let mut events = Vec::with_capacity(lines.len());
     for (index, line) in &lines {
         let product = Product(line);
+        for key in ["price", "quantity"] {
+            money::amount(context, line, key);
+        }
         let unique_id = line_id(order.unique_id.as_str(), *index, &product, &mut used_ids);
         events.push(Event {
             metric: MetricName::ORDERED_PRODUCT,
             profile: order.profile.clone(),
             time: order.time,
             value: product.total(),
-            value_currency: money::currency(line).or(order.value_currency),
+            value_currency: money::currency(context, line).or(order.value_currency),
             unique_id,
             backfill: order.backfill,
             properties: Properties::Built(line_properties(line, &shared, settings)),

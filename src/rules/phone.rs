@@ -58,7 +58,7 @@ pub(super) fn find<'a>(
         for key in PHONE_KEYS {
             let Some(raw) = object.get(key) else { continue };
             if let Some(number) =
-                json::text(raw).and_then(|text| PhoneNumber::parse(&text, country))
+                json::identifier(raw).and_then(|text| PhoneNumber::parse(&text, country))
             {
                 return Some(PhoneField::Number(number));
             }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::money;
-use crate::json::{Json, RawObject, raw_elements};
+use crate::json::{self, Json, RawObject};
 
 /// A line of an order or cart, or the properties of an event about one product.
 pub(super) struct Product<'o, 'a>(pub(super) &'o RawObject<'a>);
@@ -68,7 +68,7 @@ impl<'a> Product<'_, 'a> {
     /// Returns `categories`, else the one `category`.
     pub(super) fn categories(&self) -> Vec<Json<'a>> {
         if let Some(raw) = self.0.get("categories") {
-            let categories = raw_elements(raw);
+            let categories = json::raw_elements(raw);
             if !categories.is_empty() {
                 return categories.into_iter().map(Json::Raw).collect();
             }
@@ -84,15 +84,24 @@ impl<'a> Product<'_, 'a> {
 /// Returns the lines of an order or cart with their indexes. An element of `products` that is no
 /// object is left out.
 pub(super) fn product_lines<'a>(properties: &RawObject<'a>) -> Vec<(usize, RawObject<'a>)> {
+    let (lines, _) = read_lines(properties);
+    lines
+}
+
+/// Returns the same lines, and whether they are everything that `products` holds.
+pub(super) fn read_lines<'a>(properties: &RawObject<'a>) -> (Vec<(usize, RawObject<'a>)>, bool) {
     let Some(products) = properties.get("products") else {
-        return Vec::new();
+        return (Vec::new(), true);
     };
-    let elements = raw_elements(products);
-    let mut lines = Vec::with_capacity(elements.len());
+    let is_list = products.get().starts_with('[') || json::is_blank(products);
+    let elements = json::raw_elements(products);
+    let element_count = elements.len();
+    let mut lines = Vec::with_capacity(element_count);
     for (index, raw) in elements.into_iter().enumerate() {
         if let Some(line) = RawObject::parse(raw) {
             lines.push((index, line));
         }
     }
-    lines
+    let is_complete = is_list && lines.len() == element_count;
+    (lines, is_complete)
 }

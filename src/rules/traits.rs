@@ -12,7 +12,7 @@ pub(super) type TraitMapping = (&'static str, &'static [&'static str]);
 /// Traits that become fields of the profile one by one. The remaining ones are custom properties.
 pub(super) struct TraitReader<'t, 'a> {
     object: &'t RawObject<'a>,
-    consumed: Vec<&'static str>,
+    consumed: Vec<Cow<'a, str>>,
     /// Traits that change list properties, by names that the message gives.
     patched: Vec<Cow<'a, str>>,
 }
@@ -21,7 +21,7 @@ impl<'t, 'a> TraitReader<'t, 'a> {
     pub(super) fn new(object: &'t RawObject<'a>) -> Self {
         TraitReader {
             object,
-            consumed: Vec::new(),
+            consumed: Vec::with_capacity(object.len()),
             patched: Vec::new(),
         }
     }
@@ -31,9 +31,11 @@ impl<'t, 'a> TraitReader<'t, 'a> {
         self.object
     }
 
-    /// Keeps a trait out of the custom properties.
-    pub(super) fn mark_consumed(&mut self, key: &'static str) {
-        self.consumed.push(key);
+    /// Keeps a trait out of the custom properties, in every spelling.
+    pub(super) fn mark_consumed(&mut self, key: &str) {
+        for (name, _) in self.object.spellings(key) {
+            self.consumed.push(name.clone());
+        }
     }
 
     /// Moves a trait to its Klaviyo field: the first spelling that is text, else a `null`. Empty
@@ -42,15 +44,14 @@ impl<'t, 'a> TraitReader<'t, 'a> {
         let mut text = None;
         let mut is_cleared = false;
         for key in keys {
-            let Some(raw) = self.object.get(key) else {
-                continue;
-            };
-            let value = json::text(raw);
-            if value.is_some() || json::is_blank(raw) {
-                self.consumed.push(key);
+            for (name, raw) in self.object.spellings(key) {
+                let value = json::text(raw);
+                if value.is_some() || json::is_blank(raw) {
+                    self.consumed.push(name.clone());
+                }
+                is_cleared |= json::is_null(raw);
+                text = text.or(value);
             }
-            is_cleared |= json::is_null(raw);
-            text = text.or(value);
         }
         if let Some(text) = text {
             target.push(field, Json::Text(text));
@@ -74,9 +75,9 @@ impl<'t, 'a> TraitReader<'t, 'a> {
         }
         let is_mapped_entirely = object
             .iter()
-            .all(|(name, _)| members.consumed.contains(&name.as_ref()));
+            .all(|(name, _)| members.consumed.contains(name));
         if is_mapped_entirely && !object.is_empty() {
-            self.consumed.push(key);
+            self.mark_consumed(key);
         }
     }
 
@@ -103,7 +104,7 @@ impl<'t, 'a> TraitReader<'t, 'a> {
     pub(super) fn remaining(&self) -> JsonObject<'a> {
         let mut properties = JsonObject::default();
         for (key, value) in self.object.iter() {
-            if !self.consumed.contains(&key.as_ref()) && !self.patched.contains(key) {
+            if !self.consumed.contains(key) && !self.patched.contains(key) {
                 properties.push(key.clone(), Json::Raw(value));
             }
         }

@@ -25,25 +25,25 @@ pub enum MessageType {
     Group,
     /// A request to delete a person's data.
     Delete,
-    /// Any other type: alias, or one that the spec does not name, or none.
+    /// Any other type: alias, or one that the spec does not name.
     Other,
 }
 
 impl MessageType {
-    fn parse(name: Option<&str>) -> Self {
+    fn parse(name: &str) -> Self {
         match name {
-            Some("identify") => MessageType::Identify,
-            Some("track") => MessageType::Track,
-            Some("page") => MessageType::Page,
-            Some("screen") => MessageType::Screen,
-            Some("group") => MessageType::Group,
-            Some("delete") => MessageType::Delete,
+            "identify" => MessageType::Identify,
+            "track" => MessageType::Track,
+            "page" => MessageType::Page,
+            "screen" => MessageType::Screen,
+            "group" => MessageType::Group,
+            "delete" => MessageType::Delete,
             _ => MessageType::Other,
         }
     }
 }
 
-/// An element of a batch that is not a JSON object.
+/// An element of a batch that is not a JSON object, or has no `type`.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("not a Segment message: expected a JSON object with a type")]
 pub struct InvalidMessage;
@@ -67,8 +67,11 @@ pub struct Message<'a> {
     pub name: Option<Cow<'a, str>>,
     /// `groupId`: the id of the group.
     pub group_id: Option<Cow<'a, str>>,
-    /// `timestamp`: the time of the event, in any format that [`parse_moment`] accepts.
+    /// `timestamp`, else `originalTimestamp`, else `receivedAt`: the time of the event, in any
+    /// format that [`parse_moment`] accepts.
     pub timestamp: Option<OffsetDateTime>,
+    /// Whether `timestamp` is there.
+    pub has_timestamp: bool,
     /// `traits`, of an identify or group.
     pub traits: RawObject<'a>,
     /// `properties` of a track, page or screen, as raw JSON, if they are an object.
@@ -93,7 +96,7 @@ pub struct Message<'a> {
 }
 
 /// The keys of a message that are read, in the order in which [`Message::parse`] destructures them.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "type",
     "messageId",
     "userId",
@@ -102,6 +105,8 @@ const KEYS: [&str; 13] = [
     "name",
     "groupId",
     "timestamp",
+    "originalTimestamp",
+    "receivedAt",
     "channel",
     "context",
     "properties",
@@ -111,7 +116,8 @@ const KEYS: [&str; 13] = [
 
 impl<'a> Message<'a> {
     /// Parses one message, in one pass over its bytes. A field of the wrong type counts as absent:
-    /// a bad field must not cost the message. Only JSON that is not an object is an error.
+    /// a bad field must not cost the message. Only JSON that is not an object with a `type` that is
+    /// text is an error.
     pub fn parse(raw: &'a RawValue) -> Result<Self, InvalidMessage> {
         let fields = json::pick(raw, KEYS).ok_or(InvalidMessage)?;
         let [
@@ -123,12 +129,16 @@ impl<'a> Message<'a> {
             name,
             group_id,
             timestamp,
+            original_timestamp,
+            received_at,
             channel,
             context,
             properties,
             traits,
             integrations,
         ] = fields;
+        let message_type = message_type.and_then(json::string).ok_or(InvalidMessage)?;
+        let timestamps = [timestamp, original_timestamp, received_at];
         let [context_traits, personas, library, consent] =
             pick(context, ["traits", "personas", "library", "consent"]);
         let [library] = pick(library, ["name"]);
@@ -136,14 +146,15 @@ impl<'a> Message<'a> {
         let [audience_list] = pick(personas, ["external_audience_id"]);
         Ok(Message {
             raw,
-            message_type: MessageType::parse(text(message_type).as_deref()),
+            message_type: MessageType::parse(message_type.trim()),
             message_id: text(message_id),
-            user_id: text(user_id),
-            anonymous_id: text(anonymous_id),
+            user_id: user_id.and_then(json::identifier),
+            anonymous_id: anonymous_id.and_then(json::identifier),
             event: event.and_then(json::string),
             name: text(name),
             group_id: text(group_id),
-            timestamp: timestamp.and_then(parse_moment),
+            timestamp: timestamps.into_iter().flatten().find_map(parse_moment),
+            has_timestamp: timestamp.is_some_and(|raw| !json::is_blank(raw)),
             traits: object(traits),
             raw_properties: properties.filter(|raw| raw.get().starts_with('{')),
             properties: object(properties),

@@ -10,3 +10,4 @@ mod limits;
 mod orders;
 mod outcome;
 mod profiles;
+mod reading;

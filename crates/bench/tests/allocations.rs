@@ -33,14 +33,15 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         delivery: "an identify",
         body: messages::identify,
-        allocations: 46,
-        bytes: 9.5,
+        // Its phone number takes 6 of them: libphonenumber says whether such a number can exist.
+        allocations: 48,
+        bytes: 9.8,
     },
     Budget {
         delivery: "an order of 10 products",
         body: || messages::order(10),
-        allocations: 217,
-        bytes: 52.1,
+        allocations: 214,
+        bytes: 52.0,
     },
     Budget {
         delivery: "a batch of 1,000 tracks",

@@ -82,6 +82,24 @@ pub(super) fn events(settings: &[Setting<'_>], message: &Value) -> Vec<Value> {
     events
 }
 
+/// Returns the same attributes, and the fields that were left out.
+pub(super) fn events_and_left_out(
+    settings: &[Setting<'_>],
+    message: &Value,
+) -> (Vec<Value>, Vec<String>) {
+    let outcome = outcome(settings, message);
+    let requests = outcome["requests"].as_array().unwrap();
+    let events = requests
+        .iter()
+        .map(|request| request["POST /api/events"]["attributes"].clone());
+    let warnings = outcome.get("warnings").and_then(Value::as_array);
+    let left_out = warnings.into_iter().flatten().map(|warning| {
+        let field = warning.as_str().unwrap().strip_prefix("field_left_out: ");
+        field.unwrap().to_owned()
+    });
+    (events.collect(), left_out.collect())
+}
+
 /// Returns the attributes of the profile that an identify becomes.
 pub(super) fn profile(settings: &[Setting<'_>], message: &Value) -> Value {
     requests(settings, message)[0]["POST /api/profile-import"]["attributes"].clone()

@@ -131,7 +131,8 @@ fn find_invalid(experiment: &Experiment, probe: &FieldProbe) -> Option<OmissionR
         return Some(OmissionReason::Invalid {
             problem,
             attributes: attributes.into_iter().collect(),
-            is_passed_on: probe.has_effect(),
+            // A warning is an effect too, but passes nothing on.
+            is_passed_on: !affected.is_empty(),
         });
     }
     None

@@ -11,7 +11,7 @@ fn fields_with_invalid_values_are_unused() {
             "cannot be used as value_currency: not a three-letter currency code; passed on unchanged",
         ),
         (
-            json!({"revenue": "$5"}),
+            json!({"revenue": "12,50"}),
             "properties.revenue",
             "cannot be used as value: not a number; passed on unchanged",
         ),
