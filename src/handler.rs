@@ -2,6 +2,7 @@
 
 mod destination;
 mod imports;
+mod intake;
 mod queues;
 mod reply;
 

@@ -17,15 +17,13 @@ use crate::delivery::{
     Dispatcher, InFlight, InboundMessage, ListOptIns, MessageResult, decide_batch,
 };
 use crate::http::SdkHttp;
-use crate::ingress::{EventPayload, InvokedMessage, QueueRecord, Trigger, WebhookRequest};
+use crate::ingress::{EventPayload, QueueRecord, Trigger};
 use crate::klaviyo::{Klaviyo, revision};
 use crate::outcome::{Outcome, RejectReason};
 use crate::queue::{ImportEntry, Queue, QueueEntry};
-use crate::response::{RequestRejection, WebhookResponse, loggable_id};
-use crate::secrets::{RefreshReason, SecretError, Secrets};
-use crate::segment::raw_messages;
+use crate::response::{WebhookResponse, loggable_id};
+use crate::secrets::{SecretError, Secrets};
 use crate::settings::{Settings, SettingsError};
-use crate::signature::{self, VerifiedBody, VerifyError};
 use crate::telemetry::{DeliverySummary, Log, Metric, Metrics, Origin, Rejection, elapsed_ms};
 
 /// The part of Lambda's own time that is left for the reply to get out.
@@ -60,7 +58,7 @@ pub struct InvocationContext {
 /// The function.
 pub struct Destination {
     pub(super) settings: Settings,
-    secrets: Secrets,
+    pub(super) secrets: Secrets,
     klaviyo: Klaviyo,
     list_opt_ins: ListOptIns,
     pub(super) queues: Queues,
@@ -195,85 +193,6 @@ impl Destination {
         let report = CheckReport::new(findings);
         self.log.check(&report, report.is_passed());
         report
-    }
-
-    /// Delivers the messages of a webhook.
-    async fn handle_webhook(
-        &self,
-        request: &WebhookRequest<'_>,
-        deadline: Instant,
-        summary: &mut DeliverySummary,
-    ) -> WebhookResponse {
-        let body = match self.verify(request, deadline).await {
-            Ok(body) => body,
-            Err(error) => {
-                summary.count_rejected_signature();
-                return WebhookResponse::rejected(&RequestRejection::Signature(error));
-            }
-        };
-        self.deliver_body(&body, deadline, summary).await
-    }
-
-    /// Delivers a message that Segment invoked the function with.
-    async fn handle_message(
-        &self,
-        message: &InvokedMessage,
-        deadline: Instant,
-        summary: &mut DeliverySummary,
-    ) -> WebhookResponse {
-        let body = signature::vouched_by_iam(message);
-        self.deliver_body(&body, deadline, summary).await
-    }
-
-    /// Delivers the messages of a body.
-    async fn deliver_body(
-        &self,
-        body: &VerifiedBody<'_>,
-        deadline: Instant,
-        summary: &mut DeliverySummary,
-    ) -> WebhookResponse {
-        let raw_messages = match raw_messages(body) {
-            Ok(raw_messages) => raw_messages,
-            Err(error) => {
-                summary.count_unreadable_body();
-                return WebhookResponse::rejected(&RequestRejection::Body(error));
-            }
-        };
-        let now = OffsetDateTime::now_utc();
-        let messages = raw_messages
-            .into_iter()
-            .map(|raw| InboundMessage::new(raw, now))
-            .collect();
-        WebhookResponse::from_results(&self.deliver(messages, deadline, summary).await)
-    }
-
-    /// Verifies a request, with a fresh secret if the present one does not fit: it may have been
-    /// rotated. Nobody's messages are given up as long as that cannot be known.
-    async fn verify<'r>(
-        &self,
-        request: &'r WebhookRequest<'_>,
-        deadline: Instant,
-    ) -> Result<VerifiedBody<'r>, VerifyError> {
-        let body = request.body.as_ref();
-        let credentials = request.credentials();
-        let secret = self.secrets.current(deadline).await;
-        match signature::verify(body, credentials, &secret) {
-            Err(VerifyError::SignatureMismatch | VerifyError::InvalidToken) => {
-                let reason = RefreshReason::SignatureMismatch;
-                let refreshed = self
-                    .secrets
-                    .refresh_unless_paused(reason, &secret, deadline)
-                    .await;
-                let verified = signature::verify(body, credentials, &refreshed.secret);
-                match (verified, refreshed.paused) {
-                    (Err(_), Some(pause)) => {
-                        Err(VerifyError::SecretMayBeStale(pause.as_secs() + 1))
-                    }
-                    (verified, _) => verified,
-                }
-            }
-            verified => verified,
-        }
     }
 
     /// Delivers messages until `deadline` at the latest. The caller vouches for their origin.
