@@ -75,11 +75,11 @@ impl Shop {
         self.handle(&signed_event(body)).await
     }
 
-    /// Hands over an event of API Gateway.
+    /// Hands over an event of Segment, by whichever way it comes in.
     pub(crate) async fn handle(&self, event: &Value) -> WebhookResponse {
         let invocation = InvocationContext::default();
         match self.invoke(event, invocation).await.unwrap() {
-            Reply::Webhook(answer) => answer,
+            Reply::Webhook(answer) | Reply::Message(answer) => answer,
             other => panic!("{other:?}"),
         }
     }

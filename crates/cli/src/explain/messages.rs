@@ -2,7 +2,7 @@
 
 use segment_klaviyo::ingress::{EventPayload, Trigger};
 use segment_klaviyo::segment;
-use segment_klaviyo::signature::{Credentials, sign, verify};
+use segment_klaviyo::signature::{Credentials, VerifiedBody, sign, verify, vouched_by_iam};
 use segment_klaviyo_stand_in::SHARED_SECRET;
 use serde_json::value::RawValue;
 
@@ -18,11 +18,15 @@ pub(crate) struct DeliveryMessages {
 
 impl DeliveryMessages {
     /// Reads the messages of a delivery, even if its signature is missing or wrong. The signature may
-    /// be made with `secret` or with the stand-in's shared secret. Fails if the event is not a
-    /// webhook request.
+    /// be made with `secret` or with the stand-in's shared secret. Fails if the event holds no
+    /// messages of Segment.
     pub(crate) fn from_event(event: &EventPayload, secret: &SharedSecret) -> Result<Self, String> {
-        let Ok(Trigger::Webhook(request)) = event.trigger() else {
-            return Err("neither an HTTP request nor Segment messages".to_owned());
+        let request = match event.trigger() {
+            Ok(Trigger::Webhook(request)) => request,
+            Ok(Trigger::Message(message)) => {
+                return Ok(Self::from_body(&vouched_by_iam(message), None));
+            }
+            _ => return Err("neither an HTTP request nor Segment messages".to_owned()),
         };
         let body = request.body.as_ref();
         let given_secret = secret.to_secret()?;
@@ -38,15 +42,19 @@ impl DeliveryMessages {
         let credentials = Credentials::signed(signature.as_deref().unwrap_or_default());
         let body =
             verify(body, credentials, &stand_in_secret).map_err(|error| error.to_string())?;
-        match segment::raw_messages(&body) {
-            Ok(messages) => Ok(DeliveryMessages {
+        Ok(Self::from_body(&body, unverified))
+    }
+
+    fn from_body(body: &VerifiedBody, unverified: Option<String>) -> Self {
+        match segment::raw_messages(body) {
+            Ok(messages) => DeliveryMessages {
                 messages: messages.into_iter().map(ToOwned::to_owned).collect(),
                 rejection: unverified,
-            }),
-            Err(error) => Ok(DeliveryMessages {
+            },
+            Err(error) => DeliveryMessages {
                 messages: Vec::new(),
                 rejection: unverified.or_else(|| Some(format!("400: {error}"))),
-            }),
+            },
         }
     }
 }
