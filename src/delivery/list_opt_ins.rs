@@ -24,15 +24,19 @@ impl ListOptIns {
         if let Some(known) = self.lock().get(list_id) {
             return Ok(*known);
         }
-        let opt_in = match session.send(&ApiRequest::read_list(list_id)).await {
-            Ok(acknowledgement) => parse_opt_in(&acknowledgement.body),
+        let known = match session.send(&ApiRequest::read_list(list_id)).await {
+            // An answer that is cut off says nothing, and the next delivery asks again.
+            Ok(acknowledgement) => match parse_opt_in(&acknowledgement.body) {
+                Some(opt_in) => Some(opt_in),
+                None => return Ok(None),
+            },
             Err(SendError::Forbidden | SendError::Refused(_)) => None,
             Err(error @ (SendError::Transient(_) | SendError::Unanswered)) => {
                 return Err(error.into_operation_error());
             }
         };
-        self.lock().insert(list_id.clone(), opt_in);
-        Ok(opt_in)
+        self.lock().insert(list_id.clone(), known);
+        Ok(known)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ListId, Option<OptIn>>> {

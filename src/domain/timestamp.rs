@@ -30,6 +30,9 @@ impl Timestamp {
         }
     }
 
+    /// The earliest moment that a rule falls back on.
+    pub const EPOCH: Timestamp = Timestamp(OffsetDateTime::UNIX_EPOCH);
+
     /// Returns the present moment.
     #[expect(
         clippy::expect_used,

@@ -126,10 +126,14 @@ impl Destination {
 }
 
 /// Returns the members that have an error, found by their place in the job or by their identifiers.
+/// An error that names nobody may be about any of them: then all are sent again, which does no harm.
 fn refused_members(
     members: Vec<ImportMember<'_>>,
     errors: Vec<ImportError>,
 ) -> Vec<(ImportMember<'_>, Option<ImportError>)> {
+    if !errors.iter().all(ImportError::names_somebody) {
+        return members.into_iter().map(|member| (member, None)).collect();
+    }
     let mut refused = Vec::new();
     for member in members {
         let error = errors.iter().find(|error| match error.slot {

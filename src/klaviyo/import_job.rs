@@ -44,6 +44,13 @@ pub struct ImportError {
     pub error: ApiError,
 }
 
+impl ImportError {
+    /// Whether Klaviyo says which profile the error is about.
+    pub fn names_somebody(&self) -> bool {
+        self.slot.is_some() || self.email.is_some() || self.external_id.is_some()
+    }
+}
+
 #[derive(Deserialize)]
 struct Document<T> {
     data: T,

@@ -178,7 +178,7 @@ fn asked_at(context: &RuleContext) -> Timestamp {
         .timestamp
         .filter(|moment| event::is_plausible(*moment, now));
     let moment = moment.map_or(now, |moment| moment.min(now));
-    Timestamp::new(moment).unwrap_or_else(Timestamp::now)
+    Timestamp::new(moment).unwrap_or(Timestamp::EPOCH)
 }
 
 /// Whether Klaviyo is to ask for confirmation. An override that cannot be read asks, because a

@@ -158,6 +158,20 @@ async fn a_look_up_that_fails_is_no_answer() {
 }
 
 #[tokio::test]
+async fn a_list_whose_process_is_unknown_is_asked_for_again() {
+    const LIST_PATH: &str = "/api/lists/Y6nRLr";
+    let shop = Shop::open(&[PATIENT, AGREED, SUBSCRIBE_ALL]).await;
+    shop.klaviyo().create_list(LIST, "single_opt_in");
+    shop.klaviyo().fail(LIST_PATH, 200).body(json!({})).once();
+    for (email, is_historical) in [(SARAH, true), (LI, false)] {
+        shop.send(&identify(email, json!({}))).await;
+        let consents = shop.klaviyo().consents();
+        let consent = consents.last().unwrap();
+        assert_eq!(consent.consented_at.is_some(), is_historical, "{email}");
+    }
+}
+
+#[tokio::test]
 async fn a_queued_wish_does_not_outlive_a_later_unsubscription() {
     let shop = Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "1500"), AGREED]).await;
     shop.klaviyo().throttle(SUBSCRIBE).once();

@@ -127,6 +127,18 @@ async fn a_repair_that_klaviyo_cannot_take_now_waits_by_itself() {
 }
 
 #[tokio::test]
+async fn an_error_that_names_nobody_may_be_about_anybody() {
+    const ERRORS: &str = "/api/profile-bulk-import-jobs/IMPORT0/import-errors";
+    let shop = shop(&[3]).await;
+    shop.send_all(people(20, &[3])).await;
+    let nameless = json!({"data": [{"attributes": {"code": "invalid"}}], "links": {}});
+    shop.klaviyo().fail(ERRORS, 200).body(nameless).once();
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(shop.klaviyo().profile(&person(3))["properties"]["n"], 3);
+    assert_eq!(shop.dead_letters().len(), 0);
+}
+
+#[tokio::test]
 async fn an_answer_without_the_id_of_a_job_is_fine() {
     let shop = shop(&[]).await;
     shop.klaviyo()

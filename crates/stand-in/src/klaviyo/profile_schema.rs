@@ -165,15 +165,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::klaviyo::testing::pointers_of;
 
     fn pointers(schema: Schema, profile: &Value) -> Vec<String> {
-        match schema.check(profile) {
-            Ok(()) => Vec::new(),
-            Err(refusals) => refusals
-                .into_iter()
-                .map(|refusal| refusal.pointer)
-                .collect(),
-        }
+        pointers_of(schema.check(profile))
     }
 
     #[test]

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
+use super::refusal::Refusal;
 use super::{Account, MEDIA_TYPE, Mishap, REVISION, answer};
 use crate::request::KlaviyoRequest;
 use crate::response::JsonResponse;
@@ -64,4 +65,13 @@ pub(super) fn refusals(answer: &JsonResponse) -> (u16, Vec<String>) {
 
 pub(super) fn profile(attributes: Value) -> Value {
     json!({"type": "profile", "attributes": attributes})
+}
+
+/// Returns the places that a check refuses.
+pub(super) fn pointers_of(checked: Result<(), Vec<Refusal>>) -> Vec<String> {
+    let refusals = checked.err().unwrap_or_default();
+    refusals
+        .into_iter()
+        .map(|refusal| refusal.pointer)
+        .collect()
 }

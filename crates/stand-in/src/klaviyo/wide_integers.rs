@@ -86,17 +86,12 @@ fn is_wide_literal(number: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::klaviyo::testing::pointers_of;
 
     fn places(properties: &str) -> Vec<String> {
         let body = format!(r#"{{"data": {{"attributes": {{"properties": {properties}}}}}}}"#);
         let json = serde_json::from_str(&body).unwrap();
-        match check(body.as_bytes(), &json) {
-            Ok(()) => Vec::new(),
-            Err(refusals) => refusals
-                .into_iter()
-                .map(|refusal| refusal.pointer)
-                .collect(),
-        }
+        pointers_of(check(body.as_bytes(), &json))
     }
 
     #[test]
