@@ -5,9 +5,13 @@
 //! [`JsonObject`] one that a rule builds from such bytes and from values that it makes.
 
 mod built;
+mod key;
+mod number;
 mod raw;
 mod scalar;
 
 pub use built::{Json, JsonObject, serialize_like_javascript};
-pub use raw::{RawObject, is_same_key, pick, raw_elements};
-pub use scalar::{boolean, identifier, is_blank, is_null, number, string, text};
+pub use key::{NameLetters, has_both_words, is_same_key};
+pub use number::{currency_code, number};
+pub use raw::{RawObject, is_array_of_objects, pick, raw_elements};
+pub use scalar::{boolean, id, identifier, is_blank, is_null, string, text};

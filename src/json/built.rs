@@ -146,6 +146,22 @@ impl<'a> JsonObject<'a> {
         self.0.iter().any(|(name, _)| name == key)
     }
 
+    /// Whether `key` is there and not `null`.
+    pub fn has_value(&self, key: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(name, value)| name == key && !value.is_null())
+    }
+
+    /// Adds a member at the end if there is a value for it and no member of this name.
+    pub fn push_missing(&mut self, key: &'static str, value: Option<Json<'a>>) {
+        if let Some(value) = value
+            && !self.contains_key(key)
+        {
+            self.push(key, value);
+        }
+    }
+
     /// Returns about how many bytes the members take as JSON.
     pub fn bytes(&self) -> usize {
         let mut bytes = 0;

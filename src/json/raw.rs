@@ -3,14 +3,19 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::key::{KeyLetters, is_same_key, is_written_as_code};
+use super::number::number;
 use super::scalar;
 
 /// One level of a JSON object, in the order in which it was written. The values stay raw.
 #[derive(Debug, Clone, Default)]
-pub struct RawObject<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub struct RawObject<'a> {
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    letters: KeyLetters,
+}
 
 /// Most objects have no more keys, so reading one asks for memory once.
 const TYPICAL_KEYS: usize = 16;
@@ -28,7 +33,20 @@ impl<'a> RawObject<'a> {
     /// Returns the value under `key`, else under another spelling of it (see [`is_same_key`]). The
     /// last one wins if the key is repeated, as in JavaScript.
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {
-        self.spellings(key).next().map(|(_, value)| value)
+        self.find_one(key, Some)
+    }
+
+    /// Returns what `read` makes of the value under `key`, in the first spelling that it can read.
+    fn find_one<T>(&self, key: &str, read: impl Fn(&'a RawValue) -> Option<T>) -> Option<T> {
+        if !self.letters.may_contain(key) {
+            return None;
+        }
+        // Nearly every key that is there is spelled as it should be.
+        let exact = self.members.iter().rev().find(|(name, _)| name == key);
+        if let Some(found) = exact.and_then(|(_, value)| read(value)) {
+            return Some(found);
+        }
+        self.spellings(key).find_map(|(_, value)| read(value))
     }
 
     /// Iterates over the members whose key is `key`, and then over those with other spellings of
@@ -37,36 +55,42 @@ impl<'a> RawObject<'a> {
         &'s self,
         key: &'s str,
     ) -> impl Iterator<Item = (&'s Cow<'a, str>, &'a RawValue)> + 's {
-        let exact = self.members_from_last(move |name| name == key);
-        let in_code = self.members_from_last(move |name| {
-            is_written_as_code(name) && name != key && is_same_key(name, key)
+        let members = if self.letters.may_contain(key) {
+            self.members.as_slice()
+        } else {
+            &[]
+        };
+        let from_last = || members.iter().rev().map(|(name, value)| (name, *value));
+        let exact = from_last().filter(move |(name, _)| *name == key);
+        let in_code = from_last().filter(move |(name, _)| {
+            is_same_key(name, key) && *name != key && is_written_as_code(name)
         });
-        let in_prose = self.members_from_last(move |name| {
-            !is_written_as_code(name) && is_same_key(name, key) && name != key
+        let in_prose = from_last().filter(move |(name, _)| {
+            is_same_key(name, key) && *name != key && !is_written_as_code(name)
         });
         exact.chain(in_code).chain(in_prose)
     }
 
-    fn members_from_last<'s>(
-        &'s self,
-        is_meant: impl Fn(&str) -> bool + 's,
-    ) -> impl Iterator<Item = (&'s Cow<'a, str>, &'a RawValue)> + 's {
-        let members = self.0.iter().rev();
-        members
-            .filter(move |(name, _)| is_meant(name))
-            .map(|(name, value)| (name, *value))
+    /// Returns the first of `keys`, each in any spelling, that `read` can read.
+    pub fn find<T>(&self, keys: &[&str], read: impl Fn(&'a RawValue) -> Option<T>) -> Option<T> {
+        keys.iter().find_map(|key| self.find_one(key, &read))
     }
 
     /// Returns the first of `keys`, each in any spelling, that reads as text (see
     /// [`text`](super::text)).
     pub fn text(&self, keys: &[&str]) -> Option<Cow<'a, str>> {
-        keys.iter()
-            .find_map(|key| self.spellings(key).find_map(|(_, raw)| scalar::text(raw)))
+        self.find(keys, scalar::text)
     }
 
-    /// Returns the number under `key`, in any spelling (see [`number`](super::number)).
+    /// Returns the first of `keys`, each in any spelling, that reads as an id (see
+    /// [`id`](super::id)).
+    pub fn id(&self, keys: &[&str]) -> Option<Cow<'a, str>> {
+        self.find(keys, scalar::id)
+    }
+
+    /// Returns the number under `key`, in any spelling (see [`number`](super::number())).
     pub fn number(&self, key: &str) -> Option<f64> {
-        scalar::number(self.get(key)?)
+        self.find_one(key, number)
     }
 
     /// Returns the object under `key`, which is empty if there is none.
@@ -74,32 +98,48 @@ impl<'a> RawObject<'a> {
         self.get(key).and_then(RawObject::parse).unwrap_or_default()
     }
 
+    /// Returns the value at a path of keys and, in arrays, of positions from 0.
+    pub fn at_path(&self, path: &[impl AsRef<str>]) -> Option<&'a RawValue> {
+        let (first, rest) = path.split_first()?;
+        let mut value = self.get(first.as_ref())?;
+        for key in rest {
+            value = match RawObject::parse(value) {
+                Some(object) => object.get(key.as_ref())?,
+                None => {
+                    let position: usize = key.as_ref().parse().ok()?;
+                    *raw_elements(value).get(position)?
+                }
+            };
+        }
+        Some(value)
+    }
+
     /// Iterates over the keys and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Cow<'a, str>, &'a RawValue)> {
-        self.0.iter().map(|(key, value)| (key, *value))
+        self.members.iter().map(|(key, value)| (key, *value))
     }
 
     /// Returns the number of keys.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.members.len()
     }
 
     /// Whether there is no key at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.members.is_empty()
     }
 
     /// Whether `key` is there in any spelling, whatever its value.
     pub fn contains_key(&self, key: &str) -> bool {
-        self.0.iter().any(|(name, _)| is_same_key(name, key))
+        self.get(key).is_some()
     }
 
     /// Returns the object without `keys` in any spelling, and without the members that no longer
     /// fit into `max_bytes` of JSON. A member that does not fit makes room for the next one.
     pub fn without_keys_within(&self, keys: &[&str], max_bytes: usize) -> RawObject<'a> {
-        let mut members = Vec::with_capacity(self.0.len());
+        let mut members = Vec::with_capacity(self.members.len());
         let mut room = max_bytes;
-        for (name, value) in &self.0 {
+        for (name, value) in &self.members {
             let bytes = member_bytes(name, value);
             let is_left_out = keys.iter().any(|key| is_same_key(name, key));
             if !is_left_out && bytes <= room {
@@ -107,33 +147,10 @@ impl<'a> RawObject<'a> {
                 members.push((name.clone(), *value));
             }
         }
-        RawObject(members)
+        // Letters of keys that are gone only cost a look at those that are left.
+        let letters = self.letters;
+        RawObject { members, letters }
     }
-}
-
-/// Whether two keys or event names are the same to Segment's own libraries, which ignore case,
-/// spaces, `_` and `-`: <https://github.com/segmentio/obj-case>
-pub fn is_same_key(one: &str, other: &str) -> bool {
-    let mut one = significant_bytes(one);
-    let mut other = significant_bytes(other);
-    loop {
-        match (one.next(), other.next()) {
-            (None, None) => return true,
-            (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b) => {}
-            _ => return false,
-        }
-    }
-}
-
-fn significant_bytes(key: &str) -> impl Iterator<Item = u8> {
-    key.bytes()
-        .filter(|byte| !matches!(byte, b' ' | b'_' | b'-'))
-}
-
-/// Whether a key is camel case or snake case.
-fn is_written_as_code(key: &str) -> bool {
-    let is_lower = key.starts_with(|c: char| c.is_ascii_lowercase());
-    is_lower && !key.contains([' ', '-'])
 }
 
 /// Returns about how many bytes a member takes as JSON: key, value, quotes, colon and comma.
@@ -151,13 +168,15 @@ impl<'de> Deserialize<'de> for RawObject<'de> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
+                let mut letters = KeyLetters::default();
                 while let Some(ObjectKey(key)) = map.next_key()? {
                     if members.is_empty() {
                         members.reserve(TYPICAL_KEYS);
                     }
+                    letters.insert(&key);
                     members.push((key, map.next_value()?));
                 }
-                Ok(RawObject(members))
+                Ok(RawObject { members, letters })
             }
         }
         deserializer.deserialize_map(ObjectVisitor)
@@ -191,6 +210,27 @@ pub fn pick<'a, const N: usize>(
     serde_json::Deserializer::from_str(raw.get())
         .deserialize_map(PickVisitor(keys))
         .ok()
+}
+
+/// Whether the value is an array of nothing but objects.
+pub fn is_array_of_objects(raw: &RawValue) -> bool {
+    struct ObjectsVisitor;
+    impl<'de> Visitor<'de> for ObjectsVisitor {
+        type Value = bool;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an array")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<bool, A::Error> {
+            let mut are_objects = true;
+            while let Some(element) = elements.next_element::<&RawValue>()? {
+                are_objects &= element.get().starts_with('{');
+            }
+            Ok(are_objects)
+        }
+    }
+    serde_json::Deserializer::from_str(raw.get())
+        .deserialize_seq(ObjectsVisitor)
+        .unwrap_or(false)
 }
 
 /// Returns the elements of an array; none if `raw` is another kind of value.
@@ -246,6 +286,28 @@ mod tests {
     }
 
     #[test]
+    fn a_path_goes_through_objects_and_arrays() {
+        let json = r#"{"customer": {"Emails": ["a", {"main": "b"}]}, "x": 1}"#;
+        let object = RawObject::parse(raw(json)).unwrap();
+        for (path, expected) in [
+            ("customer.emails.0", Some(r#""a""#)),
+            ("customer.emails.1.main", Some(r#""b""#)),
+            ("customer.emails.2", None),
+            ("customer.emails.first", None),
+            ("x", Some("1")),
+            ("x.y", None),
+            ("y", None),
+        ] {
+            let path: Vec<_> = path.split('.').collect();
+            assert_eq!(
+                object.at_path(&path).map(RawValue::get),
+                expected,
+                "{path:?}"
+            );
+        }
+    }
+
+    #[test]
     fn picked_values_are_the_last_of_their_keys() {
         let raw = raw(r#"{"a": 1, "cut\ud83c": 0, "\u0062": [2], "a": {"a": 3}}"#);
         let picked = pick(raw, ["b", "a", "c"]).unwrap();
@@ -285,6 +347,21 @@ mod tests {
         ] {
             let object = RawObject::parse(raw(json)).unwrap();
             assert_eq!(object.text(&[key]).as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_array_of_objects_has_nothing_else() {
+        for (json, expected) in [
+            (r#"[{"a": [1]}, {}]"#, true),
+            ("[]", true),
+            (r#"[{}, "p2"]"#, false),
+            ("[[]]", false),
+            ("{}", false),
+            ("null", false),
+            (r#""[{}]""#, false),
+        ] {
+            assert_eq!(is_array_of_objects(raw(json)), expected, "{json}");
         }
     }
 
