@@ -41,6 +41,7 @@ enum OwnedKey {
     Email(String),
     ExternalId(String),
     PhoneNumber(String),
+    ExchangeId(String),
 }
 
 impl From<ProfileKey<'_>> for OwnedKey {
@@ -49,6 +50,7 @@ impl From<ProfileKey<'_>> for OwnedKey {
             ProfileKey::Email(email) => OwnedKey::Email(email.to_owned()),
             ProfileKey::ExternalId(id) => OwnedKey::ExternalId(id.to_owned()),
             ProfileKey::PhoneNumber(number) => OwnedKey::PhoneNumber(number.to_owned()),
+            ProfileKey::ExchangeId(id) => OwnedKey::ExchangeId(id.to_owned()),
         }
     }
 }
@@ -107,6 +109,8 @@ pub(super) async fn find_profiles(
             ProfileKey::Email(_) => emails.push(key),
             ProfileKey::ExternalId(_) => external_ids.push(key),
             ProfileKey::PhoneNumber(_) => numbers.push(key),
+            // Klaviyo does not say whose it is, and the rules ask for nobody by it.
+            ProfileKey::ExchangeId(_) => {}
         }
     }
     let mut waiting = pages(emails);

@@ -7,7 +7,7 @@ use serde::Serialize;
 const MAX_BYTES: usize = 40;
 
 /// A phone number in E.164: `+`, then 7 to 15 digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct PhoneNumber(String);
 

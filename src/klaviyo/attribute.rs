@@ -24,7 +24,8 @@ pub enum Attribute {
     Property(String),
 }
 
-const FIELDS: [&str; 6] = [
+const FIELDS: [&str; 7] = [
+    "_kx",
     "first_name",
     "last_name",
     "organization",

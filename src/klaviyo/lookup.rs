@@ -78,6 +78,8 @@ impl FoundProfile {
                 None => false,
             },
             ProfileKey::ExternalId(id) => self.attributes.external_id.as_deref() == Some(id),
+            // Klaviyo hands it out, and does not show it.
+            ProfileKey::ExchangeId(_) => false,
             ProfileKey::PhoneNumber(number) => {
                 self.attributes.phone_number.as_deref() == Some(number)
             }

@@ -18,6 +18,10 @@ pub enum ProfileIdentifiers<'a> {
     },
     /// The merchant's own id alone.
     ExternalId(ExternalId<'a>),
+    /// A phone number alone.
+    PhoneNumber(PhoneNumber),
+    /// Klaviyo's own id of a visitor alone, `_kx`.
+    ExchangeId(Cow<'a, str>),
 }
 
 /// The one identifier that tells a profile from others.
@@ -29,15 +33,19 @@ pub enum ProfileKey<'i> {
     ExternalId(&'i str),
     /// A phone number.
     PhoneNumber(&'i str),
+    /// Klaviyo's own id of a visitor.
+    ExchangeId(&'i str),
 }
 
 impl<'a> ProfileIdentifiers<'a> {
     /// Returns the identifier that tells the profile from others: the email, else the merchant's
-    /// id.
+    /// id, else the only one that is there.
     pub fn key(&self) -> ProfileKey<'_> {
         match self {
             ProfileIdentifiers::Email { email, .. } => ProfileKey::Email(email.as_str()),
             ProfileIdentifiers::ExternalId(id) => ProfileKey::ExternalId(id.as_str()),
+            ProfileIdentifiers::PhoneNumber(number) => ProfileKey::PhoneNumber(number.as_str()),
+            ProfileIdentifiers::ExchangeId(id) => ProfileKey::ExchangeId(id),
         }
     }
 
@@ -45,7 +53,7 @@ impl<'a> ProfileIdentifiers<'a> {
     pub fn email(&self) -> Option<&Email> {
         match self {
             ProfileIdentifiers::Email { email, .. } => Some(email),
-            ProfileIdentifiers::ExternalId(_) => None,
+            _ => None,
         }
     }
 
@@ -54,6 +62,7 @@ impl<'a> ProfileIdentifiers<'a> {
         match self {
             ProfileIdentifiers::Email { external_id, .. } => external_id.as_ref(),
             ProfileIdentifiers::ExternalId(id) => Some(id),
+            ProfileIdentifiers::PhoneNumber(_) | ProfileIdentifiers::ExchangeId(_) => None,
         }
     }
 
@@ -90,7 +99,8 @@ impl<'i> ProfileKey<'i> {
         match self {
             ProfileKey::Email(value)
             | ProfileKey::ExternalId(value)
-            | ProfileKey::PhoneNumber(value) => value,
+            | ProfileKey::PhoneNumber(value)
+            | ProfileKey::ExchangeId(value) => value,
         }
     }
 }
@@ -191,7 +201,7 @@ impl<'a> Profile<'a> {
             Attribute::PhoneNumber => self.phone_number.take().is_some(),
             Attribute::ExternalId => match &mut self.identifiers {
                 ProfileIdentifiers::Email { external_id, .. } => external_id.take().is_some(),
-                ProfileIdentifiers::ExternalId(_) => false,
+                _ => false,
             },
             Attribute::Field(name) => self.attributes.remove(name),
             Attribute::Place(name) => self.location.remove(name),

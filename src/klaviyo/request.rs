@@ -197,6 +197,7 @@ impl ApiRequest {
         let field = match keys.first() {
             Some(ProfileKey::ExternalId(_)) => "external_id",
             Some(ProfileKey::PhoneNumber(_)) => "phone_number",
+            Some(ProfileKey::ExchangeId(_)) => "_kx",
             Some(ProfileKey::Email(_)) | None => "email",
         };
         let values: Vec<_> = keys.iter().map(|key| key.value()).collect();

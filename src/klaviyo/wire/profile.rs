@@ -116,5 +116,10 @@ fn serialize_identifiers<M: SerializeMap>(
     if let Some(external_id) = identifiers.external_id() {
         map.serialize_entry("external_id", external_id)?;
     }
+    match identifiers {
+        ProfileIdentifiers::PhoneNumber(number) => map.serialize_entry("phone_number", number)?,
+        ProfileIdentifiers::ExchangeId(id) => map.serialize_entry("_kx", id)?,
+        ProfileIdentifiers::Email { .. } | ProfileIdentifiers::ExternalId(_) => {}
+    }
     Ok(())
 }
