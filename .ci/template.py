@@ -18,17 +18,21 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
 
 # Values that parameters accept, other than their defaults, and values that they refuse.
 ACCEPTED = {
-    "AlarmTopicArn": TOPIC, "BackfillAfterHours": "24", "DefaultCountry": "US",
-    "DeliveryBudgetMs": "4000", "DomainName": "a.b", "Environment": "prod",
+    "AlarmTopicArn": TOPIC, "AudienceLists": "vip=Y6nRLr, new_here=T4bKwX",
+    "BackfillAfterHours": "24", "DefaultCountry": "US",
+    "DeliveryBudgetMs": "4000", "DomainName": "a.b",
+    "EmailFrom": "properties.customer.email,context.user.email", "Environment": "prod",
     "EventsAllowed": "Order Completed,Cart Viewed", "EventsBlocked": "Product Viewed, Cart Viewed",
     "KlaviyoBaseUrl": "https://klaviyo-demo.com", "ListId": "Y6nRLr", "SecretArn": SECRET,
     "SecretTtlSeconds": "60", "ConsentTrait": "newsletter", "ConsentRequired": "Marketing",
-    "AgeGateTrait": "birthday",
+    "AgeGateTrait": "birthday", "OncePerOrder": "Checkout Started,Payment Info Entered",
+    "OrderEvents": "Saleor Order Completed", "ValueFrom": "total,revenue",
 }
 REFUSED = {
-    "AlarmTopicArn": "alarms", "BackfillAfterHours": "10000", "DeliveryBudgetMs": "9001",
-    "DomainName": "https://a.b", "EventBusName": "default", "SegmentExternalId": "short",
-    "EventsBlocked": "x" * 128, "ListId": "Y6n-RLr",
+    "AlarmTopicArn": "alarms", "AudienceLists": "vip", "BackfillAfterHours": "10000",
+    "DeliveryBudgetMs": "9001", "DomainName": "https://a.b", "EmailFrom": "customer.email",
+    "EventBusName": "default", "SegmentExternalId": "short",
+    "EventsBlocked": "x" * 128, "ListId": "Y6n-RLr", "OncePerOrder": "",
     "SecretArn": SECRET[:-7],
 }
 

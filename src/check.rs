@@ -64,7 +64,7 @@ pub fn check_secret(secret: &Secret, rules: &RuleSettings) -> Vec<Finding> {
         for (setting, is_on) in [
             ("HONOR_DELETIONS", rules.honor_deletions),
             ("GROUP_LISTS", rules.group_lists),
-            ("AUDIENCE_LISTS", rules.audience_lists),
+            ("AUDIENCE_LISTS", rules.audience_lists.is_on()),
         ] {
             if is_on {
                 risky.push(setting);

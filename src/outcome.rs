@@ -7,11 +7,15 @@
 //! entries hold; the text of each error says what is wrong and what is accepted, and never holds a
 //! value of the message.
 
+mod email_place;
 mod klaviyo_detail;
 mod warning;
 
+use std::fmt;
+
 use thiserror::Error;
 
+pub use email_place::EmailPlace;
 pub use klaviyo_detail::KlaviyoDetail;
 pub use warning::{LeftOut, Warning};
 
@@ -31,7 +35,7 @@ pub enum Outcome {
 }
 
 /// The rule by which a message is not sent.
-#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum IgnoreReason {
     /// `integrations` turns Klaviyo off.
     #[error("the message's integrations object turns Klaviyo off")]
@@ -39,15 +43,18 @@ pub enum IgnoreReason {
     /// The person has not agreed to every purpose of `CONSENT_REQUIRED`.
     #[error("context.consent.categoryPreferences lacks a category of CONSENT_REQUIRED")]
     NoConsent,
-    /// `ENFORCE_EMAIL` is on, and there is no valid address.
+    /// `ENFORCE_EMAIL` is on, and there is no valid address; the place of one that is not read.
     #[error(
         "no valid email in traits.email, properties.email, context.traits.email or userId \
-         (ENFORCE_EMAIL is on)"
+         (ENFORCE_EMAIL is on){hint}", hint = EmailHint(.0)
     )]
-    NoEmail,
-    /// Nothing identifies the person.
-    #[error("no email and no userId (an anonymousId counts with FALLBACK_ON_ANONYMOUS_ID)")]
-    NoIdentifier,
+    NoEmail(Option<EmailPlace>),
+    /// Nothing identifies the person; the place of an address that is not read.
+    #[error(
+        "no email, no userId and no phone number (an anonymousId counts with \
+         FALLBACK_ON_ANONYMOUS_ID){hint}", hint = EmailHint(.0)
+    )]
+    NoIdentifier(Option<EmailPlace>),
     /// `EVENTS_ALLOWED` or `EVENTS_BLOCKED` filters the event out.
     #[error("EVENTS_ALLOWED or EVENTS_BLOCKED filters this event out")]
     EventFiltered,
@@ -58,7 +65,10 @@ pub enum IgnoreReason {
     #[error("no identifier for any channel of CONSENT_CHANNELS")]
     NoConsentChannel,
     /// An audience is not connected to a list.
-    #[error("context.personas.external_audience_id names no Klaviyo list (AUDIENCE_LISTS is on)")]
+    #[error(
+        "context.personas.external_audience_id names no Klaviyo list, and AUDIENCE_LISTS has none for \
+         the audience's key"
+    )]
     NoAudienceList,
     /// No rule is on for messages of this type.
     #[error(
@@ -164,14 +174,26 @@ pub enum RetryReason {
     WaitingForBatch,
 }
 
+/// What to do about an address that is not read.
+struct EmailHint<'p>(&'p Option<EmailPlace>);
+
+impl fmt::Display for EmailHint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            Some(place) => write!(f, "; {place} holds one: set EMAIL_FROM={place}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl IgnoreReason {
     /// Returns the stable name of the rule.
     pub fn reason(&self) -> &'static str {
         match self {
             IgnoreReason::IntegrationOff => "integration_off",
             IgnoreReason::NoConsent => "no_consent",
-            IgnoreReason::NoEmail => "no_email",
-            IgnoreReason::NoIdentifier => "no_identifier",
+            IgnoreReason::NoEmail(_) => "no_email",
+            IgnoreReason::NoIdentifier(_) => "no_identifier",
             IgnoreReason::EventFiltered => "event_filtered",
             IgnoreReason::NoSubscribeTrait => "no_subscribe_trait",
             IgnoreReason::NoConsentChannel => "no_consent_channel",

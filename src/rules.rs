@@ -4,17 +4,21 @@
 //! clock or logs, so the tool can apply them repeatedly.
 
 mod audience;
+mod browser;
 mod consent;
 mod context;
 mod deletion;
+mod email;
 mod event;
+mod event_id;
+mod event_kind;
 mod identity;
 mod integrations;
 mod limits;
+mod line_names;
 mod metric;
 mod money;
 mod order;
-mod order_kind;
 mod phone;
 mod plan;
 mod product;
@@ -32,10 +36,11 @@ use crate::klaviyo::Operation;
 use crate::outcome::{IgnoreReason, RejectReason, Warning};
 use crate::segment::{Message, MessageType};
 use crate::settings::RuleSettings;
+use audience::AudienceChange;
 use context::RuleContext;
+use event_kind::EventKind;
 use identity::Customer;
 use integrations::Integration;
-use order_kind::OrderKind;
 use skip::Skip;
 
 pub use plan::Plan;
@@ -65,8 +70,8 @@ pub fn decide<'a>(
 }
 
 /// Whether the message reports a completed order.
-pub fn is_order(message: &Message) -> bool {
-    OrderKind::from_message(message) == Some(OrderKind::Completed)
+pub fn is_order(message: &Message, settings: &RuleSettings) -> bool {
+    EventKind::from_message(message, settings) == Some(EventKind::OrderCompleted)
 }
 
 fn plan<'a>(
@@ -80,6 +85,7 @@ fn plan<'a>(
         message,
         integration,
         settings,
+        event_kind: EventKind::from_message(message, settings),
         now,
         warnings: RefCell::default(),
     };
@@ -94,16 +100,26 @@ fn plan_message<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
     } = context;
     match message.message_type {
         MessageType::Identify => plan_identify(context),
-        MessageType::Track if settings.audience_lists && audience::is_audience_event(message) => {
-            let customer = Customer::from_message(message, settings)?;
-            Ok(Plan::new(audience::membership(message, customer)?))
-        }
-        MessageType::Track => plan_event(context),
+        MessageType::Track => match audience_change(context) {
+            Some(change) => {
+                let customer = Customer::from_message(message, settings)?;
+                let lists = &settings.audience_lists;
+                let membership = audience::membership(message, change, customer, lists)?;
+                Ok(Plan::new(membership))
+            }
+            None => plan_event(context),
+        },
         MessageType::Page if settings.send_pages => plan_event(context),
         MessageType::Screen if settings.send_screens => plan_event(context),
         MessageType::Group if settings.group_lists => {
             let customer = Customer::from_message(message, settings)?;
             Ok(Plan::new(subscription::from_group(context, &customer)?))
+        }
+        MessageType::Group if browser::is_from_browser(message) => {
+            let customer = Customer::from_message(message, settings)?;
+            let profile = profile::from_group(message, &customer);
+            let profile = profile.ok_or(Skip::Ignore(IgnoreReason::UnsupportedType))?;
+            Ok(Plan::new(Operation::UpsertProfile(profile)))
         }
         MessageType::Delete if settings.honor_deletions => {
             Ok(Plan::new(deletion::operation(message)?))
@@ -125,17 +141,39 @@ fn plan_identify<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
         Ok(None) => {}
         Err(warning) => context.warn(warning),
     }
+    if let Some(change) = audience_change(context) {
+        let lists = &context.settings.audience_lists;
+        // An audience without a list leaves the profile to be updated.
+        if let Ok(membership) = audience::membership(context.message, change, customer, lists) {
+            plan.push(membership);
+        }
+    }
     Ok(plan)
+}
+
+/// Returns the change of an audience that the message reports, if audiences change lists.
+fn audience_change(context: &RuleContext) -> Option<AudienceChange> {
+    if context.settings.audience_lists.is_on() {
+        audience::change(context.message)
+    } else {
+        None
+    }
 }
 
 fn plan_event<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
     let customer = Customer::from_message(context.message, context.settings)?;
-    let metric = metric::name(context.message, context.settings)?;
+    let metric = metric::name(context)?;
     let event = event::from_message(context, metric, &customer)?;
     let lines = order::line_events(&event, context);
     let mut plan = Plan::new(Operation::RecordEvent(event));
     for line in lines {
         plan.push(Operation::RecordEvent(line));
+    }
+    if context.event_kind.is_none()
+        && event_kind::is_nearly_an_order(context.message)
+        && !event_id::is_once_per_order(context)
+    {
+        context.warn(Warning::NearlyAnOrder);
     }
     if customer
         .identifiers

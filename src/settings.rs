@@ -1,5 +1,6 @@
 //! The settings: environment variables, read once during init into types that cannot be wrong.
 
+mod audiences;
 mod consent;
 mod parse;
 mod rules;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+pub use audiences::AudienceLists;
 pub use consent::{ConfirmOptinOverride, ConsentSettings, Resubscribe};
 pub use parse::SettingsError;
 pub use rules::{Channel, EventFilter, MetricNames, RuleSettings};
@@ -91,6 +93,7 @@ impl Settings {
                 },
                 default_country: env.country("DEFAULT_COUNTRY")?,
                 klaviyo_property_names: env.boolean("KLAVIYO_PROPERTY_NAMES")?,
+                classic_property_names: env.boolean("CLASSIC_PROPERTY_NAMES")?,
                 metric_names: env.choice(
                     "METRIC_NAMES",
                     &[
@@ -98,6 +101,10 @@ impl Settings {
                         ("klaviyo", MetricNames::Klaviyo),
                     ],
                 )?,
+                order_events: env.names("ORDER_EVENTS"),
+                once_per_order: env.names("ONCE_PER_ORDER"),
+                email_from: env.places("EMAIL_FROM")?,
+                value_from: env.names("VALUE_FROM"),
                 events: EventFilter {
                     allowed: env.names("EVENTS_ALLOWED"),
                     blocked: env.names("EVENTS_BLOCKED"),
@@ -105,7 +112,7 @@ impl Settings {
                 send_pages: env.boolean("SEND_PAGES")?,
                 send_screens: env.boolean("SEND_SCREENS")?,
                 group_lists: env.boolean("GROUP_LISTS")?,
-                audience_lists: env.boolean("AUDIENCE_LISTS")?,
+                audience_lists: env.audience_lists("AUDIENCE_LISTS")?,
                 honor_deletions: env.boolean("HONOR_DELETIONS")?,
                 backfill_after: env.hours("BACKFILL_AFTER_HOURS", 1..=87_600)?,
             },

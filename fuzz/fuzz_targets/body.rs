@@ -24,9 +24,11 @@ fn setting(name: &str) -> Option<String> {
         "METRIC_NAMES" => "klaviyo",
         "BACKFILL_AFTER_HOURS" => "1",
         "ENFORCE_EMAIL" => "false",
-        "SEND_PAGES" | "SEND_SCREENS" | "GROUP_LISTS" | "AUDIENCE_LISTS" | "HONOR_DELETIONS" => {
-            "true"
-        }
+        "SEND_PAGES" | "SEND_SCREENS" | "GROUP_LISTS" | "HONOR_DELETIONS" => "true",
+        "AUDIENCE_LISTS" => "vip=Y6nRLr",
+        "ORDER_EVENTS" => "Seen",
+        "EMAIL_FROM" => "properties.customer.email,context.user.0.email",
+        "VALUE_FROM" => "total,totals.grand,revenue",
         "FALLBACK_ON_ANONYMOUS_ID" => "true",
         _ => return None,
     };

@@ -9,6 +9,7 @@ use super::in_flight::InFlight;
 use super::task::Task;
 use crate::domain::ListId;
 use crate::klaviyo::{Operation, ProfileKey, Subscription, Unsubscription};
+use crate::outcome::Warning;
 
 /// The identity of an operation. Two operations with the same key go to Klaviyo once.
 #[derive(PartialEq, Eq, Hash)]
@@ -126,8 +127,10 @@ fn merge_into<'t, 'a>(dispatch: &mut Dispatch<'t, 'a>, task: &'t Task<'a>) -> bo
                 merged.merge(later.clone());
             }
         }
-        // Klaviyo keeps the first of several events, and one deletion is enough.
-        (Operation::RecordEvent(_) | Operation::Delete(_), _) => {}
+        // Klaviyo keeps the first of several events.
+        (Operation::RecordEvent(_), _) => task.warn(Warning::Duplicate),
+        // One deletion is enough.
+        (Operation::Delete(_), _) => {}
         // The later of two opposites wins.
         _ => dispatch.take_operation_of(task),
     }

@@ -7,6 +7,7 @@ use super::unanswered::UnansweredAttempt;
 use crate::klaviyo::{Operation, OperationId};
 use crate::rules;
 use crate::segment::{InvalidMessage, Message};
+use crate::settings::RuleSettings;
 
 /// A message that comes in.
 #[derive(Debug)]
@@ -57,7 +58,8 @@ impl<'a> InboundMessage<'a> {
     }
 
     /// Whether the message reports a completed order.
-    pub fn is_order(&self) -> bool {
-        self.message.as_ref().is_ok_and(rules::is_order)
+    pub fn is_order(&self, settings: &RuleSettings) -> bool {
+        let message = self.message.as_ref();
+        message.is_ok_and(|message| rules::is_order(message, settings))
     }
 }

@@ -65,6 +65,8 @@ impl<'a> MetricName<'a> {
 
     /// The metric of one line of an order.
     pub const ORDERED_PRODUCT: MetricName<'static> = MetricName::from_static("Ordered Product");
+    /// The metric of an order.
+    pub const ORDER_COMPLETED: MetricName<'static> = MetricName::from_static("Order Completed");
     /// The metric of an order, unless `SEND_PLACED_ORDER_AS_ORDER_COMPLETED` is on.
     pub const PLACED_ORDER: MetricName<'static> = MetricName::from_static("Placed Order");
 

@@ -327,7 +327,7 @@ impl Destination {
                 self.log_rejection(index, &result, reason);
             }
             summary.count_message(&result.outcome, &result.warnings);
-            if message.inbound().is_order() {
+            if message.inbound().is_order(&self.settings.rules) {
                 summary.count_order(&result.outcome);
             }
             results.push(result);

@@ -27,6 +27,15 @@ pub enum Warning {
     /// The message may not switch the confirmation off.
     #[error("confirmation asked for although confirmOptin is false (CONFIRM_OPTIN_OVERRIDE)")]
     ConfirmationKept,
+    /// Another message of the delivery is the same event.
+    #[error("sent once: another message of the delivery is the same event")]
+    Duplicate,
+    /// The event looks like a completed order and has another name.
+    #[error(
+        "recorded as an event and not as an order: if it is a completed order, put its name into \
+         ORDER_EVENTS"
+    )]
+    NearlyAnOrder,
     /// The address is at `example.com` or `test.com`.
     #[error("Klaviyo drops events of @example.com and @test.com addresses silently")]
     DroppedByKlaviyo,
@@ -52,6 +61,8 @@ impl Warning {
             Warning::UnsubscribedBefore => "unsubscribed_before",
             Warning::ConsentUnknown => "consent_unknown",
             Warning::ConfirmationKept => "confirmation_kept",
+            Warning::Duplicate => "duplicate",
+            Warning::NearlyAnOrder => "nearly_an_order",
             Warning::DroppedByKlaviyo => "dropped_by_klaviyo",
         }
     }

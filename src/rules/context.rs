@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use time::OffsetDateTime;
 
+use super::event_kind::EventKind;
 use super::integrations::Integration;
 use crate::outcome::{LeftOut, Warning};
 use crate::segment::Message;
@@ -15,6 +16,8 @@ pub(super) struct RuleContext<'m, 'a> {
     /// The message's options for Klaviyo.
     pub(super) integration: Integration<'a>,
     pub(super) settings: &'m RuleSettings,
+    /// The kind of the event that the message reports, if its name is known.
+    pub(super) event_kind: Option<EventKind>,
     /// The moment at which the message was first seen.
     pub(super) now: OffsetDateTime,
     /// What the merchant should know. A cell, since every rule shares the context.

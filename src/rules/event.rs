@@ -1,17 +1,19 @@
 //! Tracks, pages and screens as events: <https://segment.com/docs/connections/spec/track/>
 
+use serde_json::value::RawValue;
 use time::{Duration, OffsetDateTime};
 
 use super::context::RuleContext;
+use super::event_id::unique_id;
+use super::event_kind::EventKind;
 use super::identity::Customer;
-use super::order_kind::OrderKind;
+use super::line_names::NameSettings;
 use super::skip::Skip;
-use super::{limits, money, profile, property_names};
-use crate::domain::{MetricName, Timestamp, UniqueId};
-use crate::json::JsonObject;
+use super::{limits, money, product, profile, property_names};
+use crate::domain::{MetricName, Timestamp, parse_moment};
+use crate::json::{self, JsonObject};
 use crate::klaviyo::{Event, Properties};
 use crate::outcome::LeftOut;
-use crate::segment::Message;
 
 /// No merchant's history begins earlier: a time before this year is a mistake, often a zero.
 const MIN_YEAR: i32 = 2000;
@@ -37,14 +39,11 @@ pub(super) fn from_message<'a>(
         ..
     } = context;
     let properties = properties(context)?;
-    let order_kind = OrderKind::from_message(message);
-    let order_id = order_kind.and_then(|kind| kind.unique_id(&message.properties));
-    let moment = message
-        .timestamp
-        .filter(|moment| is_plausible(*moment, *now));
-    if moment.is_none() && message.has_timestamp {
-        context.leave_out(TIME);
+    if context.event_kind.is_some_and(EventKind::has_products) {
+        product::check_products(context);
     }
+    let moment = moment(context);
+    let (value, amount_currency) = money::value(context);
     // Zero hours mean that no event starts a flow, even one without a time.
     let backfill = match (settings.backfill_after, moment) {
         (Some(age), _) if age.is_zero() => true,
@@ -58,28 +57,22 @@ pub(super) fn from_message<'a>(
         metric,
         profile: profile::for_event(context, customer, with_phone),
         properties,
-        value: money::value(context, order_kind),
-        value_currency: money::currency(context, &message.properties),
-        unique_id: order_id.unwrap_or_else(|| message_unique_id(message)),
+        value,
+        value_currency: money::currency_or(context, &message.properties, amount_currency),
+        unique_id: unique_id(context),
         backfill,
         time: moment.and_then(Timestamp::new),
     })
 }
 
-/// Returns the message's own properties, with Klaviyo's names beside them.
+/// Returns the message's own properties, with further names beside them.
 fn properties<'a>(context: &RuleContext<'_, 'a>) -> Result<Properties<'a>, Skip> {
     let message = context.message;
     let Some(raw) = message.raw_properties else {
         return Ok(Properties::Built(JsonObject::default()));
     };
     limits::check(raw, message.properties.len()).map_err(Skip::Reject)?;
-    let has_room = raw.get().len() < limits::MAX_BYTES_FOR_KLAVIYO_NAMES;
-    let names = match message.event.as_deref() {
-        Some(event) if context.settings.klaviyo_property_names && has_room => {
-            property_names::for_event(event, &message.properties)
-        }
-        _ => JsonObject::default(),
-    };
+    let names = names(context, raw);
     if names.is_empty() {
         return Ok(Properties::Raw(raw));
     }
@@ -88,16 +81,43 @@ fn properties<'a>(context: &RuleContext<'_, 'a>) -> Result<Properties<'a>, Skip>
     Ok(Properties::Built(merged))
 }
 
+/// Returns the names to add to the properties. Names repeat values, so a large event has fewer.
+fn names<'a>(context: &RuleContext<'_, 'a>, raw: &RawValue) -> JsonObject<'a> {
+    let Some(kind) = context.event_kind else {
+        return JsonObject::default();
+    };
+    let mut settings = NameSettings::from_settings(context.settings);
+    loop {
+        let names = property_names::for_event(kind, &context.message.properties, settings);
+        if names.is_empty() || raw.get().len() + names.bytes() <= limits::MAX_BYTES_WITH_NAMES {
+            return names;
+        }
+        if settings.classic {
+            settings.classic = false;
+        } else {
+            return JsonObject::default();
+        }
+    }
+}
+
+/// Returns the time of a message: the first of its times that can be read and is plausible.
+fn moment(context: &RuleContext) -> Option<OffsetDateTime> {
+    let message = context.message;
+    let is_plausible = |moment: &OffsetDateTime| is_plausible(*moment, context.now);
+    if let Some(moment) = message.timestamp.filter(is_plausible) {
+        return Some(moment);
+    }
+    let times = message.times();
+    let mut present = times.iter().flatten();
+    let moment = present.find_map(|raw| parse_moment(raw).filter(is_plausible));
+    let has_time = times.iter().flatten().any(|raw| !json::is_blank(raw));
+    if moment.is_none() && has_time {
+        context.leave_out(TIME);
+    }
+    moment
+}
+
 /// Whether a timestamp is plausible: not before 2000, and not over a year ahead.
 pub(super) fn is_plausible(moment: OffsetDateTime, now: OffsetDateTime) -> bool {
     moment.year() >= MIN_YEAR && moment <= now + MAX_AHEAD
-}
-
-/// Returns Segment's id of the message. A message without one is known by its bytes, which a resend
-/// repeats.
-fn message_unique_id(message: &Message) -> UniqueId {
-    match &message.message_id {
-        Some(id) => UniqueId::new(id),
-        None => UniqueId::hash(message.raw.get()),
-    }
 }

@@ -2,21 +2,28 @@
 
 use std::borrow::Cow;
 
+use super::email;
 use super::phone::{self, PhoneField};
 use super::skip::Skip;
-use crate::domain::{Email, ExternalId};
+use crate::domain::{ExternalId, PhoneNumber};
 use crate::json::{self, RawObject};
 use crate::klaviyo::ProfileIdentifiers;
 use crate::outcome::{IgnoreReason, RejectReason};
 use crate::segment::{Message, MessageType};
 use crate::settings::RuleSettings;
 
+/// The keys of Klaviyo's own id of a person, which its links and its website script hand out:
+/// <https://developers.klaviyo.com/en/docs/guide_to_identifying_profiles>
+pub(super) const EXCHANGE_ID_KEYS: [&str; 2] = ["exchangeId", "_kx"];
+
 /// The person a message is about.
 pub(super) struct Customer<'a> {
     /// The identifiers to send.
     pub(super) identifiers: ProfileIdentifiers<'a>,
-    /// The phone number, if the message has one.
+    /// The phone number, if the message has one and may use it.
     pub(super) phone: Option<PhoneField<'a>>,
+    /// Klaviyo's own id of the person.
+    pub(super) exchange_id: Option<Cow<'a, str>>,
 }
 
 impl<'a> Customer<'a> {
@@ -25,15 +32,26 @@ impl<'a> Customer<'a> {
         message: &Message<'a>,
         settings: &RuleSettings,
     ) -> Result<Self, Skip> {
-        let sources: &[&RawObject] = match message.message_type {
-            MessageType::Identify => &[&message.traits],
-            MessageType::Group => &[&message.traits, &message.context_traits],
-            _ => &[&message.context_traits, &message.properties],
+        let (traits, sources): (_, &[&RawObject]) = match message.message_type {
+            MessageType::Identify => (&message.traits, &[&message.traits]),
+            MessageType::Group => (
+                &message.context_traits,
+                &[&message.traits, &message.context_traits],
+            ),
+            // With email as the only identifier, an event has no phone number.
+            _ if settings.enforce_email => (&message.context_traits, &[]),
+            _ => (
+                &message.context_traits,
+                &[&message.context_traits, &message.properties],
+            ),
         };
         let phone = phone::find(sources, settings.default_country);
+        let exchange_id = traits.find(&EXCHANGE_ID_KEYS, json::identifier);
+        let number = phone.as_ref().and_then(PhoneField::number);
         Ok(Customer {
-            identifiers: identifiers(message, settings)?,
+            identifiers: identifiers(message, settings, number, exchange_id.as_ref())?,
             phone,
+            exchange_id,
         })
     }
 }
@@ -41,59 +59,50 @@ impl<'a> Customer<'a> {
 fn identifiers<'a>(
     message: &Message<'a>,
     settings: &RuleSettings,
+    phone_number: Option<&PhoneNumber>,
+    exchange_id: Option<&Cow<'a, str>>,
 ) -> Result<ProfileIdentifiers<'a>, Skip> {
-    let email = find_email(message);
+    let email = email::find(message, settings);
     if settings.enforce_email {
         return match email {
             Some(email) => Ok(ProfileIdentifiers::Email {
                 email,
                 external_id: None,
             }),
-            None => Err(Skip::Ignore(IgnoreReason::NoEmail)),
+            None => Err(Skip::Ignore(IgnoreReason::NoEmail(email::place_elsewhere(
+                message,
+            )))),
         };
     }
-    match email {
-        Some(email) => {
-            // A userId that is the email again says nothing new.
-            let external_id = match &message.user_id {
-                Some(user_id) if !user_id.eq_ignore_ascii_case(email.as_str()) => {
-                    Some(external_id(user_id)?)
-                }
-                _ => None,
-            };
-            Ok(ProfileIdentifiers::Email { email, external_id })
-        }
-        None => {
-            let fallback = match &message.anonymous_id {
-                Some(anonymous_id) if settings.fallback_on_anonymous_id => Some(anonymous_id),
-                _ => None,
-            };
-            match message.user_id.as_ref().or(fallback) {
-                Some(id) => Ok(ProfileIdentifiers::ExternalId(external_id(id)?)),
-                None => Err(Skip::Ignore(IgnoreReason::NoIdentifier)),
+    if let Some(email) = email {
+        // A userId that is the email again says nothing new.
+        let external_id = match &message.user_id {
+            Some(user_id) if !user_id.eq_ignore_ascii_case(email.as_str()) => {
+                Some(external_id(user_id)?)
             }
+            _ => None,
+        };
+        return Ok(ProfileIdentifiers::Email { email, external_id });
+    }
+    if let Some(user_id) = &message.user_id {
+        return Ok(ProfileIdentifiers::ExternalId(external_id(user_id)?));
+    }
+    if let Some(number) = phone_number {
+        return Ok(ProfileIdentifiers::PhoneNumber(number.clone()));
+    }
+    if let Some(exchange_id) = exchange_id {
+        return Ok(ProfileIdentifiers::ExchangeId(exchange_id.clone()));
+    }
+    match &message.anonymous_id {
+        Some(id) if settings.fallback_on_anonymous_id => {
+            Ok(ProfileIdentifiers::ExternalId(external_id(id)?))
         }
+        _ => Err(Skip::Ignore(IgnoreReason::NoIdentifier(
+            email::place_elsewhere(message),
+        ))),
     }
 }
 
 fn external_id<'a>(id: &Cow<'a, str>) -> Result<ExternalId<'a>, Skip> {
     ExternalId::parse(id.clone()).ok_or(Skip::Reject(RejectReason::ExternalIdTooLong))
-}
-
-/// Returns the first valid address of `traits.email`, `properties.email`, `context.traits.email`
-/// and `userId`.
-fn find_email(message: &Message) -> Option<Email> {
-    for object in [
-        &message.traits,
-        &message.properties,
-        &message.context_traits,
-    ] {
-        let email = object
-            .spellings("email")
-            .find_map(|(_, raw)| Email::parse(&json::identifier(raw)?));
-        if email.is_some() {
-            return email;
-        }
-    }
-    Email::parse(message.user_id.as_deref()?)
 }

@@ -23,8 +23,9 @@ const MAX_STRING_BYTES: usize = 100_000;
 /// The most bytes of an event.
 const MAX_EVENT_BYTES: usize = 5_000_000;
 
-/// Properties below this size have room for Klaviyo's names, which repeat part of them.
-pub(super) const MAX_BYTES_FOR_KLAVIYO_NAMES: usize = MAX_EVENT_BYTES / 2;
+/// The most bytes of properties with the names that are added to them. The rest is room for what has
+/// to be escaped.
+pub(super) const MAX_BYTES_WITH_NAMES: usize = MAX_EVENT_BYTES / 5 * 4;
 
 /// Rejects properties that exceed a limit. `key_count`: the number of keys at the top.
 pub(super) fn check(properties: &RawValue, key_count: usize) -> Result<(), RejectReason> {

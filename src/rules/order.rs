@@ -5,23 +5,18 @@
 use std::collections::HashSet;
 
 use super::context::RuleContext;
-use super::order_kind::OrderKind;
-use super::product::{Product, read_lines};
+use super::event_id::order_id;
+use super::event_kind::EventKind;
+use super::line_names::NameSettings;
+use super::product::{Product, product_lines};
 use super::{limits, money, property_names};
 use crate::domain::{MetricName, UniqueId};
-use crate::json::{Json, JsonObject, RawObject};
+use crate::json::{JsonObject, RawObject, is_same_key};
 use crate::klaviyo::{Event, Properties};
-use crate::outcome::LeftOut;
-use crate::settings::RuleSettings;
 
 /// The most bytes of the order that all lines together repeat, so that an order with many lines
 /// does not outgrow what was delivered.
 const MAX_REPEATED_BYTES: usize = 4_000_000;
-
-const PRODUCTS: LeftOut = LeftOut {
-    field: "products",
-    expected: "an array of objects",
-};
 
 /// What says something else about an order than about its line.
 const NOT_INHERITED: [&str; 16] = [
@@ -48,14 +43,12 @@ pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) 
     let RuleContext {
         message, settings, ..
     } = context;
-    let is_order = OrderKind::from_message(message) == Some(OrderKind::Completed);
-    if !is_order || settings.events.blocks(MetricName::ORDERED_PRODUCT.as_str()) {
+    let is_order = context.event_kind == Some(EventKind::OrderCompleted);
+    let is_line = |name: &str| is_same_key(name, MetricName::ORDERED_PRODUCT.as_str());
+    if !is_order || settings.events.blocks(is_line) {
         return Vec::new();
     }
-    let (lines, is_complete) = read_lines(&message.properties);
-    if !is_complete {
-        context.leave_out(PRODUCTS);
-    }
+    let lines = product_lines(&message.properties);
     let bytes_per_line = MAX_REPEATED_BYTES / lines.len().max(1);
     let shared = message
         .properties
@@ -73,10 +66,10 @@ pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) 
             profile: order.profile.clone(),
             time: order.time,
             value: product.total(),
-            value_currency: money::currency(context, line).or(order.value_currency),
+            value_currency: money::currency_or(context, line, order.value_currency),
             unique_id,
             backfill: order.backfill,
-            properties: Properties::Built(line_properties(line, &shared, settings)),
+            properties: Properties::Built(line_properties(line, &shared, context)),
         });
     }
     events
@@ -100,20 +93,16 @@ fn line_id(
     id
 }
 
-/// Returns the line's own properties, then Klaviyo's names for it, then the properties of the order
+/// Returns the line's own properties, then further names for them, then the properties of the order
 /// that the line does not have, as many as Klaviyo takes.
 fn line_properties<'a>(
     line: &RawObject<'a>,
     shared: &RawObject<'a>,
-    settings: &RuleSettings,
+    context: &RuleContext<'_, 'a>,
 ) -> JsonObject<'a> {
-    let product = Product(line);
-    let mut names = JsonObject::with_capacity(property_names::LINE_NAMES + 2);
-    names.push_some("Product URL", product.url().map(Json::Text));
-    names.push_some("Image URL", product.image_url().map(Json::Text));
-    if settings.klaviyo_property_names {
-        property_names::add_for_line(line, shared, &mut names);
-    }
+    let order_id = order_id(&context.message.properties);
+    let names = NameSettings::from_settings(context.settings);
+    let names = property_names::for_line(line, order_id, names);
     let more_keys = names.len() + shared.len();
     let mut properties = JsonObject::from_raw(line, limits::MAX_PROPERTIES, more_keys);
     properties.add_missing(&names, limits::MAX_PROPERTIES);

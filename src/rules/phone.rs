@@ -9,7 +9,7 @@ use crate::klaviyo::PhoneChange;
 use crate::outcome::LeftOut;
 
 /// The spellings of the phone number's trait.
-pub(super) const PHONE_KEYS: [&str; 3] = ["phone", "phoneNumber", "phone_number"];
+pub(super) const PHONE_KEYS: [&str; 2] = ["phone", "phoneNumber"];
 
 /// A number that cannot be read is no phone number of the profile.
 pub(super) const UNREADABLE: LeftOut = LeftOut {
@@ -46,8 +46,8 @@ impl PhoneField<'_> {
     }
 }
 
-/// Finds the phone number among these traits or properties: the first that parses, else the first
-/// that is not blank, else a `null`.
+/// Finds the phone number among these traits or properties: the first that parses, also among
+/// `phones`, else the first that is not blank, else a `null`.
 pub(super) fn find<'a>(
     sources: &[&RawObject<'a>],
     country: Option<Region>,
@@ -56,18 +56,30 @@ pub(super) fn find<'a>(
     let mut null = None;
     for object in sources {
         for key in PHONE_KEYS {
-            let Some(raw) = object.get(key) else { continue };
-            if let Some(number) =
-                json::identifier(raw).and_then(|text| PhoneNumber::parse(&text, country))
-            {
-                return Some(PhoneField::Number(number));
-            }
-            if json::is_null(raw) {
-                null = Some(PhoneField::Null);
-            } else if unreadable.is_none() && !json::is_blank(raw) {
-                unreadable = Some(PhoneField::Unreadable(raw));
+            for (_, raw) in object.spellings(key) {
+                if let Some(number) = read(raw, country) {
+                    return Some(PhoneField::Number(number));
+                }
+                if json::is_null(raw) {
+                    null = Some(PhoneField::Null);
+                } else if unreadable.is_none() && !json::is_blank(raw) {
+                    unreadable = Some(PhoneField::Unreadable(raw));
+                }
             }
         }
     }
+    for object in sources {
+        let Some(phones) = object.get("phones") else {
+            continue;
+        };
+        let mut numbers = json::raw_elements(phones).into_iter();
+        if let Some(number) = numbers.find_map(|raw| read(raw, country)) {
+            return Some(PhoneField::Number(number));
+        }
+    }
     unreadable.or(null)
+}
+
+fn read(raw: &RawValue, country: Option<Region>) -> Option<PhoneNumber> {
+    PhoneNumber::parse(&json::identifier(raw)?, country)
 }

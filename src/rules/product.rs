@@ -3,8 +3,15 @@
 
 use std::borrow::Cow;
 
+use super::context::RuleContext;
 use super::money;
 use crate::json::{self, Json, RawObject};
+use crate::outcome::LeftOut;
+
+const PRODUCTS: LeftOut = LeftOut {
+    field: "products",
+    expected: "an array of objects, and not a text that holds one",
+};
 
 /// A line of an order or cart, or the properties of an event about one product.
 pub(super) struct Product<'o, 'a>(pub(super) &'o RawObject<'a>);
@@ -12,11 +19,11 @@ pub(super) struct Product<'o, 'a>(pub(super) &'o RawObject<'a>);
 impl<'a> Product<'_, 'a> {
     /// Returns the id that distinguishes the line within its order: the product, else its variant.
     pub(super) fn line_id(&self) -> Option<Cow<'a, str>> {
-        self.0.text(&["product_id", "productId", "id", "sku"])
+        self.0.id(&["product_id", "id", "sku"])
     }
 
     pub(super) fn id(&self) -> Option<Cow<'a, str>> {
-        self.0.text(&["product_id", "productId", "id"])
+        self.0.id(&["product_id", "id"])
     }
 
     pub(super) fn sku(&self) -> Option<Cow<'a, str>> {
@@ -53,15 +60,19 @@ impl<'a> Product<'_, 'a> {
         self.0.number("quantity")
     }
 
-    /// Returns price × quantity. A line without a quantity is one piece; a quantity that cannot be
-    /// read gives no total.
-    pub(super) fn total(&self) -> Option<f64> {
-        let quantity = if self.0.contains_key("quantity") {
-            self.quantity()?
+    /// Returns the quantity. A line without one is one piece; a quantity that cannot be read gives
+    /// none.
+    pub(super) fn quantity_or_one(&self) -> Option<f64> {
+        if self.0.contains_key("quantity") {
+            self.quantity()
         } else {
-            1.0
-        };
-        let total = money::round(self.price()? * quantity);
+            Some(1.0)
+        }
+    }
+
+    /// Returns price × quantity.
+    pub(super) fn total(&self) -> Option<f64> {
+        let total = money::round(self.price()? * self.quantity_or_one()?);
         if total.is_finite() { Some(total) } else { None }
     }
 
@@ -81,27 +92,28 @@ impl<'a> Product<'_, 'a> {
     }
 }
 
+/// Warns about `products` that are no array of objects.
+pub(super) fn check_products(context: &RuleContext) {
+    let Some(products) = context.message.properties.get("products") else {
+        return;
+    };
+    if !json::is_blank(products) && !json::is_array_of_objects(products) {
+        context.leave_out(PRODUCTS);
+    }
+}
+
 /// Returns the lines of an order or cart with their indexes. An element of `products` that is no
 /// object is left out.
 pub(super) fn product_lines<'a>(properties: &RawObject<'a>) -> Vec<(usize, RawObject<'a>)> {
-    let (lines, _) = read_lines(properties);
-    lines
-}
-
-/// Returns the same lines, and whether they are everything that `products` holds.
-pub(super) fn read_lines<'a>(properties: &RawObject<'a>) -> (Vec<(usize, RawObject<'a>)>, bool) {
     let Some(products) = properties.get("products") else {
-        return (Vec::new(), true);
+        return Vec::new();
     };
-    let is_list = products.get().starts_with('[') || json::is_blank(products);
     let elements = json::raw_elements(products);
-    let element_count = elements.len();
-    let mut lines = Vec::with_capacity(element_count);
+    let mut lines = Vec::with_capacity(elements.len());
     for (index, raw) in elements.into_iter().enumerate() {
         if let Some(line) = RawObject::parse(raw) {
             lines.push((index, line));
         }
     }
-    let is_complete = is_list && lines.len() == element_count;
-    (lines, is_complete)
+    lines
 }

@@ -1,13 +1,16 @@
 //! Traits as a Klaviyo profile: <https://segment.com/docs/connections/spec/identify/#traits>
 
+use std::borrow::Cow;
+
 use super::context::RuleContext;
-use super::identity::Customer;
+use super::identity::{Customer, EXCHANGE_ID_KEYS};
 use super::phone::{self, PHONE_KEYS, PhoneField};
 use super::skip::Skip;
 use super::traits::{TraitMapping, TraitReader, property_names};
-use crate::json::{Json, JsonObject, RawObject};
-use crate::klaviyo::{ApiRequest, PhoneChange, Profile, PropertyPatch};
+use crate::json::{self, Json, JsonObject, RawObject};
+use crate::klaviyo::{ApiRequest, PhoneChange, Profile, ProfileIdentifiers, PropertyPatch};
 use crate::outcome::{LeftOut, RejectReason};
+use crate::segment::Message;
 
 /// The most bytes of a profile:
 /// <https://developers.klaviyo.com/en/reference/create_or_update_profile>
@@ -22,24 +25,29 @@ const NAME: LeftOut = LeftOut {
     expected: "at most 40,000 bytes beside an event",
 };
 
-const FIRST_NAME: TraitMapping = ("first_name", &["firstName", "first_name"]);
-const LAST_NAME: TraitMapping = ("last_name", &["lastName", "last_name"]);
+const FIRST_NAME: TraitMapping = ("first_name", &["firstName"]);
+const LAST_NAME: TraitMapping = ("last_name", &["lastName"]);
 const ORGANIZATION: TraitMapping = ("organization", &["organization", "company"]);
 const COMPANY_NAME: TraitMapping = ("organization", &["name"]);
 const TEXT_FIELDS: [TraitMapping; 3] = [
-    ("title", &["title"]),
+    ("title", &["title", "position", "jobTitle"]),
     ("image", &["avatar"]),
     ("locale", &["locale"]),
 ];
-const TIMEZONE: TraitMapping = ("timezone", &["timezone"]);
+/// The region is the last one, as a region among the traits needs another place beside it.
 const LOCATION_FIELDS: [TraitMapping; 6] = [
     ("address1", &["street"]),
-    ("address2", &["street2", "street_2"]),
+    ("address2", &["street2"]),
     ("city", &["city"]),
-    ("region", &["state", "region"]),
-    ("zip", &["postalCode", "postal_code", "zip"]),
+    ("zip", &["postalCode", "zip"]),
     ("country", &["country"]),
+    REGION,
 ];
+const REGION: TraitMapping = ("region", &["state", "region"]);
+
+/// The states of a customer's account in Shopify, which are no places:
+/// <https://shopify.dev/docs/api/admin-graphql/latest/enums/CustomerState>
+const ACCOUNT_STATES: [&str; 4] = ["enabled", "disabled", "invited", "declined"];
 
 /// Returns the profile that an identify describes, custom properties included.
 pub(super) fn from_identify<'a>(
@@ -47,7 +55,7 @@ pub(super) fn from_identify<'a>(
     customer: &Customer<'a>,
 ) -> Result<Profile<'a>, Skip> {
     let message = context.message;
-    let mut traits = TraitReader::new(&message.traits);
+    let mut traits = TraitReader::new(&message.traits, context.settings.classic_property_names);
     let mut attributes = JsonObject::default();
     let mut location = JsonObject::default();
 
@@ -57,18 +65,11 @@ pub(super) fn from_identify<'a>(
     for mapping in TEXT_FIELDS {
         traits.map_field(mapping, &mut attributes);
     }
-    traits.map_field(TIMEZONE, &mut location);
-    map_address(&mut traits, &mut location);
-    for mapping in LOCATION_FIELDS {
-        // Parts of the address win over places among the traits.
-        let (field, _) = mapping;
-        if !location.contains_key(field) {
-            traits.map_field(mapping, &mut location);
-        }
-    }
-    for key in PHONE_KEYS {
+    map_location(context, &mut traits, &mut location);
+    for key in PHONE_KEYS.into_iter().chain(EXCHANGE_ID_KEYS) {
         traits.mark_consumed(key);
     }
+    add_exchange_id(customer, &mut attributes);
     let patch = property_patch(&context.integration.options, &mut traits);
     let mut properties = traits.remaining();
     if let Some(PhoneField::Unreadable(raw)) = customer.phone {
@@ -78,7 +79,10 @@ pub(super) fn from_identify<'a>(
 
     let profile = Profile {
         identifiers: customer.identifiers.clone(),
-        phone_number: customer.phone.as_ref().and_then(PhoneField::change),
+        phone_number: match customer.identifiers {
+            ProfileIdentifiers::PhoneNumber(_) => None,
+            _ => customer.phone.as_ref().and_then(PhoneField::change),
+        },
         attributes,
         location,
         properties,
@@ -110,49 +114,124 @@ pub(super) fn for_event<'a>(
             name => profile.attributes.push_some(field, name.map(Json::Text)),
         }
     }
-    if with_phone {
+    add_exchange_id(customer, &mut profile.attributes);
+    let is_identifier = matches!(customer.identifiers, ProfileIdentifiers::PhoneNumber(_));
+    if with_phone && !is_identifier {
         let number = customer.phone.as_ref().and_then(PhoneField::number);
         profile.phone_number = number.cloned().map(PhoneChange::Set);
     }
     profile
 }
 
-/// Maps first and last name, else splits `name` at its first space.
-fn map_name<'a>(traits: &mut TraitReader<'_, 'a>, attributes: &mut JsonObject<'a>) {
-    traits.map_field(FIRST_NAME, attributes);
-    traits.map_field(LAST_NAME, attributes);
-    if !attributes.is_empty() {
-        return;
+/// Returns the profile of a person whose group is the organization, if the group has a name.
+pub(super) fn from_group<'a>(
+    message: &Message<'a>,
+    customer: &Customer<'a>,
+) -> Option<Profile<'a>> {
+    let name = message.traits.find(&["name"], json::string)?;
+    if name.trim().is_empty() {
+        return None;
     }
-    let Some(name) = traits.object().text(&["name"]) else {
-        return;
-    };
-    traits.mark_consumed("name");
-    let (first_name, _) = FIRST_NAME;
-    let (last_name, _) = LAST_NAME;
+    let (field, _) = ORGANIZATION;
+    let mut profile = Profile::new(customer.identifiers.clone());
+    profile.attributes.push(field, Json::Text(name));
+    Some(profile)
+}
+
+/// Adds Klaviyo's own id of the person beside what else identifies.
+fn add_exchange_id<'a>(customer: &Customer<'a>, attributes: &mut JsonObject<'a>) {
+    if let Some(id) = &customer.exchange_id
+        && !matches!(customer.identifiers, ProfileIdentifiers::ExchangeId(_))
+    {
+        attributes.push("_kx", Json::Text(id.clone()));
+    }
+}
+
+/// Maps first and last name. One that is no text comes from `name`, split at its first space.
+fn map_name<'a>(traits: &mut TraitReader<'_, 'a>, attributes: &mut JsonObject<'a>) {
+    let (first_field, first_keys) = FIRST_NAME;
+    let (last_field, last_keys) = LAST_NAME;
+    let mut first = traits.read(first_keys);
+    let mut last = traits.read(last_keys);
+    let is_text = |name: &Option<Json>| matches!(name, Some(Json::Text(_)));
+    if let Some(name) = traits.object().text(&["name"])
+        && !(is_text(&first) && is_text(&last))
+    {
+        if !is_text(&first) && !is_text(&last) {
+            traits.mark_mapped("name");
+        }
+        let (first_half, last_half) = split_name(name);
+        if !is_text(&first) {
+            first = Some(Json::Text(first_half));
+        }
+        if !is_text(&last) {
+            last = last_half.map(Json::Text).or(last);
+        }
+    }
+    attributes.push_some(first_field, first);
+    attributes.push_some(last_field, last);
+}
+
+/// Splits a name at its first space, as Klaviyo Classic did.
+fn split_name(name: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
     match name.split_once(char::is_whitespace) {
         Some((first, last)) => {
-            attributes.push(first_name, Json::Text(first.to_owned().into()));
-            attributes.push(last_name, Json::Text(last.trim().to_owned().into()));
+            let last = last.trim().to_owned();
+            (first.to_owned().into(), Some(last.into()))
         }
-        None => attributes.push(first_name, Json::Text(name)),
+        None => (name, None),
     }
 }
 
 /// Maps `organization`, `company` or `company.name`.
 fn map_organization<'a>(traits: &mut TraitReader<'_, 'a>, attributes: &mut JsonObject<'a>) {
-    traits.map_field(ORGANIZATION, attributes);
-    let (field, _) = ORGANIZATION;
+    let (field, keys) = ORGANIZATION;
+    let organization = traits.read(keys);
+    if !matches!(organization, Some(Json::Text(_))) {
+        traits.map_object("company", &[COMPANY_NAME], attributes);
+    }
     if !attributes.contains_key(field) {
-        let company = traits.object().object("company");
-        traits.map_object("company", &company, &[COMPANY_NAME], attributes);
+        attributes.push_some(field, organization);
     }
 }
 
-/// Maps the parts of `address`.
-fn map_address<'a>(traits: &mut TraitReader<'_, 'a>, location: &mut JsonObject<'a>) {
-    let address = traits.object().object("address");
-    traits.map_object("address", &address, &LOCATION_FIELDS, location);
+/// Maps the parts of `address`, places among the traits, and the time zone.
+fn map_location<'a>(
+    context: &RuleContext<'_, 'a>,
+    traits: &mut TraitReader<'_, 'a>,
+    location: &mut JsonObject<'a>,
+) {
+    let timezone = match traits.read(&["timezone"]) {
+        Some(Json::Text(timezone)) => Some(Json::Text(timezone)),
+        cleared => match context.message.timezone() {
+            Some(timezone) => Some(Json::Text(timezone)),
+            None => cleared,
+        },
+    };
+    location.push_some("timezone", timezone);
+    traits.map_object("address", &LOCATION_FIELDS, location);
+    for mapping in LOCATION_FIELDS {
+        // Parts of the address win over places among the traits.
+        let (field, keys) = mapping;
+        if location.contains_key(field) {
+            continue;
+        }
+        if mapping != REGION {
+            traits.map_field(mapping, location);
+        } else if ["city", "zip", "country"]
+            .into_iter()
+            .any(|place| location.has_value(place))
+        {
+            location.push_some(field, traits.read_where(keys, is_place));
+        }
+    }
+}
+
+/// Whether a state is a place, and not that of an account.
+fn is_place(state: &str) -> bool {
+    !ACCOUNT_STATES
+        .iter()
+        .any(|account_state| account_state.eq_ignore_ascii_case(state))
 }
 
 /// Reads `fieldsToUnset`, `fieldsToAppend` and `fieldsToUnappend` of the message's options.

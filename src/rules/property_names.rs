@@ -1,11 +1,13 @@
 //! Klaviyo's own e-commerce property names beside Segment's, which flow templates and product feeds
-//! look for.
+//! look for, and those that Klaviyo Classic sent.
 //! <https://developers.klaviyo.com/en/docs/guide_to_integrating_a_platform_without_a_pre_built_klaviyo_integration>
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::order_kind::ORDER_ID_KEYS;
+use super::event_id::order_id;
+use super::event_kind::EventKind;
+use super::line_names::{self, NameSettings};
 use super::product::{Product, product_lines};
 use crate::json::{Json, JsonObject, RawObject};
 
@@ -13,44 +15,71 @@ use crate::json::{Json, JsonObject, RawObject};
 /// order keeps its `products`.
 const MAX_ITEMS: usize = 1_000;
 
-/// The names of an element of `Items`.
-const ITEM_NAMES: usize = 10;
-/// The names of a line.
-pub(super) const LINE_NAMES: usize = 9;
-
-/// Returns the properties to add to an event of this name.
-pub(super) fn for_event<'a>(event: &str, properties: &RawObject<'a>) -> JsonObject<'a> {
-    let mut names = JsonObject::default();
-    match event {
-        "Product Viewed" | "Product Clicked" => {
-            add_viewed_product(&Product(properties), &mut names)
+/// Returns the properties to add to an event of this kind.
+pub(super) fn for_event<'a>(
+    kind: EventKind,
+    properties: &RawObject<'a>,
+    names: NameSettings,
+) -> JsonObject<'a> {
+    let mut added = JsonObject::default();
+    match kind {
+        EventKind::OrderCompleted if names.klaviyo || names.classic => {
+            add_completed_order(properties, names, &mut added);
         }
-        "Product Added" => add_cart(properties, &mut names),
-        "Checkout Started" => add_checkout(properties, &mut names),
-        "Order Completed" | "Order Cancelled" | "Order Refunded" => {
-            add_order(properties, &mut names);
+        _ if !names.klaviyo => {}
+        EventKind::ProductViewed | EventKind::ProductClicked => {
+            add_viewed_product(&Product(properties), &mut added)
         }
-        _ => {}
+        EventKind::ProductAdded => add_cart(properties, &mut added),
+        EventKind::CheckoutStarted => add_checkout(properties, &mut added),
+        EventKind::OrderCompleted | EventKind::OrderCancelled | EventKind::OrderRefunded => {
+            let lines = product_lines(properties);
+            add_order(&lines, properties, &mut added);
+            add_items(&lines, KLAVIYO_ONLY, &mut added);
+        }
     }
-    names
+    added
 }
 
-/// Adds the properties of one line's `Ordered Product`.
-pub(super) fn add_for_line<'a>(
+/// Events other than completed orders have none of Klaviyo Classic's names.
+const KLAVIYO_ONLY: NameSettings = NameSettings {
+    klaviyo: true,
+    classic: false,
+};
+
+/// Returns the names of one line's `Ordered Product`.
+pub(super) fn for_line<'a>(
     line: &RawObject<'a>,
-    order: &RawObject<'a>,
-    names: &mut JsonObject<'a>,
-) {
+    order_id: Option<Cow<'a, str>>,
+    names: NameSettings,
+) -> JsonObject<'a> {
+    let mut added = JsonObject::with_capacity(line_names::MAX_LINE_NAMES);
     let product = Product(line);
-    add_text(names, "OrderId", order.text(&ORDER_ID_KEYS));
-    add_text(names, "ProductID", product.id());
-    add_text(names, "SKU", product.sku());
-    add_text(names, "ProductName", product.name());
-    add_number(names, "Quantity", product.quantity());
-    add_text(names, "ProductURL", product.url());
-    add_text(names, "ImageURL", product.image_url());
-    add_list(names, "Categories", product.categories());
-    add_text(names, "ProductBrand", product.brand());
+    add_text(&mut added, "Product URL", product.url());
+    add_text(&mut added, "Image URL", product.image_url());
+    if names.klaviyo {
+        add_text(&mut added, "OrderId", order_id);
+    }
+    line_names::add_line_names(line, names, &mut added);
+    added
+}
+
+fn add_completed_order<'a>(
+    properties: &RawObject<'a>,
+    names: NameSettings,
+    added: &mut JsonObject<'a>,
+) {
+    let lines = product_lines(properties);
+    if names.klaviyo {
+        add_order(&lines, properties, added);
+    } else {
+        add_item_names(&lines, added);
+        add_categories(&lines, added);
+    }
+    if names.classic {
+        add_list(added, "Item Names", item_names(&lines));
+    }
+    add_items(&lines, names, added);
 }
 
 fn add_viewed_product<'a>(product: &Product<'_, 'a>, names: &mut JsonObject<'a>) {
@@ -77,7 +106,7 @@ fn add_cart<'a>(properties: &RawObject<'a>, names: &mut JsonObject<'a>) {
     add_number(names, "AddedItemQuantity", product.quantity());
     let lines = product_lines(properties);
     add_item_names(&lines, names);
-    add_items(&lines, names);
+    add_items(&lines, KLAVIYO_ONLY, names);
     add_checkout_url(properties, names);
 }
 
@@ -85,17 +114,20 @@ fn add_checkout<'a>(properties: &RawObject<'a>, names: &mut JsonObject<'a>) {
     let lines = product_lines(properties);
     add_item_names(&lines, names);
     add_categories(&lines, names);
-    add_items(&lines, names);
+    add_items(&lines, KLAVIYO_ONLY, names);
     add_checkout_url(properties, names);
 }
 
-fn add_order<'a>(properties: &RawObject<'a>, names: &mut JsonObject<'a>) {
-    let lines = product_lines(properties);
-    add_text(names, "OrderId", properties.text(&ORDER_ID_KEYS));
-    add_item_names(&lines, names);
-    add_categories(&lines, names);
+fn add_order<'a>(
+    lines: &[(usize, RawObject<'a>)],
+    properties: &RawObject<'a>,
+    names: &mut JsonObject<'a>,
+) {
+    add_text(names, "OrderId", order_id(properties));
+    add_item_names(lines, names);
+    add_categories(lines, names);
     let mut brands = Vec::with_capacity(lines.len());
-    for (_, line) in &lines {
+    for (_, line) in lines {
         brands.extend(Product(line).brand().map(Json::Text));
     }
     add_list(names, "Brands", distinct(brands));
@@ -105,7 +137,6 @@ fn add_order<'a>(properties: &RawObject<'a>, names: &mut JsonObject<'a>) {
         properties.text(&["coupon", "discount_code", "discountCode"]),
     );
     add_number(names, "DiscountValue", properties.number("discount"));
-    add_items(&lines, names);
     for (name, keys) in [
         ("BillingAddress", ["billing_address", "billingAddress"]),
         ("ShippingAddress", ["shipping_address", "shippingAddress"]),
@@ -116,11 +147,15 @@ fn add_order<'a>(properties: &RawObject<'a>, names: &mut JsonObject<'a>) {
 }
 
 fn add_item_names<'a>(lines: &[(usize, RawObject<'a>)], names: &mut JsonObject<'a>) {
+    add_list(names, "ItemNames", item_names(lines));
+}
+
+fn item_names<'a>(lines: &[(usize, RawObject<'a>)]) -> Vec<Json<'a>> {
     let mut item_names = Vec::with_capacity(lines.len());
     for (_, line) in lines {
         item_names.extend(Product(line).name().map(Json::Text));
     }
-    add_list(names, "ItemNames", item_names);
+    item_names
 }
 
 fn add_categories<'a>(lines: &[(usize, RawObject<'a>)], names: &mut JsonObject<'a>) {
@@ -131,30 +166,19 @@ fn add_categories<'a>(lines: &[(usize, RawObject<'a>)], names: &mut JsonObject<'
     add_list(names, "Categories", distinct(categories));
 }
 
-fn add_items<'a>(lines: &[(usize, RawObject<'a>)], names: &mut JsonObject<'a>) {
+fn add_items<'a>(
+    lines: &[(usize, RawObject<'a>)],
+    names: NameSettings,
+    added: &mut JsonObject<'a>,
+) {
     if lines.len() > MAX_ITEMS {
         return;
     }
     let mut items = Vec::with_capacity(lines.len());
     for (_, line) in lines {
-        items.push(Json::Object(item(&Product(line))));
+        items.push(Json::Object(line_names::item(line, names)));
     }
-    add_list(names, "Items", items);
-}
-
-fn item<'a>(product: &Product<'_, 'a>) -> JsonObject<'a> {
-    let mut names = JsonObject::with_capacity(ITEM_NAMES);
-    add_text(&mut names, "ProductID", product.id());
-    add_text(&mut names, "SKU", product.sku());
-    add_text(&mut names, "ProductName", product.name());
-    add_number(&mut names, "Quantity", product.quantity());
-    add_number(&mut names, "ItemPrice", product.price());
-    add_number(&mut names, "RowTotal", product.total());
-    add_text(&mut names, "ProductURL", product.url());
-    add_text(&mut names, "ImageURL", product.image_url());
-    add_list(&mut names, "Categories", product.categories());
-    add_text(&mut names, "Brand", product.brand());
-    names
+    add_list(added, "Items", items);
 }
 
 fn add_checkout_url<'a>(properties: &RawObject<'a>, names: &mut JsonObject<'a>) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::json::{self, Json, JsonObject, RawObject};
+use crate::json::{self, Json, JsonObject, RawObject, is_same_key};
 
 /// A Klaviyo field, and the trait it comes from in every spelling that is read.
 pub(super) type TraitMapping = (&'static str, &'static [&'static str]);
@@ -12,16 +12,19 @@ pub(super) type TraitMapping = (&'static str, &'static [&'static str]);
 /// Traits that become fields of the profile one by one. The remaining ones are custom properties.
 pub(super) struct TraitReader<'t, 'a> {
     object: &'t RawObject<'a>,
+    /// Whether traits stay custom properties when they become fields.
+    keeps_mapped: bool,
     consumed: Vec<Cow<'a, str>>,
     /// Traits that change list properties, by names that the message gives.
     patched: Vec<Cow<'a, str>>,
 }
 
 impl<'t, 'a> TraitReader<'t, 'a> {
-    pub(super) fn new(object: &'t RawObject<'a>) -> Self {
+    pub(super) fn new(object: &'t RawObject<'a>, keeps_mapped: bool) -> Self {
         TraitReader {
             object,
-            consumed: Vec::with_capacity(object.len()),
+            keeps_mapped,
+            consumed: Vec::new(),
             patched: Vec::new(),
         }
     }
@@ -38,38 +41,58 @@ impl<'t, 'a> TraitReader<'t, 'a> {
         }
     }
 
-    /// Moves a trait to its Klaviyo field: the first spelling that is text, else a `null`. Empty
-    /// text, as forms send it, gives no field. A value that is no text stays a custom property.
+    /// Marks a trait as mapped, which may keep it out of the custom properties.
+    pub(super) fn mark_mapped(&mut self, key: &str) {
+        if !self.keeps_mapped {
+            self.mark_consumed(key);
+        }
+    }
+
+    /// Moves a trait to its Klaviyo field.
     pub(super) fn map_field(&mut self, (field, keys): TraitMapping, target: &mut JsonObject<'a>) {
-        let mut text = None;
+        target.push_some(field, self.read(keys));
+    }
+
+    /// Returns the value of the first trait that is text, else a `null`. Empty text, as forms send
+    /// it, gives no value. A value that is no text stays a custom property.
+    pub(super) fn read(&mut self, keys: &[&str]) -> Option<Json<'a>> {
+        self.read_where(keys, |_| true)
+    }
+
+    /// Returns the same, where text that is not meant stays a custom property.
+    pub(super) fn read_where(
+        &mut self,
+        keys: &[&str],
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Option<Json<'a>> {
         let mut is_cleared = false;
         for key in keys {
+            let mut text = None;
             for (name, raw) in self.object.spellings(key) {
-                let value = json::text(raw);
-                if value.is_some() || json::is_blank(raw) {
+                let value = json::text(raw).filter(|text| is_meant(text));
+                if !self.keeps_mapped && (value.is_some() || json::is_blank(raw)) {
                     self.consumed.push(name.clone());
                 }
                 is_cleared |= json::is_null(raw);
                 text = text.or(value);
             }
+            if let Some(text) = text {
+                return Some(Json::Text(text));
+            }
         }
-        if let Some(text) = text {
-            target.push(field, Json::Text(text));
-        } else if is_cleared {
-            target.push(field, Json::Null);
-        }
+        if is_cleared { Some(Json::Null) } else { None }
     }
 
     /// Maps the members of an object among the traits. An object whose members all have
-    /// a Klaviyo field is consumed; any other is also kept as a custom property.
+    /// a Klaviyo field is mapped; any other is also kept as a custom property.
     pub(super) fn map_object(
         &mut self,
         key: &'static str,
-        object: &RawObject<'a>,
         mappings: &[TraitMapping],
         target: &mut JsonObject<'a>,
     ) {
-        let mut members = TraitReader::new(object);
+        let object = self.object.object(key);
+        let mut members = TraitReader::new(&object, false);
         for mapping in mappings {
             members.map_field(*mapping, target);
         }
@@ -77,7 +100,7 @@ impl<'t, 'a> TraitReader<'t, 'a> {
             .iter()
             .all(|(name, _)| members.consumed.contains(name));
         if is_mapped_entirely && !object.is_empty() {
-            self.mark_consumed(key);
+            self.mark_mapped(key);
         }
     }
 
@@ -102,9 +125,10 @@ impl<'t, 'a> TraitReader<'t, 'a> {
 
     /// Returns the traits that have become no field, which are custom properties.
     pub(super) fn remaining(&self) -> JsonObject<'a> {
-        let mut properties = JsonObject::default();
+        let mut properties = JsonObject::with_capacity(self.object.len());
         for (key, value) in self.object.iter() {
-            if !self.consumed.contains(key) && !self.patched.contains(key) {
+            let is_patched = self.patched.iter().any(|name| is_same_key(name, key));
+            if !self.consumed.contains(key) && !is_patched {
                 properties.push(key.clone(), Json::Raw(value));
             }
         }

@@ -70,8 +70,6 @@ pub struct Message<'a> {
     /// `timestamp`, else `originalTimestamp`, else `receivedAt`: the time of the event, in any
     /// format that [`parse_moment`] accepts.
     pub timestamp: Option<OffsetDateTime>,
-    /// Whether `timestamp` is there.
-    pub has_timestamp: bool,
     /// `traits`, of an identify or group.
     pub traits: RawObject<'a>,
     /// `properties` of a track, page or screen, as raw JSON, if they are an object.
@@ -87,6 +85,8 @@ pub struct Message<'a> {
     /// `context.consent.categoryPreferences`: the purposes that the person agreed to, if the
     /// message has a consent object: <https://segment.com/docs/privacy/consent-management/>
     pub consent_categories: Option<RawObject<'a>>,
+    /// `context`, as raw JSON, for what few messages are asked for.
+    pub context: Option<&'a RawValue>,
     /// Whether `context.personas` is there: Engage computed the message, nobody did something.
     pub is_from_engage: bool,
     /// `context.personas.external_audience_id`: the list that an Engage audience is connected to.
@@ -138,7 +138,7 @@ impl<'a> Message<'a> {
             integrations,
         ] = fields;
         let message_type = message_type.and_then(json::string).ok_or(InvalidMessage)?;
-        let timestamps = [timestamp, original_timestamp, received_at];
+        let times = [timestamp, original_timestamp, received_at];
         let [context_traits, personas, library, consent] =
             pick(context, ["traits", "personas", "library", "consent"]);
         let [library] = pick(library, ["name"]);
@@ -153,8 +153,7 @@ impl<'a> Message<'a> {
             event: event.and_then(json::string),
             name: text(name),
             group_id: text(group_id),
-            timestamp: timestamps.into_iter().flatten().find_map(parse_moment),
-            has_timestamp: timestamp.is_some_and(|raw| !json::is_blank(raw)),
+            timestamp: times.into_iter().flatten().find_map(parse_moment),
             traits: object(traits),
             raw_properties: properties.filter(|raw| raw.get().starts_with('{')),
             properties: object(properties),
@@ -164,10 +163,44 @@ impl<'a> Message<'a> {
             consent_categories: consent
                 .filter(|raw| !json::is_null(raw))
                 .map(|_| object(categories)),
+            context,
             is_from_engage: personas.is_some_and(|raw| !json::is_null(raw)),
             audience_list: text(audience_list),
             integrations: object(integrations),
         })
+    }
+}
+
+impl<'a> Message<'a> {
+    /// Returns the times of the message, the first of which is its own: `timestamp`,
+    /// `originalTimestamp` and `receivedAt`.
+    pub fn times(&self) -> [Option<&'a RawValue>; 3] {
+        pick(
+            Some(self.raw),
+            ["timestamp", "originalTimestamp", "receivedAt"],
+        )
+    }
+
+    /// Returns `context.timezone`, the time zone of the device.
+    pub fn timezone(&self) -> Option<Cow<'a, str>> {
+        let [timezone] = pick(self.context, ["timezone"]);
+        text(timezone)
+    }
+
+    /// Returns the key of the audience of Engage that sends the message.
+    pub fn audience_key(&self) -> Option<Cow<'a, str>> {
+        let [personas] = pick(self.context, ["personas"]);
+        let [class, key] = pick(personas, ["computation_class", "computation_key"]);
+        if text(class).as_deref() == Some("audience") {
+            text(key).or_else(|| self.properties.text(&["audience_key"]))
+        } else {
+            None
+        }
+    }
+
+    /// Returns the value at a path of keys below `traits`, `properties` or `context`.
+    pub fn at_path(&self, path: &[impl AsRef<str>]) -> Option<&'a RawValue> {
+        RawObject::parse(self.raw)?.at_path(path)
     }
 }
 

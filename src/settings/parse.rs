@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::domain::ListId;
 
+use super::audiences::AudienceLists;
 use super::rules::Channel;
 use super::variables::default_of;
 
@@ -243,5 +244,63 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             }
         }
         names
+    }
+
+    /// Parses dotted places in a message that are separated by commas.
+    pub(super) fn places(&self, name: &'static str) -> Result<Vec<Vec<String>>, SettingsError> {
+        const ROOTS: [&str; 3] = ["traits", "properties", "context"];
+        let mut places = Vec::new();
+        for text in self.names(name) {
+            let place: Vec<_> = text.split('.').map(str::to_owned).collect();
+            let is_rooted = place
+                .first()
+                .is_some_and(|root| ROOTS.contains(&root.as_str()));
+            if !is_rooted || place.len() < 2 || place.iter().any(|key| key.trim().is_empty()) {
+                return Err(SettingsError::invalid(
+                    name,
+                    "places in traits, properties or context, such as properties.customer.email",
+                ));
+            }
+            places.push(place);
+        }
+        Ok(places)
+    }
+
+    /// Parses `true`, `false`, or the lists of audiences by their keys.
+    pub(super) fn audience_lists(
+        &self,
+        name: &'static str,
+    ) -> Result<AudienceLists, SettingsError> {
+        match self.required(name)?.to_ascii_lowercase().as_str() {
+            "true" => return Ok(AudienceLists::Connected),
+            "false" => return Ok(AudienceLists::Off),
+            _ => {}
+        }
+        let mut pairs = Vec::new();
+        for text in self.names(name) {
+            let pair = text.split_once('=').and_then(|(key, list_id)| {
+                let key = key.trim();
+                let list_id = ListId::parse(list_id.trim())?;
+                if key.is_empty() {
+                    None
+                } else {
+                    Some((key.to_owned(), list_id))
+                }
+            });
+            let Some(pair) = pair else {
+                return Err(SettingsError::invalid(
+                    name,
+                    "true, false, or keys of audiences with a Klaviyo list id, such as vip=Y6nRLr",
+                ));
+            };
+            pairs.push(pair);
+        }
+        if pairs.is_empty() {
+            return Err(SettingsError::invalid(
+                name,
+                "true, false or pairs such as vip=Y6nRLr",
+            ));
+        }
+        Ok(AudienceLists::Pairs(pairs))
     }
 }

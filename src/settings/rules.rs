@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rlibphonenumber::Region;
 
+use super::audiences::AudienceLists;
 use super::consent::ConsentSettings;
 use crate::domain::ListId;
 
@@ -36,8 +37,23 @@ pub struct RuleSettings {
     /// `KLAVIYO_PROPERTY_NAMES`, true by default: adds Klaviyo's e-commerce property names beside
     /// Segment's.
     pub klaviyo_property_names: bool,
+    /// `CLASSIC_PROPERTY_NAMES`, true by default: adds the names that Klaviyo Classic sent, and keeps
+    /// traits that are mapped as custom properties.
+    pub classic_property_names: bool,
     /// `METRIC_NAMES`, `segment` by default: whose names the metrics have.
     pub metric_names: MetricNames,
+    /// `ORDER_EVENTS`, none by default: further names of events that are completed orders, separated
+    /// by commas.
+    pub order_events: Vec<String>,
+    /// `ONCE_PER_ORDER`, `Checkout Started` by default: further events of which there is one for each
+    /// order, separated by commas.
+    pub once_per_order: Vec<String>,
+    /// `EMAIL_FROM`, none by default: further places of the email, separated by commas, each the keys
+    /// from the message on: `properties.customer.email`.
+    pub email_from: Vec<Vec<String>>,
+    /// `VALUE_FROM`, `revenue,value,total` by default: the properties that an event's value is taken
+    /// from, the first that can be read. `total` counts for orders only.
+    pub value_from: Vec<String>,
     /// `EVENTS_ALLOWED` and `EVENTS_BLOCKED`, none by default: names of events, separated by commas.
     pub events: EventFilter,
     /// `SEND_PAGES`, false by default: page messages are sent as events.
@@ -47,8 +63,8 @@ pub struct RuleSettings {
     /// `GROUP_LISTS`, false by default: group messages subscribe to and unsubscribe from a list.
     pub group_lists: bool,
     /// `AUDIENCE_LISTS`, false by default: entering and leaving an Engage audience adds a person to
-    /// a list and removes them.
-    pub audience_lists: bool,
+    /// a list and removes them. True, or pairs such as `vip=Y6nRLr`, separated by commas.
+    pub audience_lists: AudienceLists,
     /// `HONOR_DELETIONS`, false by default: delete messages delete profiles.
     pub honor_deletions: bool,
     /// `BACKFILL_AFTER_HOURS`, none by default: events older than this many hours (1 to 87,600) do
@@ -84,15 +100,15 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
-    /// Whether events of this name are sent.
-    pub fn lets_through(&self, name: &str) -> bool {
+    /// Whether an event is sent. `is_its_name` says whether a name is one of the event's.
+    pub fn lets_through(&self, is_its_name: impl Fn(&str) -> bool) -> bool {
         let is_allowed =
-            self.allowed.is_empty() || self.allowed.iter().any(|allowed| allowed == name);
-        is_allowed && !self.blocks(name)
+            self.allowed.is_empty() || self.allowed.iter().any(|name| is_its_name(name));
+        is_allowed && !self.blocks(is_its_name)
     }
 
-    /// Whether `EVENTS_BLOCKED` holds this name.
-    pub fn blocks(&self, name: &str) -> bool {
-        self.blocked.iter().any(|blocked| blocked == name)
+    /// Whether `EVENTS_BLOCKED` holds one of the event's names.
+    pub fn blocks(&self, is_its_name: impl Fn(&str) -> bool) -> bool {
+        self.blocked.iter().any(|name| is_its_name(name))
     }
 }

@@ -131,7 +131,11 @@ impl DeliverySummary {
                 Warning::UnsubscribedBefore | Warning::ConsentUnknown => {
                     self.subscriptions_withheld += 1;
                 }
-                Warning::NotSubscribed | Warning::InvalidListId | Warning::ConfirmationKept => {}
+                Warning::NotSubscribed
+                | Warning::InvalidListId
+                | Warning::ConfirmationKept
+                | Warning::Duplicate
+                | Warning::NearlyAnOrder => {}
             }
         }
     }

@@ -136,7 +136,8 @@ fn the_template_sets_every_setting_and_has_the_same_defaults() {
 fn the_template_admits_true_and_false_for_switches() {
     let variables = template_variables();
     for (name, default) in VARIABLES {
-        if matches!(default, Some("true" | "false")) {
+        // This switch also takes lists.
+        if matches!(default, Some("true" | "false")) && *name != "AUDIENCE_LISTS" {
             let lines = block(&template(), &format!("\n  {}:\n", variables[*name]));
             let allowed = lines.iter().find(|line| line.starts_with("AllowedValues:"));
             let expected = r#"AllowedValues: ["true", "false"]"#;
@@ -188,8 +189,11 @@ fn settings_with(name: &str, value: &str) -> Result<Settings, SettingsError> {
 }
 
 /// Any text is an id of a secret, or the name of an event, trait or category.
-const ANY_TEXT: [&str; 6] = [
+const ANY_TEXT: [&str; 9] = [
     "SECRET_ID",
+    "ORDER_EVENTS",
+    "ONCE_PER_ORDER",
+    "VALUE_FROM",
     "EVENTS_ALLOWED",
     "EVENTS_BLOCKED",
     "CONSENT_TRAIT",
@@ -270,6 +274,20 @@ fn values_out_of_bounds_are_refused() {
         ("BACKFILL_AFTER_HOURS", "24", true),
         ("EVENTS_BLOCKED", "Product Viewed, Cart Viewed", true),
         ("LIST_ID", "https://www.klaviyo.com/list/Y6nRLr", false),
+        ("AUDIENCE_LISTS", "True", true),
+        ("AUDIENCE_LISTS", "vip=Y6nRLr, new_here = T4bKwX", true),
+        ("AUDIENCE_LISTS", "vip", false),
+        ("AUDIENCE_LISTS", "vip=no list", false),
+        ("AUDIENCE_LISTS", "=Y6nRLr", false),
+        ("AUDIENCE_LISTS", "vip=Y6nRLr,", true),
+        (
+            "EMAIL_FROM",
+            "properties.customer.email, context.user.0.email",
+            true,
+        ),
+        ("EMAIL_FROM", "properties", false),
+        ("EMAIL_FROM", "customer.email", false),
+        ("EMAIL_FROM", "properties..email", false),
         ("CONSENT_CHANNELS", "sms, Email", true),
         ("CONSENT_CHANNELS", "email;sms", false),
     ] {

@@ -61,7 +61,7 @@ async fn an_attribute_that_klaviyo_points_at_costs_itself() {
             "properties",
         ),
     ] {
-        let shop = Shop::open(&[PATIENT]).await;
+        let shop = Shop::open(&[PATIENT, ("CLASSIC_PROPERTY_NAMES", "false")]).await;
         shop.klaviyo().refuse(IMPORT, &[pointer]).once();
         let traits = json!({
             "firstName": "Sarah",

@@ -27,27 +27,28 @@ const BUDGETS: [Budget; 4] = [
     Budget {
         delivery: "a track",
         body: || messages::track(0),
-        allocations: 40,
-        bytes: 10.4,
+        allocations: 37,
+        bytes: 10.5,
     },
     Budget {
         delivery: "an identify",
         body: messages::identify,
         // Its phone number takes 6 of them: libphonenumber says whether such a number can exist.
-        allocations: 48,
+        allocations: 47,
         bytes: 9.8,
     },
     Budget {
         delivery: "an order of 10 products",
         body: || messages::order(10),
-        allocations: 214,
-        bytes: 52.0,
+        // Klaviyo Classic's names repeat each product once more.
+        allocations: 218,
+        bytes: 65.3,
     },
     Budget {
         delivery: "a batch of 1,000 tracks",
         body: || messages::batch(1_000),
-        allocations: 16_088,
-        bytes: 11.7,
+        allocations: 16_085,
+        bytes: 11.8,
     },
 ];
 

@@ -103,7 +103,7 @@ fn refunds_and_cancellations_of_one_order_have_their_own_ids() {
         (
             "Order Cancelled",
             json!({"orderId": "1", "products": [{"id": 1}]}),
-            "1",
+            "1_m-1",
         ),
         ("Product Viewed", json!({"order_id": 1}), "m-1"),
     ] {

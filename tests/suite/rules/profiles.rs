@@ -41,8 +41,9 @@ fn the_first_usable_spelling_of_a_trait_counts() {
 #[test]
 fn empty_traits_are_left_out() {
     let form = json!({"firstName": null, "first_name": "Sarah", "lastName": "", "title": " "});
+    let plain = [("CLASSIC_PROPERTY_NAMES", "false")];
     assert_eq!(
-        profile(&[], &identify(SARAH, form)),
+        profile(&plain, &identify(SARAH, form)),
         with(json!({"email": SARAH}), json!({"first_name": "Sarah"}))
     );
 }

@@ -10,7 +10,7 @@ use crate::support::people::SARAH;
 fn keys_are_read_in_any_spelling_and_passed_on_as_they_are() {
     let traits = json!({"Email": SARAH, "First Name": "Sarah", "LAST_NAME": "Mason", "Zip": "LS1 4AP", "Loyalty Tier": "gold"});
     let message = json!({"type": "identify", "messageId": "m", "traits": traits});
-    let profile = profile(&[], &message);
+    let profile = profile(&[("CLASSIC_PROPERTY_NAMES", "false")], &message);
     assert_eq!(profile["email"], SARAH);
     assert_eq!(profile["first_name"], "Sarah");
     assert_eq!(profile["last_name"], "Mason");
@@ -63,7 +63,8 @@ fn a_line_inherits_nothing_that_is_about_the_order() {
         "category": "C", "id": "X", "products": [{"product_id": "p0"}],
     });
     let message = with(order("R1", 0), json!({"properties": properties}));
-    let (events, left_out) = events_and_left_out(&[], &message);
+    let plain = [("CLASSIC_PROPERTY_NAMES", "false")];
+    let (events, left_out) = events_and_left_out(&plain, &message);
     let expected = json!({
         "product_id": "p0", "OrderId": "R1", "ProductID": "p0", "email": SARAH, "order_id": "R1", "coupon": "SPRING",
     });

@@ -151,6 +151,8 @@ mod tests {
             [
                 "0 email < traits.email (context.traits.email + userId)",
                 "0 first_name < traits.firstName (traits.first_name)",
+                "0 properties.firstName < traits.firstName",
+                "0 properties.first_name < traits.first_name",
             ]
         );
     }
@@ -173,7 +175,7 @@ mod tests {
                 "0 properties.email < properties.email",
                 "0 properties.order_id < properties.order_id",
                 "0 properties.total < properties.total",
-                "0 unique_id < properties.order_id (messageId)",
+                "0 unique_id < messageId + properties.order_id",
                 "0 value < properties.total",
             ]
         );

@@ -269,7 +269,12 @@ mod tests {
             (
                 "KLAVIYO_PROPERTY_NAMES",
                 "false",
-                vec!["− properties Items, OrderId, SKU"],
+                vec!["− properties OrderId"],
+            ),
+            (
+                "CLASSIC_PROPERTY_NAMES",
+                "false",
+                vec!["− properties Quantity", "~ properties Items"],
             ),
             (
                 "EVENTS_BLOCKED",

@@ -184,6 +184,7 @@ mod tests {
                 r#"email="sarah@klaviyo-demo.com""#,
                 r#"location.city="York""#,
                 r#"patch_properties.unset=["old"]"#,
+                r#"properties.city="York""#,
                 r#"properties.data={"type":1}"#
             ]
         );

@@ -103,6 +103,7 @@ fn other_values(name: &str, default: Option<&str>, current: &str) -> Vec<String>
             }
             values
         }
+        ("AUDIENCE_LISTS", _) => vec!["false".to_owned(), "true".to_owned()],
         (_, Some("true" | "false")) => {
             let is_on = current.eq_ignore_ascii_case("true");
             vec![(!is_on).to_string()]
@@ -110,6 +111,7 @@ fn other_values(name: &str, default: Option<&str>, current: &str) -> Vec<String>
         // The function needs its secret.
         ("SECRET_ID", _) => Vec::new(),
         (_, None) if !current.is_empty() => vec![String::new()],
+        (_, Some(default)) => vec![default.to_owned()],
         _ => Vec::new(),
     }
 }

@@ -84,6 +84,26 @@ fn warnings_that_come_and_go_are_differences() {
     );
 }
 
+/// A shop can see what it would lose before it gives the names up.
+#[test]
+fn the_names_of_classic_are_shown_before_they_go() {
+    let old = SettingsFile::new("classic-old", "");
+    let new = SettingsFile::new("classic-new", "CLASSIC_PROPERTY_NAMES=false\n");
+    let traits = json!({"email": "sarah@klaviyo-demo.com", "firstName": "Sarah", "tier": "gold"});
+    let mut order = order("R1", 1);
+    order["properties"]["products"][0]["name"] = json!("Jam");
+    let (code, output) = compare(&old, &new, &[order, identify(&traits, &json!({}))]);
+    assert_eq!(code, 1, "{output}");
+    for expected in [
+        "2 messages: 0 with a different outcome, 2 with different requests or warnings\n",
+        "\n    − properties firstName\n",
+        "Item Names",
+    ] {
+        assert!(output.contains(expected), "{expected}: {output}");
+    }
+    assert!(!output.contains("tier"), "{output}");
+}
+
 #[test]
 fn equivalent_settings_make_no_difference() {
     let old = SettingsFile::new("same-old", "");

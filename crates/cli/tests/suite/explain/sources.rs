@@ -79,6 +79,39 @@ fn order_lines_come_from_their_products() {
 }
 
 #[test]
+fn fields_are_named_as_the_message_spells_them() {
+    let message = identify_as(LI, &json!({"E-Mail": SARAH, "First Name": "Sarah"}));
+    assert_sources(&message, "email", &["traits.E-Mail"]);
+    assert_sources(&message, "first_name", &["traits.First Name"]);
+
+    let message = order_with(&json!({"Revenue": "$9.50"}));
+    assert_sources(&message, "value", &["properties.Revenue"]);
+}
+
+#[test]
+fn names_of_classic_come_from_the_products_too() {
+    let message = order_with(&json!({"products": [{"sku": "s", "price": 2, "color": "red"}]}));
+    for (attribute, source) in [
+        (
+            "properties.Items[0].Item Price",
+            "properties.products[0].price",
+        ),
+        ("properties.Items[0].color", "properties.products[0].color"),
+    ] {
+        let sources = source_fields(&[], &message);
+        assert_eq!(sources[attribute], [source], "{attribute}");
+    }
+}
+
+#[test]
+fn a_time_comes_from_the_field_that_stands_in_for_an_unreadable_one() {
+    let mut message = track("m", &json!({}));
+    message["timestamp"] = json!("yesterday");
+    message["originalTimestamp"] = json!("2026-11-20 10:00:00");
+    assert_sources(&message, "time", &["originalTimestamp"]);
+}
+
+#[test]
 fn a_profile_id_to_be_looked_up_comes_from_the_user_id() {
     let honored = ["--settings", "HONOR_DELETIONS=true"];
     let deletion = json!({"type": "delete", "userId": "usr_1", "messageId": "m"});
