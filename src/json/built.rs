@@ -183,9 +183,9 @@ pub fn serialize_like_javascript<S: Serializer>(
     number: &f64,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    /// Beyond this, not every whole number is an `f64`.
-    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() < MAX_EXACT {
+    /// 2^63, which whole numbers of 64 bits are below.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if number.fract() == 0.0 && number.abs() < LIMIT {
         serializer.serialize_i64(*number as i64)
     } else {
         serializer.serialize_f64(*number)

@@ -5,7 +5,6 @@ use time::{Duration, OffsetDateTime};
 
 use super::context::RuleContext;
 use super::event_id::unique_id;
-use super::event_kind::EventKind;
 use super::identity::Customer;
 use super::line_names::NameSettings;
 use super::skip::Skip;
@@ -39,8 +38,8 @@ pub(super) fn from_message<'a>(
         ..
     } = context;
     let properties = properties(context)?;
-    if context.event_kind.is_some_and(EventKind::has_products) {
-        product::check_products(context);
+    if let Some(kind) = context.event_kind {
+        product::check(context, kind);
     }
     let moment = moment(context);
     let (value, amount_currency) = money::value(context);

@@ -8,7 +8,7 @@ use super::context::RuleContext;
 use super::event_id::order_id;
 use super::event_kind::EventKind;
 use super::line_names::NameSettings;
-use super::product::{Product, product_lines};
+use super::product::{self, Product, product_lines};
 use super::{limits, money, property_names};
 use crate::domain::{MetricName, UniqueId};
 use crate::json::{JsonObject, RawObject, is_same_key};
@@ -43,12 +43,17 @@ pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) 
     let RuleContext {
         message, settings, ..
     } = context;
-    let is_order = context.event_kind == Some(EventKind::OrderCompleted);
-    let is_line = |name: &str| is_same_key(name, MetricName::ORDERED_PRODUCT.as_str());
-    if !is_order || settings.events.blocks(is_line) {
+    if context.event_kind != Some(EventKind::OrderCompleted) {
         return Vec::new();
     }
     let lines = product_lines(&message.properties);
+    for (_, line) in &lines {
+        product::check_amounts(context, line);
+    }
+    let is_line = |name: &str| is_same_key(name, MetricName::ORDERED_PRODUCT.as_str());
+    if settings.events.blocks(is_line) {
+        return Vec::new();
+    }
     let bytes_per_line = MAX_REPEATED_BYTES / lines.len().max(1);
     let shared = message
         .properties
@@ -57,9 +62,6 @@ pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) 
     let mut events = Vec::with_capacity(lines.len());
     for (index, line) in &lines {
         let product = Product(line);
-        for key in ["price", "quantity"] {
-            money::amount(context, line, key);
-        }
         let unique_id = line_id(order.unique_id.as_str(), *index, &product, &mut used_ids);
         events.push(Event {
             metric: MetricName::ORDERED_PRODUCT,

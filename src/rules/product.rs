@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::context::RuleContext;
+use super::event_kind::EventKind;
 use super::money;
 use crate::json::{self, Json, RawObject};
 use crate::outcome::LeftOut;
@@ -60,13 +61,14 @@ impl<'a> Product<'_, 'a> {
         self.0.number("quantity")
     }
 
-    /// Returns the quantity. A line without one is one piece; a quantity that cannot be read gives
-    /// none.
+    /// Returns the quantity. A line without one, or with an empty one, is one piece; a quantity
+    /// that cannot be read gives none.
     pub(super) fn quantity_or_one(&self) -> Option<f64> {
-        if self.0.contains_key("quantity") {
-            self.quantity()
-        } else {
+        let quantity = self.quantity();
+        if quantity.is_none() && self.0.get("quantity").is_none_or(json::is_blank) {
             Some(1.0)
+        } else {
+            quantity
         }
     }
 
@@ -92,8 +94,39 @@ impl<'a> Product<'_, 'a> {
     }
 }
 
+/// Warns about what the names of this kind of event are made of and cannot be read. The lines of a
+/// completed order are looked at one by one when they become events.
+pub(super) fn check(context: &RuleContext, kind: EventKind) {
+    if kind.has_products() {
+        check_products(context);
+    }
+    if kind == EventKind::OrderCompleted || !context.settings.klaviyo_property_names {
+        return;
+    }
+    let properties = &context.message.properties;
+    match kind {
+        EventKind::ProductViewed | EventKind::ProductClicked => {
+            money::amount(context, properties, "price");
+        }
+        EventKind::ProductAdded => check_amounts(context, properties),
+        _ => {}
+    }
+    if kind.has_products() {
+        for (_, line) in product_lines(properties) {
+            check_amounts(context, &line);
+        }
+    }
+}
+
+/// Warns about a price or a quantity that cannot be read.
+pub(super) fn check_amounts(context: &RuleContext, product: &RawObject) {
+    for key in ["price", "quantity"] {
+        money::amount(context, product, key);
+    }
+}
+
 /// Warns about `products` that are no array of objects.
-pub(super) fn check_products(context: &RuleContext) {
+fn check_products(context: &RuleContext) {
     let Some(products) = context.message.properties.get("products") else {
         return;
     };

@@ -264,3 +264,89 @@ fn what_a_line_cannot_say_is_left_out_and_said_once() {
         assert_eq!(first["properties"]["products"], lines, "it is passed on");
     }
 }
+
+#[test]
+fn a_price_or_quantity_that_cannot_be_read_is_said() {
+    let line = |line: Value| json!({"order_id": "R1", "products": [line]});
+    let price = json!(["field_left_out: price"]);
+    let quantity = json!(["field_left_out: quantity"]);
+    let silent = Value::Null;
+    for (event, properties, warnings) in [
+        ("Product Viewed", json!({"price": "12,50"}), &price),
+        ("Product Clicked", json!({"price": "12,50"}), &price),
+        ("Product Added", json!({"quantity": "two"}), &quantity),
+        ("Product Viewed", json!({"quantity": "two"}), &silent),
+        ("Product Added", line(json!({"price": "free"})), &price),
+        ("Checkout Started", line(json!({"price": "1,234"})), &price),
+        (
+            "Order Refunded",
+            line(json!({"quantity": "2,0"})),
+            &quantity,
+        ),
+        (
+            "Order Completed",
+            line(json!({"quantity": "2,0"})),
+            &quantity,
+        ),
+        (
+            "Order Completed",
+            line(json!({"price": null, "quantity": ""})),
+            &silent,
+        ),
+        ("Quiz Taken", json!({"price": "12,50"}), &silent),
+    ] {
+        let message = with(track_with("m", properties), json!({"event": event}));
+        let found = outcome(&[], &message);
+        assert_eq!(found["warnings"], *warnings, "{message}");
+    }
+    let lines_blocked = [("EVENTS_BLOCKED", "Ordered Product")];
+    let message = with(
+        track_with("m", line(json!({"price": "free"}))),
+        json!({"event": "Order Completed"}),
+    );
+    assert_eq!(outcome(&lines_blocked, &message)["warnings"], price);
+    let no_names = [("KLAVIYO_PROPERTY_NAMES", "false")];
+    let message = track_with("m", json!({"price": "12,50"}));
+    assert_eq!(outcome(&no_names, &message)["warnings"], silent);
+}
+
+#[test]
+fn a_line_with_an_empty_quantity_is_one_piece() {
+    for (line, total) in [
+        (json!({"price": 5}), json!(5)),
+        (json!({"price": 5, "quantity": null}), json!(5)),
+        (json!({"price": 5, "quantity": ""}), json!(5)),
+        (
+            json!({"price": 5, "quantity": null, "Quantity": 2}),
+            json!(10),
+        ),
+        (json!({"price": 5, "quantity": 0}), json!(0)),
+        (json!({"price": 5, "quantity": "many"}), Value::Null),
+    ] {
+        let properties = json!({"email": SARAH, "order_id": "R1", "products": [line]});
+        let found = outcome(
+            &[],
+            &with(order("R1", 0), json!({"properties": properties})),
+        );
+        let event = &found["requests"][1]["POST /api/events"]["attributes"];
+        assert_eq!(
+            event.get("value").cloned().unwrap_or_default(),
+            total,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn whole_amounts_of_64_bits_stay_whole() {
+    for (revenue, written) in [
+        (json!(39.0), "39"),
+        (json!("9007199254740992"), "9007199254740992"),
+        (json!(1_000_000_000_000_000_000_i64), "1000000000000000000"),
+        (json!("-1e18"), "-1000000000000000000"),
+        (json!(0.1), "0.1"),
+    ] {
+        let found = value(&[], &track_with("m", json!({"revenue": revenue})));
+        assert_eq!(found[0].to_string(), written, "{revenue}");
+    }
+}
