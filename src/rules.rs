@@ -102,7 +102,7 @@ fn plan_message<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
         MessageType::Identify => plan_identify(context),
         MessageType::Track => match audience_change(context) {
             Some(change) => {
-                let customer = Customer::from_message(message, settings)?;
+                let customer = Customer::from_context(context)?;
                 let lists = &settings.audience_lists;
                 let membership = audience::membership(message, change, customer, lists)?;
                 Ok(Plan::new(membership))
@@ -112,13 +112,12 @@ fn plan_message<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
         MessageType::Page if settings.send_pages => plan_event(context),
         MessageType::Screen if settings.send_screens => plan_event(context),
         MessageType::Group if settings.group_lists => {
-            let customer = Customer::from_message(message, settings)?;
+            let customer = Customer::from_context(context)?;
             Ok(Plan::new(subscription::from_group(context, &customer)?))
         }
         MessageType::Group if browser::is_from_browser(message) => {
-            let customer = Customer::from_message(message, settings)?;
-            let profile = profile::from_group(message, &customer);
-            let profile = profile.ok_or(Skip::Ignore(IgnoreReason::UnsupportedType))?;
+            let customer = Customer::from_context(context)?;
+            let profile = profile::from_group(message, &customer)?;
             Ok(Plan::new(Operation::UpsertProfile(profile)))
         }
         MessageType::Delete if settings.honor_deletions => {
@@ -133,7 +132,7 @@ fn plan_message<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
 }
 
 fn plan_identify<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
-    let customer = Customer::from_message(context.message, context.settings)?;
+    let customer = Customer::from_context(context)?;
     let profile = profile::from_identify(context, &customer)?;
     let mut plan = Plan::new(Operation::UpsertProfile(profile));
     match subscription::from_identify(context, &customer) {
@@ -161,7 +160,7 @@ fn audience_change(context: &RuleContext) -> Option<AudienceChange> {
 }
 
 fn plan_event<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {
-    let customer = Customer::from_message(context.message, context.settings)?;
+    let customer = Customer::from_context(context)?;
     let metric = metric::name(context)?;
     let event = event::from_message(context, metric, &customer)?;
     let lines = order::line_events(&event, context);

@@ -2,19 +2,29 @@
 
 use std::borrow::Cow;
 
+use super::context::RuleContext;
 use super::email;
 use super::phone::{self, PhoneField};
 use super::skip::Skip;
 use crate::domain::{ExternalId, PhoneNumber};
 use crate::json::{self, RawObject};
 use crate::klaviyo::ProfileIdentifiers;
-use crate::outcome::{IgnoreReason, RejectReason};
+use crate::outcome::{IgnoreReason, LeftOut, RejectReason};
 use crate::segment::{Message, MessageType};
 use crate::settings::RuleSettings;
 
 /// The keys of Klaviyo's own id of a person, which its links and its website script hand out:
 /// <https://developers.klaviyo.com/en/docs/guide_to_identifying_profiles>
 pub(super) const EXCHANGE_ID_KEYS: [&str; 2] = ["exchangeId", "_kx"];
+
+/// The most bytes of such an id. Klaviyo's own have fewer than 100, and beside an event there is room
+/// for little more.
+const MAX_EXCHANGE_ID_BYTES: usize = 1_000;
+
+const EXCHANGE_ID: LeftOut = LeftOut {
+    field: "exchangeId",
+    expected: "an id of Klaviyo's, of at most 1,000 bytes",
+};
 
 /// The person a message is about.
 pub(super) struct Customer<'a> {
@@ -28,10 +38,10 @@ pub(super) struct Customer<'a> {
 
 impl<'a> Customer<'a> {
     /// Returns the person, or the reason why the message has none.
-    pub(super) fn from_message(
-        message: &Message<'a>,
-        settings: &RuleSettings,
-    ) -> Result<Self, Skip> {
+    pub(super) fn from_context(context: &RuleContext<'_, 'a>) -> Result<Self, Skip> {
+        let RuleContext {
+            message, settings, ..
+        } = context;
         let (traits, sources): (_, &[&RawObject]) = match message.message_type {
             MessageType::Identify => (&message.traits, &[&message.traits]),
             MessageType::Group => (
@@ -46,7 +56,7 @@ impl<'a> Customer<'a> {
             ),
         };
         let phone = phone::find(sources, settings.default_country);
-        let exchange_id = traits.find(&EXCHANGE_ID_KEYS, json::identifier);
+        let exchange_id = exchange_id(context, traits);
         let number = phone.as_ref().and_then(PhoneField::number);
         Ok(Customer {
             identifiers: identifiers(message, settings, number, exchange_id.as_ref())?,
@@ -54,6 +64,15 @@ impl<'a> Customer<'a> {
             exchange_id,
         })
     }
+}
+
+fn exchange_id<'a>(context: &RuleContext, traits: &RawObject<'a>) -> Option<Cow<'a, str>> {
+    let id = traits.find(&EXCHANGE_ID_KEYS, json::identifier)?;
+    if id.len() > MAX_EXCHANGE_ID_BYTES {
+        context.leave_out(EXCHANGE_ID);
+        return None;
+    }
+    Some(id)
 }
 
 fn identifiers<'a>(

@@ -9,7 +9,7 @@ use super::skip::Skip;
 use super::traits::{TraitMapping, TraitReader, property_names};
 use crate::json::{self, Json, JsonObject, RawObject};
 use crate::klaviyo::{ApiRequest, PhoneChange, Profile, ProfileIdentifiers, PropertyPatch};
-use crate::outcome::{LeftOut, RejectReason};
+use crate::outcome::{IgnoreReason, LeftOut, RejectReason};
 use crate::segment::Message;
 
 /// The most bytes of a profile:
@@ -88,6 +88,11 @@ pub(super) fn from_identify<'a>(
         properties,
         patch,
     };
+    checked(profile, message)
+}
+
+/// Rejects a profile that is larger than Klaviyo takes.
+fn checked<'a>(profile: Profile<'a>, message: &Message) -> Result<Profile<'a>, Skip> {
     // Measuring costs a copy, and only a message of half the size can become such a profile.
     let may_be_too_large = message.raw.get().len() > MAX_PROFILE_BYTES / 2;
     if may_be_too_large && ApiRequest::upsert_profile(&profile).body.len() > MAX_PROFILE_BYTES {
@@ -110,7 +115,7 @@ pub(super) fn for_event<'a>(
             .text(keys)
             .or_else(|| message.properties.text(keys));
         match name {
-            Some(name) if name.len() > MAX_NAME_BYTES => context.leave_out(NAME),
+            Some(name) if is_too_long(&name) => context.leave_out(NAME),
             name => profile.attributes.push_some(field, name.map(Json::Text)),
         }
     }
@@ -123,19 +128,29 @@ pub(super) fn for_event<'a>(
     profile
 }
 
-/// Returns the profile of a person whose group is the organization, if the group has a name.
+/// Whether a name has more bytes in a request than there is room for beside an event.
+fn is_too_long(name: &str) -> bool {
+    /// A control character is written as `\u0001`.
+    const MAX_ESCAPE_BYTES: usize = 6;
+    if name.len() <= MAX_NAME_BYTES / MAX_ESCAPE_BYTES {
+        return false;
+    }
+    serde_json::to_string(name).is_ok_and(|written| written.len() > MAX_NAME_BYTES)
+}
+
+/// Returns the profile of a person whose group is the organization. A group without a name means
+/// nothing.
 pub(super) fn from_group<'a>(
     message: &Message<'a>,
     customer: &Customer<'a>,
-) -> Option<Profile<'a>> {
-    let name = message.traits.find(&["name"], json::string)?;
-    if name.trim().is_empty() {
-        return None;
-    }
+) -> Result<Profile<'a>, Skip> {
+    let name = message.traits.find(&["name"], json::string);
+    let name = name.filter(|name| !name.trim().is_empty());
+    let name = name.ok_or(Skip::Ignore(IgnoreReason::UnsupportedType))?;
     let (field, _) = ORGANIZATION;
     let mut profile = Profile::new(customer.identifiers.clone());
     profile.attributes.push(field, Json::Text(name));
-    Some(profile)
+    checked(profile, message)
 }
 
 /// Adds Klaviyo's own id of the person beside what else identifies.

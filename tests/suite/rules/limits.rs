@@ -92,3 +92,73 @@ fn an_ordered_product_keeps_400_properties_and_its_own_come_first() {
         assert!(line.contains_key(&format!("of_line{n}")), "{n}");
     }
 }
+
+#[test]
+fn the_profile_in_an_event_has_at_most_95_kb() {
+    let open = [("ENFORCE_EMAIL", "false")];
+    let name = |part: &str, count: usize| json!({"firstName": part.repeat(count)});
+    for (label, traits, left_out) in [
+        ("a long name", name("x", 39_998), None),
+        ("a name over the size", name("x", 39_999), Some("name")),
+        // A control character is sent as six bytes, a quote as two, an é as two.
+        ("control characters", name("\u{1}", 6_666), None),
+        ("more of them", name("\u{1}", 6_667), Some("name")),
+        ("quotes", name("\"", 20_000), Some("name")),
+        ("accents", name("é", 20_000), Some("name")),
+        ("an id", json!({"_kx": "k".repeat(1_000)}), None),
+        (
+            "an id over the size",
+            json!({"_kx": "k".repeat(1_001)}),
+            Some("exchangeId"),
+        ),
+        (
+            "all at once",
+            json!({
+                "firstName": "x".repeat(39_998),
+                "lastName": "\u{1}".repeat(6_666),
+                "exchangeId": "\u{1}".repeat(1_000),
+            }),
+            None,
+        ),
+    ] {
+        let message = with(
+            track_with("m", json!({"email": SARAH})),
+            json!({"userId": "\u{1}".repeat(255), "context": {"traits": traits}}),
+        );
+        let found = outcome(&open, &message);
+        let warnings = left_out.map(|field| json!([format!("field_left_out: {field}")]));
+        assert_eq!(found.get("warnings"), warnings.as_ref(), "{label}");
+        let event = &found["requests"][0]["POST /api/events"]["attributes"];
+        let bytes = event["profile"].to_string().len();
+        assert!(bytes <= 95_000, "{label}: {bytes}");
+    }
+}
+
+#[test]
+fn an_organization_over_100_kb_is_rejected_and_an_id_over_the_size_costs_itself() {
+    let group = |bytes: usize| {
+        json!({
+            "type": "group",
+            "channel": "browser",
+            "userId": SARAH,
+            "traits": {"name": "x".repeat(bytes)},
+        })
+    };
+    assert!(outcome(&[], &group(99_000))["requests"].is_array());
+    assert_eq!(
+        outcome(&[], &group(100_000)),
+        json!({"rejected": "profile_too_large"})
+    );
+    let found = outcome(
+        &[],
+        &identify(SARAH, json!({"exchangeId": "k".repeat(200_000)})),
+    );
+    assert_eq!(
+        found["requests"][0]["POST /api/profile-import"]["attributes"],
+        json!({"email": SARAH})
+    );
+    assert_eq!(found["warnings"], json!(["field_left_out: exchangeId"]));
+    let alone = json!({"type": "identify", "traits": {"_kx": "k".repeat(1_001)}});
+    let found = outcome(&[("ENFORCE_EMAIL", "false")], &alone);
+    assert_eq!(found, json!({"ignored": "no_identifier"}));
+}
