@@ -7,11 +7,13 @@
 mod built;
 mod key;
 mod number;
+mod pick;
 mod raw;
 mod scalar;
 
 pub use built::{Json, JsonObject, serialize_like_javascript};
 pub use key::{NameLetters, has_both_words, is_same_key};
 pub use number::{currency_code, number};
-pub use raw::{RawObject, is_array_of_objects, pick, raw_elements};
+pub use pick::pick;
+pub use raw::{RawObject, is_array_of_objects, raw_elements};
 pub use scalar::{boolean, id, identifier, is_blank, is_null, string, text};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::key::{KeyLetters, is_same_key, is_written_as_code};
@@ -183,35 +183,6 @@ impl<'de> Deserialize<'de> for RawObject<'de> {
     }
 }
 
-/// Returns the values under these keys, in the order of the keys, and keeps nothing else of the
-/// object. `None` if `raw` is another kind of value.
-pub fn pick<'a, const N: usize>(
-    raw: &'a RawValue,
-    keys: [&str; N],
-) -> Option<[Option<&'a RawValue>; N]> {
-    struct PickVisitor<'k, const N: usize>([&'k str; N]);
-    impl<'de, const N: usize> Visitor<'de> for PickVisitor<'_, N> {
-        type Value = [Option<&'de RawValue>; N];
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut values = [None; N];
-            while let Some(ObjectKey(key)) = map.next_key()? {
-                let position = self.0.iter().position(|name| *name == key);
-                match position.and_then(|position| values.get_mut(position)) {
-                    Some(value) => *value = Some(map.next_value()?),
-                    None => drop(map.next_value::<IgnoredAny>()?),
-                }
-            }
-            Ok(values)
-        }
-    }
-    serde_json::Deserializer::from_str(raw.get())
-        .deserialize_map(PickVisitor(keys))
-        .ok()
-}
-
 /// Whether the value is an array of nothing but objects.
 pub fn is_array_of_objects(raw: &RawValue) -> bool {
     struct ObjectsVisitor;
@@ -244,7 +215,7 @@ pub fn raw_elements(raw: &RawValue) -> Vec<&RawValue> {
 
 /// A key of an object. JavaScript can cut an emoji in half, which is no valid Unicode: such a key
 /// loses the broken character, and not the whole object with it.
-struct ObjectKey<'a>(Cow<'a, str>);
+pub(super) struct ObjectKey<'a>(pub(super) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for ObjectKey<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -304,17 +275,6 @@ mod tests {
                 expected,
                 "{path:?}"
             );
-        }
-    }
-
-    #[test]
-    fn picked_values_are_the_last_of_their_keys() {
-        let raw = raw(r#"{"a": 1, "cut\ud83c": 0, "\u0062": [2], "a": {"a": 3}}"#);
-        let picked = pick(raw, ["b", "a", "c"]).unwrap();
-        let picked = picked.map(|value| value.map(RawValue::get));
-        assert_eq!(picked, [Some("[2]"), Some(r#"{"a": 3}"#), None]);
-        for json in ["null", "[]", "5", "\"{}\""] {
-            assert!(pick(self::raw(json), ["a"]).is_none(), "{json}");
         }
     }
 

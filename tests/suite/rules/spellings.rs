@@ -225,3 +225,25 @@ fn filters_know_an_event_in_every_spelling() {
         assert_eq!(!is_ignored, is_sent, "{settings:?} {event}: {outcome}");
     }
 }
+
+#[test]
+fn fields_of_a_message_are_read_in_any_spelling() {
+    for message in [
+        json!({"Type": "track", "Event": "Seen", "MessageID": "m", "UserID": SARAH}),
+        json!({"type": "track", "event": "Seen", "message_id": "m", "user_id": SARAH}),
+        json!({"type": "track", "event": "Seen", "messageId": "m", "Properties": {"email": SARAH}}),
+        json!({"type": "track", "event": "Seen", "messageId": "m", "context": {"Traits": {"email": SARAH}}}),
+        json!({"type": "track", "event": "Seen", "messageId": "m", "userId": null, "userID": SARAH}),
+        json!({"type": "track", "event": "Seen", "messageId": "m", "userId": SARAH, "user_id": LI}),
+    ] {
+        let events = events(&[], &message);
+        let profile = &events[0]["profile"]["data"]["attributes"];
+        assert_eq!(profile, &json!({"email": SARAH}), "{message}");
+        assert_eq!(events[0]["unique_id"], "m", "{message}");
+    }
+    let message = with(identify_with(json!({"email": SARAH}), json!({})), {
+        json!({"context": {"timeZone": "Europe/Lisbon"}})
+    });
+    let profile = profile(&[], &message);
+    assert_eq!(profile["location"]["timezone"], "Europe/Lisbon");
+}
