@@ -100,7 +100,7 @@ fn requested_list(context: &RuleContext) -> Result<Option<RequestedList>, Warnin
         if json::is_blank(raw) || json::boolean(raw) == Some(false) {
             return Ok(None);
         }
-        let id = json::text(raw).and_then(|text| ListId::parse(&text));
+        let id = json::identifier(raw).and_then(|text| ListId::parse(&text));
         return Ok(Some(RequestedList {
             id: id.ok_or(Warning::InvalidListId)?,
             is_named_by_message: true,

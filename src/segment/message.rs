@@ -152,7 +152,7 @@ impl<'a> Message<'a> {
             anonymous_id: anonymous_id.and_then(json::identifier),
             event: event.and_then(json::string),
             name: text(name),
-            group_id: text(group_id),
+            group_id: group_id.and_then(json::identifier),
             timestamp: times.into_iter().flatten().find_map(parse_moment),
             traits: object(traits),
             raw_properties: properties.filter(|raw| raw.get().starts_with('{')),
@@ -165,7 +165,7 @@ impl<'a> Message<'a> {
                 .map(|_| object(categories)),
             context,
             is_from_engage: personas.is_some_and(|raw| !json::is_null(raw)),
-            audience_list: text(audience_list),
+            audience_list: audience_list.and_then(json::identifier),
             integrations: object(integrations),
         })
     }
@@ -191,7 +191,7 @@ impl<'a> Message<'a> {
     pub fn audience_key(&self) -> Option<Cow<'a, str>> {
         let [personas] = pick(self.context, ["personas"]);
         let [class, key] = pick(personas, ["computation_class", "computation_key"]);
-        if text(class).as_deref() == Some("audience") {
+        if text(class)?.eq_ignore_ascii_case("audience") {
             text(key).or_else(|| self.properties.text(&["audience_key"]))
         } else {
             None

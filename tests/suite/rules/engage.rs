@@ -205,4 +205,8 @@ fn the_list_that_an_audience_is_connected_to_comes_first() {
     message["context"]["personas"]["external_audience_id"] = json!("no list!");
     assert_eq!(requests(PAIRS, &message), json!(["add to LVIP"]));
     assert_eq!(requests(CONNECTED, &message), json!("no_audience_list"));
+    message["context"]["personas"]["computation_class"] = json!("AUDIENCE");
+    assert_eq!(requests(PAIRS, &message), json!(["add to LVIP"]));
+    message["context"]["personas"]["external_audience_id"] = json!("\u{200b}LEXT");
+    assert_eq!(requests(CONNECTED, &message), json!(["add to LEXT"]));
 }
