@@ -16,7 +16,7 @@ impl PhoneNumber {
     /// libphonenumber knows how each country writes its numbers, and which of them can exist. Its
     /// metadata is loaded by the first number, which takes about 4 ms.
     pub fn parse(text: &str, country: Option<Region>) -> Option<Self> {
-        let is_international = text.starts_with('+');
+        let is_international = text.trim_start_matches(['(', ' ']).starts_with(['+', '＋']);
         if text.len() > MAX_BYTES || (!is_international && country.is_none()) {
             return None;
         }
@@ -47,6 +47,8 @@ mod tests {
             ("+49.30/123456", Some("+4930123456")),
             ("+44 (0)20 7946 0018", Some("+442079460018")),
             ("+44 07911 123456", Some("+447911123456")),
+            ("(+1) 500 555 0006", Some("+15005550006")),
+            ("＋１５００５５５０００６", Some("+15005550006")),
             ("+1 (123) 456-7890", None),
             ("500 555 0006", None),
             ("0015005550006", None),
@@ -54,6 +56,7 @@ mod tests {
             ("+123456", None),
             ("+1234567890123456", None),
             ("+1 500 555 0006 ext 5", None),
+            ("call +15005550006", None),
             ("+", None),
         ] {
             let number = PhoneNumber::parse(text, None);

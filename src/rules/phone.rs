@@ -21,8 +21,9 @@ pub(super) const UNREADABLE: LeftOut = LeftOut {
 pub(super) enum PhoneField<'a> {
     /// A number that Klaviyo takes.
     Number(PhoneNumber),
-    /// A value that is no number, which stays a custom property as the merchant wrote it.
-    Unreadable(&'a RawValue),
+    /// A value that is no number. It stays a custom property as the merchant wrote it: `phone`, or
+    /// its own name if there is none here.
+    Unreadable(Option<&'a RawValue>),
     /// `null`, by which the number is cleared.
     Null,
 }
@@ -47,7 +48,7 @@ impl PhoneField<'_> {
 }
 
 /// Finds the phone number among these traits or properties: the first that parses, also among
-/// `phones`, else the first that is not blank, else a `null`.
+/// `phones`, else the first that is not blank, else a `null`, else `phones` without a number.
 pub(super) fn find<'a>(
     sources: &[&RawObject<'a>],
     country: Option<Region>,
@@ -63,21 +64,28 @@ pub(super) fn find<'a>(
                 if json::is_null(raw) {
                     null = Some(PhoneField::Null);
                 } else if unreadable.is_none() && !json::is_blank(raw) {
-                    unreadable = Some(PhoneField::Unreadable(raw));
+                    unreadable = Some(PhoneField::Unreadable(Some(raw)));
                 }
             }
         }
     }
+    let mut unreadable_list = None;
     for object in sources {
         let Some(phones) = object.get("phones") else {
             continue;
         };
-        let mut numbers = json::raw_elements(phones).into_iter();
-        if let Some(number) = numbers.find_map(|raw| read(raw, country)) {
+        let mut elements = json::raw_elements(phones);
+        if !phones.get().starts_with('[') {
+            elements.push(phones);
+        }
+        if let Some(number) = elements.iter().find_map(|raw| read(raw, country)) {
             return Some(PhoneField::Number(number));
         }
+        if elements.iter().any(|raw| !json::is_blank(raw)) {
+            unreadable_list = Some(PhoneField::Unreadable(None));
+        }
     }
-    unreadable.or(null)
+    unreadable.or(null).or(unreadable_list)
 }
 
 fn read(raw: &RawValue, country: Option<Region>) -> Option<PhoneNumber> {

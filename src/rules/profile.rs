@@ -74,7 +74,7 @@ pub(super) fn from_identify<'a>(
     let mut properties = traits.remaining();
     if let Some(PhoneField::Unreadable(raw)) = customer.phone {
         context.leave_out(phone::UNREADABLE);
-        properties.push("phone", Json::Raw(raw));
+        properties.push_some("phone", raw.map(Json::Raw));
     }
 
     let profile = Profile {
@@ -121,9 +121,14 @@ pub(super) fn for_event<'a>(
     }
     add_exchange_id(customer, &mut profile.attributes);
     let is_identifier = matches!(customer.identifiers, ProfileIdentifiers::PhoneNumber(_));
-    if with_phone && !is_identifier {
-        let number = customer.phone.as_ref().and_then(PhoneField::number);
-        profile.phone_number = number.cloned().map(PhoneChange::Set);
+    if with_phone && let Some(phone) = &customer.phone {
+        match phone {
+            PhoneField::Number(number) if !is_identifier => {
+                profile.phone_number = Some(PhoneChange::Set(number.clone()));
+            }
+            PhoneField::Unreadable(_) => context.leave_out(phone::UNREADABLE),
+            PhoneField::Number(_) | PhoneField::Null => {}
+        }
     }
     profile
 }

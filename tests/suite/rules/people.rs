@@ -254,3 +254,59 @@ fn klaviyos_own_id_goes_beside_what_else_identifies() {
     let expected = json!({"external_id": "usr_1", "_kx": kx});
     assert_eq!(identifiers(&[OPEN], &identify), expected);
 }
+
+#[test]
+fn characters_that_nobody_sees_are_no_part_of_a_list_id() {
+    let subscribed = |settings: &[Setting<'_>], message: &Value| {
+        let outcome = outcome(settings, message);
+        let requests = outcome["requests"].as_array().unwrap();
+        let lists = requests.iter().find_map(|request| {
+            let data = request.get("POST /api/profile-subscription-bulk-create-jobs")?;
+            data.pointer("/relationships/list/data/id").cloned()
+        });
+        lists.unwrap_or_default()
+    };
+    let identify = json!({
+        "type": "identify",
+        "traits": {"email": SARAH},
+        "integrations": {"Klaviyo": {"listId": "\u{feff}LIST1"}},
+    });
+    assert_eq!(subscribed(&[], &identify), "LIST1");
+    let group = json!({
+        "type": "group",
+        "groupId": "LIST1\u{200b}",
+        "userId": SARAH,
+        "traits": {"subscribe": true},
+    });
+    assert_eq!(subscribed(&[("GROUP_LISTS", "true")], &group), "LIST1");
+}
+
+#[test]
+fn a_phone_number_that_cannot_be_read_is_said() {
+    let said = json!(["field_left_out: phone"]);
+    let null = Value::Null;
+    for (settings, fields, warnings) in [
+        (
+            OPEN,
+            json!({"context": {"traits": {"phone": "+1 123"}}}),
+            &said,
+        ),
+        (OPEN, json!({"properties": {"phones": ["soon"]}}), &said),
+        (
+            OPEN,
+            json!({"properties": {"phone": "+1 123", "phones": [PHONE]}}),
+            &null,
+        ),
+        (OPEN, json!({"properties": {"phone": null}}), &null),
+        // With email as the only identifier, the number of an event is not read.
+        (
+            ("ENFORCE_EMAIL", "true"),
+            json!({"properties": {"phone": "+1 123"}}),
+            &null,
+        ),
+    ] {
+        let message = with(seen(json!({"userId": SARAH})), fields);
+        let found = outcome(&[settings], &message);
+        assert_eq!(found["warnings"], *warnings, "{message}");
+    }
+}

@@ -105,6 +105,34 @@ fn a_trait_has_other_names_that_stand_in_for_it() {
 }
 
 #[test]
+fn phones_without_a_number_are_said() {
+    let said = json!(["field_left_out: phone"]);
+    for (traits, number, warnings) in [
+        (json!({"phones": PHONE}), json!(PHONE), &Value::Null),
+        (json!({"phones": ["soon"]}), Value::Null, &said),
+        (json!({"phones": "soon"}), Value::Null, &said),
+        (json!({"phones": [{"number": PHONE}]}), Value::Null, &said),
+        (json!({"phones": []}), Value::Null, &Value::Null),
+        (json!({"phones": [null, ""]}), Value::Null, &Value::Null),
+        (json!({"phones": null}), Value::Null, &Value::Null),
+    ] {
+        let found = outcome(&[], &identify(SARAH, traits.clone()));
+        let attributes = &found["requests"][0]["POST /api/profile-import"]["attributes"];
+        assert_eq!(attributes["phone_number"], number, "{traits}");
+        assert_eq!(found["warnings"], *warnings, "{traits}");
+        let kept = traits["phones"].clone();
+        assert_eq!(attributes["properties"]["phones"], kept, "{traits}");
+        assert_eq!(attributes["properties"].get("phone"), None, "{traits}");
+    }
+    let cleared = outcome(
+        &[],
+        &identify(SARAH, json!({"phone": null, "phones": ["soon"]})),
+    );
+    let attributes = &cleared["requests"][0]["POST /api/profile-import"]["attributes"];
+    assert_eq!(attributes.get("phone_number"), Some(&Value::Null));
+}
+
+#[test]
 fn a_time_zone_of_the_traits_comes_before_that_of_the_context() {
     let lisbon = json!({"timezone": "Europe/Lisbon"});
     for (traits, context, expected) in [
