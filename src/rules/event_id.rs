@@ -7,7 +7,7 @@ use super::context::RuleContext;
 use super::event_kind::is_listed;
 use super::money;
 use crate::domain::UniqueId;
-use crate::json::{self, RawObject};
+use crate::json::{self, NameLetters, RawObject};
 
 /// The keys of an order's id, in any spelling: the first that is there.
 const ORDER_ID_KEYS: [&str; 5] = ["order_id", "id", "order_number", "order_name", EVENT_ID_KEY];
@@ -68,14 +68,28 @@ pub(super) fn is_once_per_order(context: &RuleContext) -> bool {
     }
 }
 
-/// Whether a refund names products or an amount.
+/// Whether a refund names products or an amount. An amount has many names, and one that is not seen
+/// would cost the next refund: any number under a name of money counts.
 fn names_a_part(context: &RuleContext) -> bool {
-    let products = context.message.properties.get("products");
+    let properties = &context.message.properties;
+    let products = properties.get("products");
     let has_products = products.is_some_and(|raw| match raw.get().starts_with('[') {
         true => !json::raw_elements(raw).is_empty(),
         false => !json::is_blank(raw),
     });
-    has_products || money::amounts(context).next().is_some()
+    has_products
+        || money::amounts(context).next().is_some()
+        || properties
+            .iter()
+            .any(|(name, raw)| is_name_of_money(name) && json::number(raw).is_some())
+}
+
+fn is_name_of_money(name: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "amount", "refund", "total", "value", "price", "revenue", "sum", "credit",
+    ];
+    let letters = NameLetters::new(name);
+    WORDS.iter().any(|word| letters.hold(word))
 }
 
 fn message_id(context: &RuleContext) -> UniqueId {

@@ -11,6 +11,9 @@ use crate::segment::Message;
 /// The keys of this destination in `integrations`.
 const NAMES: [&str; 3] = ["Klaviyo", "Klaviyo (Actions)", "Actions Klaviyo"];
 
+/// The destinations of Segment that deliver to this function, beside its webhooks.
+const WAYS_IN: [&str; 2] = ["Amazon Lambda", "Amazon EventBridge"];
+
 /// The options that a message carries for Klaviyo.
 pub(super) struct Integration<'a> {
     /// The options; empty if there are none.
@@ -34,8 +37,8 @@ impl<'a> Integration<'a> {
                 options = options.or_else(|| RawObject::parse(raw));
             }
         }
-        // Segment filters before it delivers, so a webhook that is switched on is this one.
-        let is_meant = is_named || is_webhook_enabled(&message.integrations);
+        // Segment filters before it delivers, so a way in that is switched on is this one.
+        let is_meant = is_named || is_way_in_enabled(&message.integrations);
         if !is_meant && message.integrations.get("All").is_some_and(is_disabled) {
             return Err(Skip::Ignore(IgnoreReason::IntegrationOff));
         }
@@ -45,13 +48,14 @@ impl<'a> Integration<'a> {
     }
 }
 
-/// Whether a webhook is switched on, as in every message of Engage.
-fn is_webhook_enabled(integrations: &RawObject) -> bool {
+/// Whether a way to this function is switched on, as a webhook is in every message of Engage.
+fn is_way_in_enabled(integrations: &RawObject) -> bool {
     integrations.iter().any(|(name, raw)| {
         let is_webhook = name
             .get(.."webhook".len())
             .is_some_and(|start| start.eq_ignore_ascii_case("webhook"));
-        is_webhook && !is_disabled(raw) && !json::is_null(raw)
+        let is_way_in = is_webhook || WAYS_IN.iter().any(|way| json::is_same_key(way, name));
+        is_way_in && !is_disabled(raw) && !json::is_null(raw)
     })
 }
 

@@ -20,6 +20,12 @@ fn flags_count_in_any_spelling_and_a_webhook_is_this_function() {
             json!({"All": false, "Webhooks (Actions)": true, "Warehouses": {"all": false}}),
             true,
         ),
+        (json!({"All": false, "Amazon Lambda": true}), true),
+        (
+            json!({"All": false, "Amazon EventBridge": {"region": "us-west-2"}}),
+            true,
+        ),
+        (json!({"All": false, "Amazon Lambda": false}), false),
         (json!({"All": false, "Webhooks (Actions)": false}), false),
         (json!({"All": false, "Webhooks (Actions)": null}), false),
         (json!({"All": false, "Warehouses": {"all": true}}), false),

@@ -128,6 +128,10 @@ fn a_second_refund_of_an_order_is_a_second_event() {
         (json!({"order_id": 1, "coupon": "X"}), "1"),
         (json!({"order_id": 1, "total": 5}), "1_m-1"),
         (json!({"order_id": 1, "refund_amount": "5"}), "1_m-1"),
+        (json!({"order_id": 1, "amountRefunded": 5}), "1_m-1"),
+        (json!({"order_id": 1, "Refund Total": "$5.00"}), "1_m-1"),
+        (json!({"order_id": 1, "refund": {"amount": 5}}), "1_m-1"),
+        (json!({"order_id": 1, "refund_reason": "broken"}), "1"),
         (
             json!({"order_id": 1, "products": [{"product_id": "p"}]}),
             "1_m-1",
