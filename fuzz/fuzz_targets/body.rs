@@ -56,12 +56,16 @@ fuzz_target!(|body: &[u8]| {
         }
     }
     let operations: Vec<_> = operations.iter().collect();
-    let mut requests = build_requests(&operations);
-    requests.extend(build_requests_by_id(&operations, |_| Some("42")));
     let mut members = Vec::new();
-    for planned in requests {
+    for planned in build_requests(&operations) {
         serde_json::from_slice::<Box<RawValue>>(&planned.request.body).expect("every body is JSON");
         members.extend(planned.operation_indexes());
+    }
+    // An addition to a list can go either way, and goes by identifiers unless the profile is known.
+    for planned in build_requests_by_id(&operations, |_| Some("42")) {
+        serde_json::from_slice::<Box<RawValue>>(&planned.request.body).expect("every body is JSON");
+        let indexes = planned.operation_indexes();
+        members.extend(indexes.filter(|index| operations[*index].needs_profile_id()));
     }
     members.sort_unstable();
     assert_eq!(members, (0..operations.len()).collect::<Vec<_>>());

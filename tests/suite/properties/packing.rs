@@ -58,8 +58,14 @@ fn check_packing(operations: &[&Operation]) {
     let by_identifiers = build_requests(operations);
     let by_id = build_requests_by_id(operations, |_| Some("42"));
     let mut packed = Vec::new();
-    for request in by_identifiers.iter().chain(&by_id) {
+    for request in &by_identifiers {
         packed.extend(request.operation_indexes());
+        check_limits(request);
+    }
+    // An addition to a list can go either way, and goes by identifiers unless the profile is known.
+    for request in &by_id {
+        let indexes = request.operation_indexes();
+        packed.extend(indexes.filter(|index| operations[*index].needs_profile_id()));
         check_limits(request);
     }
     packed.sort_unstable();
