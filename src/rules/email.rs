@@ -2,18 +2,26 @@
 
 use serde_json::value::RawValue;
 
+use super::context::RuleContext;
 use crate::domain::Email;
 use crate::json::{self, RawObject};
-use crate::outcome::EmailPlace;
+use crate::outcome::{EmailPlace, LeftOut};
 use crate::segment::Message;
-use crate::settings::RuleSettings;
+
+const EMAIL: LeftOut = LeftOut {
+    field: "email",
+    expected: "an address such as sarah@klaviyo-demo.com, of fewer than 100 characters",
+};
 
 /// The most levels that are searched for an address.
 const MAX_LEVELS: usize = 8;
 
 /// Returns the first valid address of `traits.email`, `properties.email`, `context.traits.email`,
-/// the places of `EMAIL_FROM` and `userId`.
-pub(super) fn find(message: &Message, settings: &RuleSettings) -> Option<Email> {
+/// the places of `EMAIL_FROM` and `userId`. What stands before it and is no address is left out.
+pub(super) fn find(context: &RuleContext) -> Option<Email> {
+    let RuleContext {
+        message, settings, ..
+    } = context;
     for object in [
         &message.traits,
         &message.properties,
@@ -22,6 +30,9 @@ pub(super) fn find(message: &Message, settings: &RuleSettings) -> Option<Email> 
         let email = object.find(&["email"], read);
         if email.is_some() {
             return email;
+        }
+        if object.get("email").is_some_and(|raw| !json::is_blank(raw)) {
+            context.leave_out(EMAIL);
         }
     }
     for place in &settings.email_from {

@@ -10,8 +10,7 @@ use crate::domain::{ExternalId, PhoneNumber};
 use crate::json::{self, RawObject};
 use crate::klaviyo::ProfileIdentifiers;
 use crate::outcome::{IgnoreReason, LeftOut, RejectReason};
-use crate::segment::{Message, MessageType};
-use crate::settings::RuleSettings;
+use crate::segment::MessageType;
 
 /// The keys of Klaviyo's own id of a person, which its links and its website script hand out:
 /// <https://developers.klaviyo.com/en/docs/guide_to_identifying_profiles>
@@ -59,7 +58,7 @@ impl<'a> Customer<'a> {
         let exchange_id = exchange_id(context, traits);
         let number = phone.as_ref().and_then(PhoneField::number);
         Ok(Customer {
-            identifiers: identifiers(message, settings, number, exchange_id.as_ref())?,
+            identifiers: identifiers(context, number, exchange_id.as_ref())?,
             phone,
             exchange_id,
         })
@@ -76,12 +75,14 @@ fn exchange_id<'a>(context: &RuleContext, traits: &RawObject<'a>) -> Option<Cow<
 }
 
 fn identifiers<'a>(
-    message: &Message<'a>,
-    settings: &RuleSettings,
+    context: &RuleContext<'_, 'a>,
     phone_number: Option<&PhoneNumber>,
     exchange_id: Option<&Cow<'a, str>>,
 ) -> Result<ProfileIdentifiers<'a>, Skip> {
-    let email = email::find(message, settings);
+    let RuleContext {
+        message, settings, ..
+    } = context;
+    let email = email::find(context);
     if settings.enforce_email {
         return match email {
             Some(email) => Ok(ProfileIdentifiers::Email {

@@ -310,3 +310,39 @@ fn a_phone_number_that_cannot_be_read_is_said() {
         assert_eq!(found["warnings"], *warnings, "{message}");
     }
 }
+
+#[test]
+fn an_address_that_cannot_be_read_is_said_when_another_one_takes_its_place() {
+    let said = json!(["field_left_out: email"]);
+    for (settings, fields, warnings) in [
+        (
+            &[][..],
+            json!({"traits": {"email": "sarah"}, "userId": SARAH}),
+            &said,
+        ),
+        (
+            &[],
+            json!({"traits": {"email": "sarah"}, "context": {"traits": {"email": SARAH}}}),
+            &said,
+        ),
+        (
+            &[OPEN],
+            json!({"traits": {"email": "sarah"}, "userId": "usr_1"}),
+            &said,
+        ),
+        (
+            &[],
+            json!({"traits": {"email": ""}, "userId": SARAH}),
+            &Value::Null,
+        ),
+        (
+            &[],
+            json!({"traits": {"email": SARAH}, "context": {"traits": {"email": "sarah"}}}),
+            &Value::Null,
+        ),
+    ] {
+        let identify = with(json!({"type": "identify", "messageId": "m"}), fields);
+        let found = outcome(settings, &identify);
+        assert_eq!(found["warnings"], *warnings, "{identify}");
+    }
+}
