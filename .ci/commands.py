@@ -13,17 +13,19 @@ import json
 import re
 import subprocess
 
+from archive import VERSION
 from markdown import commands_of, parse_blocks, programs_of, variables_of, words_of
 from rig import ROOT
 from terminal import KNOWN, SHELLS, Terminal
 
 COMMANDS = {"console", "sh"}
-OTHER_LANGUAGES = {"json", "mermaid", "rust", "text", "toml", "yaml"}
+OTHER_LANGUAGES = {"hcl", "json", "mermaid", "powershell", "rust", "text", "toml", "typescript",
+                   "yaml"}
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md"]
 
 
 def readers_files():
-    """Returns the files that the documentation assumes: a reader's archive, export and settings."""
+    """Returns what the documentation assumes: an archive, an export, settings, a release."""
     bodies = [json.loads(path.read_text())["body"] for path in (ROOT / "events").glob("identify*")]
     messages = [json.loads(body) for body in bodies]
     return {
@@ -32,6 +34,7 @@ def readers_files():
         "messages.json": json.dumps(messages),
         "now.env": "ENFORCE_EMAIL=true\n",
         "planned.env": "ENFORCE_EMAIL=false\n",
+        f"segment-klaviyo-{VERSION}-x86_64/template.yaml": "",
     }
 
 
@@ -107,6 +110,7 @@ BROKEN = {
     "aws sqs purge-queues --queue-url QUEUE_URL": "sqs has no operation purge-queues",
     "aws sqs purge-queue --queue QUEUE_URL": "--queue is not an option",
     ".ci/run all": ".ci/run does not know all",
+    "unzip segment-klaviyo-0.0.1-x86_64.zip": "is not of version",
     "sam build # with cargo-lambda": "different arguments",
     "curl http://127.0.0.1:8080/segment?page=1": "zsh fails: zsh: no matches found",
     "files='README.md SECURITY.md'\ngit log $files": "different arguments",

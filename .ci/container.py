@@ -10,9 +10,8 @@ import shutil
 import subprocess
 import tarfile
 
-from rig import LOGS, ROOT, start, wait_until
+from rig import LOGS, start, wait_until
 
-BOOTSTRAP = ROOT / ".aws-sam" / "build" / "Destination" / "bootstrap"
 REPOSITORY = "public.ecr.aws/lambda/provided"
 IMAGE = f"{REPOSITORY}:al2023-x86_64"
 ENVIRONMENT = "ENV PATH=/bin LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime"
@@ -44,11 +43,11 @@ def start_engine(at_end):
         raise SystemExit(f"no Docker engine (SKIP_DOCKER=1 skips this step): {last_lines}")
 
 
-def root_file_system():
+def root_file_system(bootstrap):
     """Returns a tar archive of this machine's files that SAM and the function need in the image."""
     programs = {f"bin/{name}": shutil.which(name) for name in ("sh", "mv", "chmod")}
     libraries = set()
-    for path in (*programs.values(), BOOTSTRAP):
+    for path in (*programs.values(), bootstrap):
         linked = subprocess.check_output(["ldd", path], text=True)
         libraries |= set(re.findall(r"(/\S+) \(0x", linked))
     archive = io.BytesIO()
@@ -60,8 +59,8 @@ def root_file_system():
     return archive.getvalue()
 
 
-def provide_image(at_end):
-    """Makes sure that the image exists and returns its origin."""
+def provide_image(at_end, bootstrap):
+    """Makes sure that an image exists in which the program runs, and returns its origin."""
     if docker("image", "inspect", IMAGE):
         return "exists"
     if "GITHUB_ACTIONS" in os.environ and docker("pull", "--quiet", IMAGE):
@@ -69,7 +68,7 @@ def provide_image(at_end):
     # Removed at the end, with the image that SAM makes from it: it is not Lambda's.
     at_end.callback(docker, "image", "rm", "--force", IMAGE, f"{REPOSITORY}:al2023-rapid-x86_64")
     changes = ["--change", ENVIRONMENT, "--change", "WORKDIR /var/task"]
-    assert docker("import", *changes, "-", IMAGE, input=root_file_system()), "docker import"
+    assert docker("import", *changes, "-", IMAGE, input=root_file_system(bootstrap)), "docker import"
     return "is made of this machine's files"
 
 

@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tomllib
 
 # Run for real, since their output matters and their effect is local.
 REAL = {"cat", "jq", "mkdir", "openssl", "rm", "sed"}
@@ -37,6 +38,8 @@ def output_of(*command):
 def check_paths(arguments):
     """Relative paths must exist."""
     for argument in arguments:
+        if argument.startswith("REPOSITORY_URL/"):
+            continue
         path = argument.removeprefix("file://")
         relative = re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?", path)
         if relative or path != argument:
@@ -124,6 +127,15 @@ def check_sam(arguments):
     check_paths(arguments[words:])
 
 
+def check_unzip(arguments):
+    """An archive is one of the present version's release: others do not exist."""
+    manifest = tomllib.loads(pathlib.Path(__file__).parent.with_name("Cargo.toml").read_text())
+    version = manifest["workspace"]["package"]["version"]
+    for argument in arguments:
+        if argument.endswith(".zip"):
+            ensure(f"-{version}-" in argument, f"{argument} is not of version {version}")
+
+
 def check_ci_run(arguments):
     parts = re.findall(r"^run_(\w+)\(\)", pathlib.Path(__file__).with_name("run").read_text(), re.M)
     for argument in arguments:
@@ -157,8 +169,9 @@ def value_of(option, arguments):
 # Recorded instead of run.
 CHECKS = {
     ".ci/fuzz": check_ci_fuzz, ".ci/run": check_ci_run, "aws": check_aws,
-    "cargo": check_cargo, "curl": check_paths, "docker": check_paths, "git": check_paths,
-    "pip": check_paths, "python3": check_paths, "rustup": check_paths, "sam": check_sam,
+    "cargo": check_cargo, "curl": check_paths, "docker": check_paths, "gh": check_paths,
+    "git": check_paths, "pip": check_paths, "python3": check_paths, "rustup": check_paths,
+    "sam": check_sam, "unzip": check_unzip,
 }
 TOOL_NAME = "segment-klaviyo"
 KLAVIYO_API_KEY = "pk_commands"

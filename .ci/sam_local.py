@@ -17,6 +17,7 @@ from container import (IMAGE, bridge_address, containers, engine_version, provid
 from klaviyo import Klaviyo
 from rig import LOGS, PRIVATE, ROOT, free_port, http, start, wait_until
 
+BOOTSTRAP = ROOT / ".aws-sam" / "build" / "Destination" / "bootstrap"
 EVENT = ROOT / "events" / "order-completed.json"
 VARIABLES = LOGS / "sam-local.json"
 INVOKE_LOG, API_LOG = LOGS / "sam-local-invoke.log", LOGS / "sam-local-api.log"
@@ -79,7 +80,8 @@ def serve(at_end):
 def check():
     with contextlib.ExitStack() as at_end:
         start_engine(at_end)
-        print(f"Docker {engine_version()}; {IMAGE} {provide_image(at_end)}")
+        origin = provide_image(at_end, BOOTSTRAP)
+        print(f"Docker {engine_version()}; {IMAGE} {origin}")
         at_end.callback(remove_containers, containers())
         address = f"{bridge_address()}:{free_port()}"
         klaviyo = Klaviyo(at_end, address, "--env-file", VARIABLES)
