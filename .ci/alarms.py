@@ -64,7 +64,7 @@ def datapoints(alarm, metrics, count):
             stat = query["MetricStat"]
             dimensions = str(stat["Metric"]["Dimensions"])
             name = stat["Metric"]["MetricName"]
-            queue = re.search(r"(\w+Queue)", dimensions)
+            queue = re.search(r"'(\w+)', 'QueueName'", dimensions)
             named[query["Id"]] = read(f"{queue[1]}.{name}" if queue else name, stat["Stat"],
                                       int(stat["Period"]))
     return eval(expression, {"__builtins__": {}}, named)

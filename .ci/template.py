@@ -257,12 +257,37 @@ def check_other_ways_in():
     bus = "aws.partner/segment.com/shop"
     opened = translate(EventBusName=bus)
     added = set(opened) - set(translate())
-    assert added == {"EventRule", "EventPermission", "FailedEvents", "EventInvocations"}, added
+    assert added == {"EventRule", "EventPermission", "EventInvocations", "FailedEvents",
+                     "FailedEventsPolicy", "FailedEventsAlarm"}, added
     rule = opened["EventRule"]["Properties"]
     assert rule["EventBusName"] == bus
     assert rule["EventPattern"] == {"source": [{"prefix": "aws.partner/segment.com"}]}
-    source = opened["EventPermission"]["Properties"]["SourceArn"]
-    assert source == {"Fn::GetAtt": ["EventRule", "Arn"]}, source
+    sender = {"Fn::GetAtt": ["EventRule", "Arn"]}
+    assert opened["EventPermission"]["Properties"]["SourceArn"] == sender
+    check_failed_events(opened, sender)
+
+
+def check_failed_events(resources, sender):
+    """What EventBridge or Lambda gives up is kept, and goes off in the next minute."""
+    kept = {"Fn::GetAtt": ["FailedEvents", "Arn"]}
+    [target] = resources["EventRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": kept}
+    invocations = resources["EventInvocations"]["Properties"]
+    assert invocations["DestinationConfig"] == {"OnFailure": {"Destination": kept}}
+    policy = resources["FailedEventsPolicy"]["Properties"]["PolicyDocument"]
+    allowed = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    [statement] = allowed
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": sender}}
+
+    metrics = an_hour()
+    assert "shop-failed-events" not in alarms_on(resources, metrics, BEGIN)
+    # SQS has reported nothing about the queue until the first entry.
+    metrics["FailedEvents.ApproximateNumberOfMessagesVisible"] = [None] * BEGIN + [1] * 40
+    alarms = [minute for minute in range(60)
+              if "shop-failed-events" in alarms_on(resources, metrics, minute)]
+    assert alarms == list(range(BEGIN + 1, BEGIN + 6)), alarms
+    assert "shop-dead-letters" not in alarms_on(resources, metrics, BEGIN + 1)
 
 
 def check_secret():
