@@ -1,6 +1,6 @@
 """The built function in Lambda's own Runtime Interface Emulator.
 
-moto plays Secrets Manager and SQS. The project's stand-in plays Klaviyo, or the program that
+moto plays Secrets Manager, SQS and DynamoDB. The project's stand-in plays Klaviyo, or the program that
 KLAVIYO_SANDBOX names, which has the same inspection API.
 """
 
@@ -64,7 +64,7 @@ class Function:
         return Klaviyo(at_end, f"127.0.0.1:{free_port()}", *options, sandbox=sandbox)
 
     def start_aws(self, at_end):
-        """Starts moto, creates the secret and the queues, and returns the function's variables."""
+        """Starts moto, creates the secret, the queues and the table, and returns the function's variables."""
         port = free_port()
         endpoint, log = f"http://127.0.0.1:{port}", LOGS / "moto.log"
         program = start(at_end, log, "moto_server", "-H", "127.0.0.1", "-p", port)
@@ -78,10 +78,16 @@ class Function:
         self.sqs = session.client("sqs", endpoint_url=endpoint)
         self.retry_queue = self.sqs.create_queue(QueueName="retry")["QueueUrl"]
         self.dead_letters = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        self.dynamodb = session.client("dynamodb", endpoint_url=endpoint)
+        self.dynamodb.create_table(
+            TableName="memory", BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}])
         return {
             "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint, "SECRET_ID": "segment-klaviyo",
             "RETRY_QUEUE_URL": self.retry_queue, "DEAD_LETTER_QUEUE_URL": self.dead_letters,
+            "MEMORY_TABLE": "memory",
         }
 
     def start_emulator(self, at_end, environment):

@@ -1,4 +1,5 @@
-"""A throttled delivery is finished from the retry queue; a refused message is a dead letter.
+"""A throttled delivery is finished from the retry queue; a refused message is a dead letter; what comes
+twice asks nobody twice.
 
     python .ci/queues.py PATH_TO_BOOTSTRAP
 """
@@ -40,6 +41,12 @@ def check(bootstrap):
         assert len(klaviyo.requests()) - before == 2, "only unfinished operations are sent"
         state = klaviyo.state()
         assert (len(state["events"]), len(state["consents"])) == (3, 1), state
+
+        [item] = function.dynamodb.scan(TableName="memory")["Items"]
+        assert item["answered"] == {"BOOL": True} and "@" not in str(item), item
+        subscriber = identify(2)
+        assert function.deliver(signed(subscriber))[0] == 200
+        assert len(klaviyo.state()["consents"]) == 1, "a message that comes again asks nobody"
 
         klaviyo.fail("/api/events", 400)
         status, report, _, _ = function.deliver(signed(track(3)))

@@ -1,4 +1,4 @@
-//! The clients of Secrets Manager and SQS, configured by the variables that Lambda sets.
+//! The clients of Secrets Manager, SQS and DynamoDB, configured by the variables that Lambda sets.
 //!
 //! The SDK's own provider chain (`aws-config`) also looks for profiles, SSO and instance metadata.
 //! None of these exist in a function, and the chain would double the size of the binary.
@@ -11,6 +11,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use thiserror::Error;
 
 use crate::http::SdkHttp;
+use crate::ledger::Table;
 
 /// The time for one call to AWS, with all of its attempts.
 ///
@@ -42,6 +43,7 @@ pub struct Aws {
     region: String,
     secrets_manager_endpoint: Option<String>,
     sqs_endpoint: Option<String>,
+    dynamodb_endpoint: Option<String>,
 }
 
 // The two clients are configured alike, each by the builder of its own crate. One shared
@@ -76,6 +78,7 @@ impl Aws {
             region,
             secrets_manager_endpoint: env.endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             sqs_endpoint: env.endpoint("AWS_ENDPOINT_URL_SQS"),
+            dynamodb_endpoint: env.endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
         })
     }
 
@@ -107,6 +110,17 @@ impl Aws {
             .timeout_config(timeout_config());
         config.set_endpoint_url(self.sqs_endpoint.clone());
         aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
+    /// Returns a table of DynamoDB.
+    pub fn table(&self, name: String) -> Table {
+        Table::new(
+            name,
+            self.http.http.clone(),
+            self.credentials.clone(),
+            self.region.clone(),
+            self.dynamodb_endpoint.clone(),
+        )
     }
 }
 

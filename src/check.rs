@@ -52,6 +52,12 @@ pub fn check_settings(settings: &Settings) -> Vec<Finding> {
             "DEAD_LETTER_QUEUE_URL is not set: messages that can never succeed are only logged",
         ));
     }
+    if settings.memory_table.is_none() {
+        findings.push(Finding::warning(
+            "ledger",
+            "MEMORY_TABLE is not set: what comes twice may ask a person twice for a confirmation",
+        ));
+    }
     findings
 }
 

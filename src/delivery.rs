@@ -5,6 +5,7 @@
 //! operation starts as pending, so that a mistake in here ends in a retry and never in a message
 //! that is lost in silence.
 
+mod asked_once;
 mod coalesce;
 mod combine;
 mod consent_guard;

@@ -31,6 +31,7 @@ pub mod segment;
 pub mod rules;
 pub mod klaviyo;
 pub mod outcome;
+pub mod ledger;
 pub mod delivery;
 pub mod queue;
 pub mod response;

@@ -165,6 +165,14 @@ pub enum RetryReason {
     /// for 30 minutes, within which Klaviyo holds repeats back.
     #[error("Klaviyo did not answer a subscription, which waits for 30 minutes")]
     SubscriptionUnanswered,
+    /// Another attempt to subscribe the person may be under way, or was cut off. It is waited for.
+    #[error(
+        "another attempt to subscribe the person may be under way: waits for 30 minutes at most"
+    )]
+    SubscriptionUnderWay,
+    /// The ledger of consents cannot be written, so nobody knows whether the person was asked.
+    #[error("the table of MEMORY_TABLE cannot be written")]
+    LedgerUnavailable,
     /// A queue could not be written.
     #[error("the queue cannot be written")]
     QueueWriteFailed,
@@ -238,6 +246,8 @@ impl RetryReason {
             RetryReason::ApiKeyRejected => "klaviyo_key_refused",
             RetryReason::Timeout => "out_of_time",
             RetryReason::SubscriptionUnanswered => "subscription_unanswered",
+            RetryReason::SubscriptionUnderWay => "subscription_under_way",
+            RetryReason::LedgerUnavailable => "ledger_unavailable",
             RetryReason::QueueWriteFailed => "queue_unwritable",
             RetryReason::WaitingForBatch => "held_back",
         }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub retry_queue_url: Option<String>,
     /// `DEAD_LETTER_QUEUE_URL`, none by default: the SQS queue for messages that can never succeed.
     pub dead_letter_queue_url: Option<String>,
+    /// `MEMORY_TABLE`, none by default: the DynamoDB table of the ledger of consents.
+    pub memory_table: Option<String>,
     /// `DELIVERY_BUDGET_MS`, 4,500 ms by default: the time for one delivery, from 500 ms to 60 s.
     /// Segment gives up after 5 s.
     pub delivery_budget: Duration,
@@ -58,6 +60,7 @@ impl Settings {
             secret_ttl: Duration::from_secs(env.number("SECRET_TTL_SECONDS", 1..=86_400)?),
             retry_queue_url: env.optional_url("RETRY_QUEUE_URL")?,
             dead_letter_queue_url: env.optional_url("DEAD_LETTER_QUEUE_URL")?,
+            memory_table: env.table_name("MEMORY_TABLE")?,
             delivery_budget: Duration::from_millis(env.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
             klaviyo_base_url: env.klaviyo_url("KLAVIYO_BASE_URL", "KLAVIYO_URL_IS_TEST")?,
             rules: RuleSettings {

@@ -95,6 +95,12 @@ impl<'t, 'a> Dispatch<'t, 'a> {
         self.tasks.into_iter().map(Dispatch::new).collect()
     }
 
+    /// Keeps the tasks alone that are still to be done. Returns whether any is left.
+    pub(super) fn retain_pending(&mut self) -> bool {
+        self.tasks.retain(|task| task.is_pending());
+        !self.tasks.is_empty()
+    }
+
     /// Returns the tasks that the operation does.
     pub(super) fn tasks(&self) -> &[&'t Task<'a>] {
         &self.tasks

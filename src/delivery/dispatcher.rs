@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use super::asked_once;
 use super::consent_guard;
 use super::dispatch::Dispatch;
 use super::halving::{AfterHalf, Halves, fail_all};
@@ -25,6 +26,7 @@ use crate::klaviyo::{
     Acknowledgement, Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn,
     ProfileFields, parse_job_id,
 };
+use crate::ledger::ConsentLedger;
 use crate::outcome::{RejectReason, RetryReason};
 use crate::secrets::Secrets;
 
@@ -36,10 +38,14 @@ const SUBSCRIPTION_BUDGET_DIVISOR: u32 = 4;
 /// took.
 const SUBSCRIPTION_TIME_FACTOR: u32 = 2;
 
+/// The ledger gets this much time for what became of the subscriptions, even when none is left.
+const MIN_SETTLING_TIME: Duration = Duration::from_millis(200);
+
 /// Sends the operations of one delivery to Klaviyo.
 pub struct Dispatcher<'d> {
     session: Session<'d>,
     list_opt_ins: &'d ListOptIns,
+    ledger: Option<&'d ConsentLedger>,
     /// Subscriptions start only while there is this much time left.
     min_subscription_time: Duration,
 }
@@ -54,6 +60,7 @@ impl<'d> Dispatcher<'d> {
         klaviyo: &'d Klaviyo,
         secrets: &'d Secrets,
         list_opt_ins: &'d ListOptIns,
+        ledger: Option<&'d ConsentLedger>,
         message_count: usize,
         deadline: Instant,
     ) -> Self {
@@ -62,6 +69,7 @@ impl<'d> Dispatcher<'d> {
         Dispatcher {
             session,
             list_opt_ins,
+            ledger,
             min_subscription_time,
         }
     }
@@ -211,13 +219,30 @@ impl<'d> Dispatcher<'d> {
                 for dispatch in &waiting {
                     tasks.extend(dispatch.tasks());
                 }
-                self.send_stage(waiting, Addressing::Identifiers).await;
+                self.ask(waiting, time_needed).await;
                 if tasks.iter().any(|task| has_transient_failure(task)) {
                     return;
                 }
                 waiting = later;
             }
         }
+    }
+
+    /// Sends the subscriptions of one job. With a ledger each is claimed before, which may take the
+    /// time that is not needed for the answer, and closed after it.
+    async fn ask(&self, subscriptions: Vec<Dispatch<'_, '_>>, time_needed: Duration) {
+        let Some(ledger) = self.ledger else {
+            self.send_stage(subscriptions, Addressing::Identifiers)
+                .await;
+            return;
+        };
+        let secret = self.session.secret().await;
+        let key = secret.klaviyo_api_key().as_bytes();
+        let deadline = Instant::now() + self.session.time_left().saturating_sub(time_needed);
+        let (granted, claimed) = asked_once::claim(ledger, key, subscriptions, deadline).await;
+        self.send_stage(granted, Addressing::Identifiers).await;
+        let deadline = Instant::now() + self.session.time_left().max(MIN_SETTLING_TIME);
+        claimed.settle(ledger, deadline).await;
     }
 
     /// Looks up the ids of the profiles, then sends the operations that need them.
@@ -354,9 +379,13 @@ fn record_import(members: &[(usize, Dispatch)], acknowledgement: &Acknowledgemen
     }
 }
 
+/// Whether the next job would fail as well. Somebody else's attempt is no fault.
 fn has_transient_failure(task: &Task) -> bool {
-    matches!(
-        task.state(),
-        TaskState::Failed(OperationError::Transient(_) | OperationError::Unanswered)
-    )
+    match task.state() {
+        TaskState::Failed(OperationError::Transient(reason)) => {
+            reason != RetryReason::SubscriptionUnderWay
+        }
+        TaskState::Failed(OperationError::Unanswered) => true,
+        _ => false,
+    }
 }

@@ -72,7 +72,7 @@ impl<'a> InFlight<'a> {
                 for mut operation in operations {
                     if !inbound.is_completed(&operation) {
                         age(&mut operation, settings);
-                        tasks.push(Task::new(operation));
+                        tasks.push(Task::new(operation, &inbound));
                     }
                 }
                 unanswered::hold_back(&inbound.unanswered, &tasks);

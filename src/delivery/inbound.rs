@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::unanswered::UnansweredAttempt;
+use crate::domain::UniqueId;
 use crate::klaviyo::{Operation, OperationId};
 use crate::rules;
 use crate::segment::{InvalidMessage, Message};
@@ -23,6 +24,8 @@ pub struct InboundMessage<'a> {
     pub completed: Vec<OperationId>,
     /// The subscriptions that Klaviyo did not answer on earlier attempts.
     pub unanswered: Vec<UnansweredAttempt>,
+    /// Whether somebody has redriven the message after Klaviyo left its subscription unanswered.
+    pub is_redriven: bool,
 }
 
 impl<'a> InboundMessage<'a> {
@@ -43,6 +46,7 @@ impl<'a> InboundMessage<'a> {
             first_seen_at,
             completed,
             unanswered: Vec::new(),
+            is_redriven: false,
         }
     }
 
@@ -55,6 +59,14 @@ impl<'a> InboundMessage<'a> {
     /// Returns Segment's id of the message.
     pub fn message_id(&self) -> Option<&str> {
         self.message.as_ref().ok()?.message_id.as_deref()
+    }
+
+    /// Returns Segment's id of the message, else the hash of its bytes, which a resend repeats.
+    pub(super) fn lasting_id(&self) -> String {
+        match self.message_id() {
+            Some(id) => id.to_owned(),
+            None => UniqueId::hash(self.raw.get()).as_str().to_owned(),
+        }
     }
 
     /// Whether the message reports a completed order.

@@ -1,6 +1,7 @@
 //! Requests to Klaviyo within the time of one delivery.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -11,7 +12,7 @@ use crate::klaviyo::{
     Acknowledgement, ApiErrors, ApiRequest, Klaviyo, RequestError, RetryDecision, retry_decision,
 };
 use crate::outcome::RetryReason;
-use crate::secrets::{RefreshReason, Secrets};
+use crate::secrets::{RefreshReason, Secret, Secrets};
 use crate::telemetry::elapsed_ms;
 
 /// The most requests under way at a time. An order of up to 19 lines then takes one round trip,
@@ -119,6 +120,11 @@ impl<'d> Session<'d> {
             latencies: RefCell::default(),
             throttled: Cell::new(0),
         }
+    }
+
+    /// Returns the secret.
+    pub(super) async fn secret(&self) -> Arc<Secret> {
+        self.secrets.current(self.deadline).await
     }
 
     /// Returns the time of the slowest request so far.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::inbound::InboundMessage;
 use crate::klaviyo::Operation;
 use crate::outcome::{RejectReason, RetryReason, Warning};
 
@@ -13,9 +14,19 @@ use crate::outcome::{RejectReason, RetryReason, Warning};
 #[derive(Debug)]
 pub struct Task<'a> {
     operation: Operation<'a>,
+    question: Option<Question>,
     state: RefCell<TaskState>,
     warnings: RefCell<Vec<Warning>>,
     import: RefCell<Option<ImportSlot>>,
+}
+
+/// What tells a subscription from others that ask the same person.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    /// Segment's id of the message, or one that a resend repeats as well.
+    pub(super) message: String,
+    /// Whether somebody has redriven the message after its attempts were given up.
+    pub(super) is_redriven: bool,
 }
 
 /// The place of an operation in an import job that Klaviyo has taken.
@@ -60,9 +71,17 @@ impl TaskState {
 }
 
 impl<'a> Task<'a> {
-    pub(super) fn new(operation: Operation<'a>) -> Self {
+    pub(super) fn new(operation: Operation<'a>, inbound: &InboundMessage<'_>) -> Self {
+        let question = match &operation {
+            Operation::Subscribe(_) => Some(Question {
+                message: inbound.lasting_id(),
+                is_redriven: inbound.is_redriven,
+            }),
+            _ => None,
+        };
         Task {
             operation,
+            question,
             state: RefCell::new(TaskState::Pending),
             warnings: RefCell::default(),
             import: RefCell::default(),
@@ -72,6 +91,11 @@ impl<'a> Task<'a> {
     /// Returns the operation.
     pub fn operation(&self) -> &Operation<'a> {
         &self.operation
+    }
+
+    /// Returns what tells a subscription from others; `None` for other operations.
+    pub(super) fn question(&self) -> Option<&Question> {
+        self.question.as_ref()
     }
 
     pub(super) fn state(&self) -> TaskState {

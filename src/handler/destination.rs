@@ -19,6 +19,7 @@ use crate::delivery::{
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger};
 use crate::klaviyo::{Klaviyo, revision};
+use crate::ledger::ConsentLedger;
 use crate::outcome::{Outcome, RejectReason};
 use crate::queue::{ImportEntry, Queue, QueueEntry};
 use crate::response::{WebhookResponse, loggable_id};
@@ -61,6 +62,7 @@ pub struct Destination {
     pub(super) secrets: Secrets,
     klaviyo: Klaviyo,
     list_opt_ins: ListOptIns,
+    ledger: Option<ConsentLedger>,
     pub(super) queues: Queues,
     pub(super) log: Log,
     is_cold: AtomicBool,
@@ -94,6 +96,10 @@ impl Destination {
             retry: settings.retry_queue_url.as_ref().map(queue_at),
             dead_letters: settings.dead_letter_queue_url.as_ref().map(queue_at),
         };
+        let ledger = settings.memory_table.as_ref().map(|name| {
+            let table = aws.table(name.clone());
+            ConsentLedger::new(table, log.clone())
+        });
         let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
         if let Some(aging) = revision::aging(OffsetDateTime::now_utc().date()) {
             let metrics = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
@@ -105,6 +111,7 @@ impl Destination {
             secrets,
             klaviyo,
             list_opt_ins: ListOptIns::default(),
+            ledger,
             queues,
             log,
             is_cold,
@@ -190,6 +197,12 @@ impl Destination {
             }
             Err(error) => findings.push(Finding::failed("secret", error.to_string())),
         }
+        if let Some(ledger) = &self.ledger {
+            findings.push(match ledger.check(deadline).await {
+                Ok(()) => Finding::ok("ledger", "the table of MEMORY_TABLE can be written"),
+                Err(error) => Finding::failed("ledger", error.to_string()),
+            });
+        }
         let report = CheckReport::new(findings);
         self.log.check(&report, report.is_passed());
         report
@@ -264,6 +277,7 @@ impl Destination {
             &self.klaviyo,
             &self.secrets,
             &self.list_opt_ins,
+            self.ledger.as_ref(),
             message_count,
             deadline - self.queues.budget(deadline),
         )

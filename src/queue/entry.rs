@@ -163,6 +163,9 @@ impl<'a> QueueEntry<'a> {
         let first_seen_at = OffsetDateTime::from_unix_timestamp(self.first_seen_at)
             .unwrap_or_else(|_| OffsetDateTime::now_utc());
         let mut inbound = InboundMessage::resumed(self.message, first_seen_at, self.completed);
+        // Only dead letters forget the attempts that were not answered.
+        let is_given_up = self.reason == RejectReason::SubscriptionUnanswered.reason();
+        inbound.is_redriven = is_given_up && self.unanswered.is_empty();
         inbound.unanswered = self.unanswered;
         inbound
     }

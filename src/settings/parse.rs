@@ -84,6 +84,23 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         Ok(text)
     }
 
+    /// Parses the name of a table, if there is one:
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
+    pub(super) fn table_name(&self, name: &'static str) -> Result<Option<String>, SettingsError> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        if !(3..=255).contains(&text.len()) || !text.bytes().all(is_plain) {
+            return Err(SettingsError::invalid(
+                name,
+                "the name of a DynamoDB table: 3 to 255 letters, digits, `_`, `-` and `.`",
+            ));
+        }
+        Ok(Some(text))
+    }
+
     /// Parses `true` or `false`, in any case.
     pub(super) fn boolean(&self, name: &'static str) -> Result<bool, SettingsError> {
         match self.required(name)?.to_ascii_lowercase().as_str() {

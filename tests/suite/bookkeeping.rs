@@ -56,7 +56,14 @@ async fn dispatch_without_subscriptions(stand_in: &StandIn, batch: &[InFlight<'_
     let klaviyo = Klaviyo::new(http, stand_in.url().parse().unwrap());
     let deadline = Instant::now() + Duration::from_secs(10);
     let list_opt_ins = ListOptIns::default();
-    let dispatcher = Dispatcher::new(&klaviyo, &secrets, &list_opt_ins, batch.len(), deadline);
+    let dispatcher = Dispatcher::new(
+        &klaviyo,
+        &secrets,
+        &list_opt_ins,
+        None,
+        batch.len(),
+        deadline,
+    );
     drop(dispatcher.dispatch_repeatable(batch).await);
 }
 

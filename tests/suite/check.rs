@@ -17,9 +17,9 @@ async fn check(shop: &Shop) -> CheckReport {
     }
 }
 
-/// Starts a shop with both queues and a list that exists.
+/// Starts a shop with both queues, a ledger and a list that exists.
 async fn shop(settings: &[Setting<'_>], opt_in_process: &'static str) -> Shop {
-    let shop = Shop::open_with_queues(&[&[SUBSCRIBE_ALL], settings].concat()).await;
+    let shop = Shop::open_with_ledger(&[&[SUBSCRIBE_ALL], settings].concat()).await;
     shop.klaviyo().create_list(LIST, opt_in_process);
     shop.secrets_manager().store(&secret_with_token("t0ken"));
     shop
@@ -113,7 +113,7 @@ async fn the_opt_in_process_of_the_list_has_to_suit_confirm_optin() {
 
 #[tokio::test]
 async fn a_list_that_does_not_exist_fails() {
-    let report = check(&Shop::open_with_queues(&[("LIST_ID", "gone")]).await).await;
+    let report = check(&Shop::open_with_ledger(&[("LIST_ID", "gone")]).await).await;
     let finding = finding(&report, "list");
     assert_eq!(finding.state, Severity::Failed);
     assert_eq!(
@@ -130,7 +130,7 @@ async fn what_can_delete_or_subscribe_anybody_needs_a_token() {
         ("AUDIENCE_LISTS", Severity::Failed),
         ("SEND_PAGES", Severity::Warning),
     ] {
-        let shop = Shop::open_with_queues(&[(setting, "true")]).await;
+        let shop = Shop::open_with_ledger(&[(setting, "true")]).await;
         let report = check(&shop).await;
         let found = finding(&report, "webhook_token");
         assert_eq!(found.state, severity, "{setting}");
@@ -145,7 +145,7 @@ async fn what_can_delete_or_subscribe_anybody_needs_a_token() {
 
 #[tokio::test]
 async fn an_unknown_field_of_the_secret_is_named_without_its_value() {
-    let shop = Shop::open_with_queues(&[]).await;
+    let shop = Shop::open_with_ledger(&[]).await;
     let misspelled = secret_with_token("hush").replace("webhook_token", "webhook-token");
     shop.secrets_manager().store(&misspelled);
     let report = check(&shop).await;
@@ -160,7 +160,7 @@ async fn an_unknown_field_of_the_secret_is_named_without_its_value() {
 
 #[tokio::test]
 async fn no_list_is_ok() {
-    let shop = Shop::open_with_queues(&[]).await;
+    let shop = Shop::open_with_ledger(&[]).await;
     shop.secrets_manager().store(&secret_with_token("t0ken"));
     let report = check(&shop).await;
     assert_eq!(report.check, Severity::Ok);
@@ -215,7 +215,14 @@ async fn settings_without_an_effect_are_warned_about() {
     let report = check(&Shop::open(&useless).await).await;
     assert_eq!(
         subjects(&report, Severity::Warning),
-        ["settings", "settings", "queues", "queues", "webhook_token"]
+        [
+            "settings",
+            "settings",
+            "queues",
+            "queues",
+            "ledger",
+            "webhook_token"
+        ]
     );
 }
 
@@ -245,4 +252,16 @@ async fn a_key_that_may_not_look_up_people_fails_the_check() {
     shop.klaviyo().fail(PROFILES, 403).always();
     let report = check(&shop).await;
     assert_eq!(finding(&report, "profiles:read").state, Severity::Failed);
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_written_fails() {
+    let shop = shop(&[], "double_opt_in").await;
+    assert_eq!(finding(&check(&shop).await, "ledger").state, Severity::Ok);
+    assert_eq!(shop.ledger(), [], "the check leaves nothing behind");
+    shop.set_ledger_down(true);
+    let report = check(&shop).await;
+    let finding = finding(&report, "ledger");
+    assert_eq!(finding.state, Severity::Failed);
+    assert!(finding.detail.contains("500 InternalServerError"));
 }

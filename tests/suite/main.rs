@@ -26,6 +26,7 @@ mod deliveries;
 mod import_jobs;
 mod invocations;
 mod isolation;
+mod ledger;
 mod merging;
 mod metrics;
 mod panics;

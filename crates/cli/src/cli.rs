@@ -6,7 +6,7 @@ use crate::{check, compare, completions, explain, replay, send, serve, sign, sta
 
 /// Runs the Segment → Klaviyo function on this machine, without AWS.
 ///
-/// A stand-in plays Secrets Manager, SQS and Klaviyo. Nothing leaves this machine unless you name
+/// A stand-in plays Secrets Manager, SQS, DynamoDB and Klaviyo. Nothing leaves this machine unless you name
 /// another Klaviyo.
 #[derive(Parser)]
 #[command(

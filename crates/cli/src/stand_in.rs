@@ -12,7 +12,7 @@ use crate::output;
 /// The pause between two looks for new requests.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Plays Secrets Manager, SQS and Klaviyo for a function in a container, and shows each request to
+/// Plays Secrets Manager, SQS, DynamoDB and Klaviyo for a function in a container, and shows each request to
 /// Klaviyo.
 ///
 /// It has no access control, so listen only where no stranger can reach it. It holds nothing real.
@@ -91,7 +91,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     output::line(&format!(
-        "Secrets Manager, SQS and Klaviyo at {url}; press Ctrl-C to stop"
+        "Secrets Manager, SQS, DynamoDB and Klaviyo at {url}; press Ctrl-C to stop"
     ));
     if quiet {
         std::future::pending::<()>().await;

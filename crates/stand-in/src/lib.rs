@@ -1,4 +1,4 @@
-//! Klaviyo, Secrets Manager, SQS and the Lambda Runtime API on loopback.
+//! Klaviyo, Secrets Manager, SQS, DynamoDB and the Lambda Runtime API on loopback.
 //!
 //! The command line tool, the tests and the benchmarks run the function against this crate. The
 //! function reaches it over HTTP with the same clients that reach the real services, so it cannot
@@ -6,7 +6,7 @@
 //!
 //! # Usage
 //!
-//! [`StandIn::start`] serves Klaviyo, Secrets Manager and SQS on one free port, and
+//! [`StandIn::start`] serves Klaviyo, Secrets Manager, SQS and DynamoDB on one free port, and
 //! [`StandIn::environment`] gives the variables that lead a function there. [`StandIn::state`]
 //! opens [`StandInState`], which holds the data of these services and their faults, to be read and
 //! changed while they run. A script in another language does the same over HTTP, through the
@@ -26,6 +26,7 @@
 
 mod chaos;
 mod credentials;
+mod dynamodb;
 mod faults;
 mod forward;
 mod inspection;
@@ -42,6 +43,7 @@ mod state;
 
 pub use chaos::Chaos;
 pub use credentials::{API_KEY, SHARED_SECRET, secret, secret_of};
+pub use dynamodb::Tables;
 pub use faults::{Fault, Symptom};
 pub use klaviyo::{
     Account, Channel, Consent, ConsentRecord, ConsentSetting, ConsentState, EventRecord,

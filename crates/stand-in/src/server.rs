@@ -1,4 +1,4 @@
-//! The HTTP server of Klaviyo, Secrets Manager and SQS.
+//! The HTTP server of Klaviyo, Secrets Manager, SQS and DynamoDB.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +19,7 @@ use crate::options::StandInOptions;
 use crate::request::KlaviyoRequest;
 use crate::response::JsonResponse;
 use crate::state::StandInState;
-use crate::{inspection, secrets_manager, sqs};
+use crate::{dynamodb, inspection, secrets_manager, sqs};
 
 /// The most bytes that are read of a request. Klaviyo and SQS refuse smaller ones themselves.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
@@ -73,6 +73,7 @@ impl StandIn {
             ("KLAVIYO_BASE_URL", self.url.clone()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.url.clone()),
             ("AWS_ENDPOINT_URL_SQS", self.url.clone()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.url.clone()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
@@ -108,6 +109,12 @@ async fn serve(
     if target.starts_with("AmazonSQS") {
         let state = &mut *lock(&state);
         return sqs::send_message_batch(&mut state.queues, state.queues_down, &request.body)
+            .into_http();
+    }
+    if target.starts_with("DynamoDB") {
+        let state = &mut *lock(&state);
+        state.table_requests += 1;
+        return dynamodb::transact_write_items(&mut state.tables, state.tables_down, &request.body)
             .into_http();
     }
     if !target.is_empty() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::chaos::Chaos;
 use crate::credentials::{API_KEY, secret};
+use crate::dynamodb::Tables;
 use crate::faults::Fault;
 use crate::forward::{self, BoxError};
 use crate::klaviyo::{self, Account, Mishap, RateLimiter};
@@ -21,6 +22,12 @@ pub struct StandInState {
     pub queues: BTreeMap<String, Vec<String>>,
     /// Whether SQS answers 500 to everything.
     pub queues_down: bool,
+    /// The items of DynamoDB's tables.
+    pub tables: Tables,
+    /// Whether DynamoDB answers 500 to everything.
+    pub tables_down: bool,
+    /// The number of requests to DynamoDB.
+    pub table_requests: usize,
     /// The time that Secrets Manager takes.
     pub secret_delay: Duration,
     /// The number of times that the secret was fetched.
@@ -62,6 +69,9 @@ impl StandInState {
             secret: Some(secret),
             queues: BTreeMap::new(),
             queues_down: false,
+            tables: Tables::new(),
+            tables_down: false,
+            table_requests: 0,
             secret_delay: Duration::ZERO,
             fetches: 0,
             rate_limits: options.rate_limits,

@@ -18,6 +18,9 @@ use super::settings::Setting;
 const RETRY_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/retry";
 const DEAD_LETTER_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/dead";
 
+/// The name of the ledger's table.
+const TABLE: &str = "memory";
+
 /// The most records that Lambda hands over in one event.
 const RECORDS_PER_EVENT: usize = 10;
 
@@ -48,6 +51,11 @@ impl Shop {
             ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE),
         ];
         Shop::open(&[settings, &queues].concat()).await
+    }
+
+    /// Starts a function with a retry queue, a dead-letter queue and a ledger of consents.
+    pub(crate) async fn open_with_ledger(settings: &[Setting<'_>]) -> Self {
+        Shop::open_with_queues(&[settings, &[("MEMORY_TABLE", TABLE)]].concat()).await
     }
 
     /// Starts the function again, beside the same Klaviyo and AWS.
@@ -142,9 +150,13 @@ impl Shop {
         queues.insert(RETRY_QUEUE.to_owned(), bodies);
     }
 
-    /// Lets half an hour pass for the entries of the retry queue: what they remember is that much
-    /// older.
+    /// Lets half an hour pass for the entries of the retry queue and of the ledger: what they remember
+    /// is that much older.
     pub(crate) fn let_half_an_hour_pass(&self) {
+        for item in self.stand_in.state().tables.values_mut() {
+            let claimed_at: i64 = item["claimed_at"]["N"].as_str().unwrap().parse().unwrap();
+            item["claimed_at"]["N"] = (claimed_at - 30 * 60).to_string().into();
+        }
         let mut bodies = Vec::new();
         for mut entry in self.retry_queue() {
             let unanswered = entry.get_mut("unanswered").and_then(Value::as_array_mut);
@@ -167,6 +179,32 @@ impl Shop {
         }
         let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
         self.fill_retry_queue(&bodies);
+    }
+
+    /// Returns the items of the ledger's table, by their ids.
+    pub(crate) fn ledger(&self) -> Vec<(String, Value)> {
+        let state = self.stand_in.state();
+        let items = state.tables.iter();
+        items
+            .map(|((_, id), item)| (id.clone(), item.clone()))
+            .collect()
+    }
+
+    /// Returns the number of requests to DynamoDB so far.
+    pub(crate) fn ledger_requests(&self) -> usize {
+        self.stand_in.state().table_requests
+    }
+
+    /// Makes DynamoDB answer 500 to everything, or answer again.
+    pub(crate) fn set_ledger_down(&self, is_down: bool) {
+        self.stand_in.state().tables_down = is_down;
+    }
+
+    /// Puts another copy of each record into the retry queue, as SQS does now and then.
+    pub(crate) fn duplicate_retry_queue(&self) {
+        let queues = &mut self.stand_in.state().queues;
+        let queue = queues.entry(RETRY_QUEUE.to_owned()).or_default();
+        queue.extend(queue.clone());
     }
 
     /// Makes SQS answer 500 to everything.

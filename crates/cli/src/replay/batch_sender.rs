@@ -158,6 +158,8 @@ fn rank(reason: RetryReason) -> (u8, Option<u64>) {
         | RetryReason::Unreachable
         | RetryReason::Timeout
         | RetryReason::SubscriptionUnanswered
+        | RetryReason::SubscriptionUnderWay
+        | RetryReason::LedgerUnavailable
         | RetryReason::QueueWriteFailed => (1, None),
     }
 }

@@ -1,0 +1,144 @@
+//! The ledger's requests and answers as DynamoDB has them:
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::attempt::Attempt;
+use super::key::LedgerKey;
+
+/// Returns the write of an attempt. It succeeds if the table holds `previous`, or nothing if that is
+/// `None`, or the same attempt already: the answer to the first request may have been lost.
+pub(super) fn claim(
+    table: &str,
+    key: &LedgerKey,
+    attempt: &Attempt,
+    previous: Option<&Attempt>,
+) -> Value {
+    let mut values = json!({":own": {"S": attempt.claim_id}});
+    let condition = match previous {
+        Some(previous) => {
+            values[":previous"] = json!({"S": previous.claim_id});
+            "claim_id = :own OR claim_id = :previous"
+        }
+        None => "claim_id = :own OR attribute_not_exists(id)",
+    };
+    json!({"Put": {
+        "TableName": table,
+        "Item": item(key, attempt),
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }})
+}
+
+/// Returns the write of an attempt that Klaviyo has acknowledged.
+pub(super) fn close(table: &str, key: &LedgerKey, attempt: &Attempt) -> Value {
+    let answered = Attempt {
+        is_answered: true,
+        ..attempt.clone()
+    };
+    json!({"Put": {"TableName": table, "Item": item(key, &answered)}})
+}
+
+/// Returns the write that takes an attempt back which was not made: `previous` is the last one again.
+pub(super) fn release(
+    table: &str,
+    key: &LedgerKey,
+    attempt: &Attempt,
+    previous: Option<&Attempt>,
+) -> Value {
+    let condition = "claim_id = :own";
+    let values = json!({":own": {"S": attempt.claim_id}});
+    match previous {
+        Some(previous) => json!({"Put": {
+            "TableName": table,
+            "Item": item(key, previous),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        }}),
+        None => json!({"Delete": {
+            "TableName": table,
+            "Key": {"id": {"S": key.as_str()}},
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        }}),
+    }
+}
+
+fn item(key: &LedgerKey, attempt: &Attempt) -> Value {
+    json!({
+        "id": {"S": key.as_str()},
+        "claim_id": {"S": attempt.claim_id},
+        "claimed_at": {"N": attempt.claimed_at.to_string()},
+        "attempts": {"N": attempt.number.to_string()},
+        "answered": {"BOOL": attempt.is_answered},
+        "expires_at": {"N": attempt.expires_at().to_string()},
+    })
+}
+
+/// An error of DynamoDB.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ErrorBody {
+    /// The name, behind a `#`.
+    #[serde(rename = "__type")]
+    pub(super) name: String,
+    /// One for each write, if the transaction is cancelled.
+    #[serde(rename = "CancellationReasons")]
+    pub(super) cancellations: Vec<Cancellation>,
+}
+
+impl ErrorBody {
+    /// Returns the name without its namespace.
+    pub(super) fn short_name(&self) -> &str {
+        match self.name.split_once('#') {
+            Some((_, name)) => name,
+            None => &self.name,
+        }
+    }
+}
+
+/// What became of one write of a cancelled transaction.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Cancellation {
+    /// `None`, `ConditionalCheckFailed`, `TransactionConflict` and so on.
+    pub(super) code: String,
+    /// What the table holds, if the condition does not.
+    item: Option<Item>,
+}
+
+impl Cancellation {
+    /// Returns the attempt that the table holds instead. `None` if the write itself was no problem, or
+    /// the item is none of the ledger's.
+    pub(super) fn attempt(&self) -> Option<Attempt> {
+        let item = self.item.as_ref()?;
+        Some(Attempt {
+            claim_id: item.claim_id.text.clone(),
+            claimed_at: item.claimed_at.number.parse().ok()?,
+            number: item.attempts.number.parse().ok()?,
+            is_answered: item.answered.boolean,
+        })
+    }
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct Item {
+    claim_id: Attribute,
+    claimed_at: Attribute,
+    attempts: Attribute,
+    answered: Attribute,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct Attribute {
+    #[serde(rename = "S")]
+    text: String,
+    #[serde(rename = "N")]
+    number: String,
+    #[serde(rename = "BOOL")]
+    boolean: bool,
+}
