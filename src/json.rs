@@ -16,4 +16,4 @@ pub use key::{NameLetters, has_both_words, is_same_key};
 pub use number::{currency_code, number};
 pub use pick::pick;
 pub use raw::{RawObject, is_array_of_objects, raw_elements};
-pub use scalar::{boolean, id, identifier, is_blank, is_null, string, text};
+pub use scalar::{boolean, escape_noncharacters, id, identifier, is_blank, is_null, string, text};

@@ -69,8 +69,9 @@ impl<'a> InFlight<'a> {
             Decision::Send(plan) => {
                 let (operations, plan_warnings) = plan.into_parts();
                 tasks.reserve_exact(operations.len());
+                let completed = inbound.completed_operations();
                 for mut operation in operations {
-                    if !inbound.is_completed(&operation) {
+                    if !completed.contain(&operation) {
                         age(&mut operation, settings);
                         tasks.push(Task::new(operation, &inbound));
                     }
@@ -129,6 +130,13 @@ impl<'a> InFlight<'a> {
             }
         }
         outcome
+    }
+
+    /// Whether the message has a subscription that was not sent yet.
+    pub fn has_pending_subscription(&self) -> bool {
+        self.tasks
+            .iter()
+            .any(|task| task.question().is_some() && task.is_pending())
     }
 
     /// Whether the message can never succeed.

@@ -1,5 +1,7 @@
 //! Messages that come in, from Segment or from a queue.
 
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
@@ -28,6 +30,24 @@ pub struct InboundMessage<'a> {
     pub is_redriven: bool,
 }
 
+/// The operations of a message that Klaviyo acknowledged on earlier attempts.
+pub(super) struct CompletedOperations<'i> {
+    ids: HashSet<&'i OperationId>,
+    has_short: bool,
+}
+
+impl CompletedOperations<'_> {
+    /// Whether this operation is one of them.
+    pub(super) fn contain(&self, operation: &Operation) -> bool {
+        // Most messages come once, and writing an id costs an allocation.
+        if self.ids.is_empty() {
+            return false;
+        }
+        let id = operation.id();
+        self.ids.contains(&id) || (self.has_short && self.ids.contains(&id.shortened()))
+    }
+}
+
 impl<'a> InboundMessage<'a> {
     /// Parses a message that arrives for the first time.
     pub fn new(raw: &'a RawValue, now: OffsetDateTime) -> Self {
@@ -50,10 +70,12 @@ impl<'a> InboundMessage<'a> {
         }
     }
 
-    /// Whether Klaviyo acknowledged this operation on an earlier attempt.
-    pub(super) fn is_completed(&self, operation: &Operation) -> bool {
-        // Most messages come once, and writing an id costs an allocation.
-        !self.completed.is_empty() && self.completed.contains(&operation.id())
+    /// Returns the operations that Klaviyo acknowledged on earlier attempts.
+    pub(super) fn completed_operations(&self) -> CompletedOperations<'_> {
+        CompletedOperations {
+            ids: self.completed.iter().collect(),
+            has_short: self.completed.iter().any(OperationId::is_short),
+        }
     }
 
     /// Returns Segment's id of the message.

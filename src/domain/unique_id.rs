@@ -3,6 +3,8 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::json;
+
 /// The id of an event, 1 to 255 characters. Klaviyo keeps one event for each profile, metric and
 /// unique id, so an id that a resend repeats makes the resend harmless.
 /// <https://developers.klaviyo.com/en/reference/create_event>
@@ -25,7 +27,9 @@ impl UniqueId {
 
     /// Creates an id from text that a resend repeats byte for byte.
     pub fn hash(text: &str) -> Self {
-        UniqueId(hex::encode(Sha256::digest(text)))
+        // A message from a queue has them escaped.
+        let text = json::escape_noncharacters(text);
+        UniqueId(hex::encode(Sha256::digest(text.as_ref())))
     }
 
     /// Creates the id of a part of something that has an id: `order-1` and `sku-2` give

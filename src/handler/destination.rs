@@ -297,27 +297,39 @@ impl Destination {
         // Everything that may safely be repeated.
         let subscriptions = dispatcher.dispatch_repeatable(batch).await;
         self.queues.follow_imports(batch, deadline).await;
-        let unsuccessful: Vec<_> = batch
-            .iter()
-            .filter(|message| message.needs_retry() || message.is_rejected())
-            .collect();
-        self.queues.settle(&unsuccessful, origin, deadline).await;
         for message in batch {
             message.reject_pending_if_refused();
         }
+        let (unasked, others): (Vec<_>, Vec<_>) = batch
+            .iter()
+            .filter(|message| message.needs_retry() || message.is_rejected())
+            .partition(|message| message.has_pending_subscription());
+        self.queues.settle(&others, origin, deadline).await;
 
         // Subscriptions go last: a subscription sent twice asks for confirmation twice, so nothing
-        // before them may still make Segment resend this delivery.
-        let will_be_resent =
+        // before them may still make Segment resend this delivery. For the same reason none may wait
+        // in a queue while Segment resends it.
+        if origin == Origin::RetryQueue {
+            self.queues.settle(&unasked, origin, deadline).await;
+        } else if !others.iter().any(|message| message.needs_retry()) {
+            self.queues.enqueue_unasked(&unasked, deadline).await;
+        }
+        let is_resent =
             origin == Origin::Webhook && batch.iter().any(|message| message.needs_retry());
-        if !will_be_resent {
+        if !is_resent {
             dispatcher.dispatch_subscriptions(subscriptions).await;
         }
         let unsettled: Vec<_> = batch
             .iter()
             .filter(|message| !message.is_settled())
             .collect();
-        self.queues.settle(&unsettled, origin, deadline).await;
+        if is_resent {
+            for message in unsettled {
+                message.settle(message.outcome());
+            }
+        } else {
+            self.queues.settle(&unsettled, origin, deadline).await;
+        }
 
         let stats = dispatcher.into_stats();
         summary.klaviyo_ms = elapsed_ms(started);

@@ -50,32 +50,29 @@ impl Queues {
         }
     }
 
+    /// Puts messages of Segment into the retry queue whose subscriptions were not sent, all or none of
+    /// them: what is in the queue must not be sent again by Segment as well, or people would be asked
+    /// by both. So nothing is written if one does not fit, and nothing after a failure. A failure
+    /// behind the first ten messages, or the first 256 KB, leaves some in the queue; only the ledger
+    /// of consents tells the two apart then.
+    pub(super) async fn enqueue_unasked(&self, messages: &[&InFlight<'_>], deadline: Instant) {
+        let Some(queue) = &self.retry else { return };
+        let (waiting, entries) = retry_entries(messages);
+        let accepted = if entries.iter().all(|entry| Queue::fits(&entry.body)) {
+            queue.send_in_order(entries, deadline).await
+        } else {
+            vec![false; entries.len()]
+        };
+        settle_queued(&waiting, accepted);
+    }
+
     /// Puts messages that are to be retried into the retry queue. A message that the queue does not
     /// take stays with its sender.
     pub(super) async fn enqueue_retries(&self, messages: &[&InFlight<'_>], deadline: Instant) {
         let Some(queue) = &self.retry else { return };
-        let mut waiting = Vec::new();
-        for message in messages {
-            if let Outcome::Retry(reason) = message.outcome() {
-                waiting.push((*message, reason));
-            }
-        }
-        let now = OffsetDateTime::now_utc();
-        let mut entries = Vec::with_capacity(waiting.len());
-        for (message, _) in &waiting {
-            entries.push(QueueMessage {
-                body: QueueEntry::new(message, now).write(),
-                delay: message.wait(now.unix_timestamp()),
-            });
-        }
+        let (waiting, entries) = retry_entries(messages);
         let accepted = queue.send_all(entries, deadline).await;
-        for ((message, reason), is_accepted) in waiting.iter().zip(accepted) {
-            message.settle(if is_accepted {
-                Outcome::Queued(*reason)
-            } else {
-                Outcome::Retry(RetryReason::QueueWriteFailed)
-            });
-        }
+        settle_queued(&waiting, accepted);
     }
 
     /// Puts rejected messages into the dead-letter queue. If the write fails, the message is
@@ -161,6 +158,36 @@ impl Queues {
         self.enqueue_retries(messages, deadline).await;
         self.enqueue_dead_letters(messages, Origin::RetryQueue, deadline)
             .await;
+    }
+}
+
+/// Returns the messages that are to be retried, with their reasons, and an entry for each.
+fn retry_entries<'m, 'a>(
+    messages: &[&'m InFlight<'a>],
+) -> (Vec<(&'m InFlight<'a>, RetryReason)>, Vec<QueueMessage>) {
+    let now = OffsetDateTime::now_utc();
+    let mut waiting = Vec::new();
+    let mut entries = Vec::new();
+    for message in messages {
+        if let Outcome::Retry(reason) = message.outcome() {
+            waiting.push((*message, reason));
+            entries.push(QueueMessage {
+                body: QueueEntry::new(message, now).write(),
+                delay: message.wait(now.unix_timestamp()),
+            });
+        }
+    }
+    (waiting, entries)
+}
+
+/// Settles messages by whether the queue has accepted them.
+fn settle_queued(waiting: &[(&InFlight<'_>, RetryReason)], accepted: Vec<bool>) {
+    for ((message, reason), is_accepted) in waiting.iter().zip(accepted) {
+        message.settle(if is_accepted {
+            Outcome::Queued(*reason)
+        } else {
+            Outcome::Retry(RetryReason::QueueWriteFailed)
+        });
     }
 }
 

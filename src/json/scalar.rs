@@ -76,6 +76,16 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
+/// Escapes the two characters in JSON that XML does not have, and SQS therefore does not take:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+pub fn escape_noncharacters(json: &str) -> Cow<'_, str> {
+    if !json.contains(['\u{FFFE}', '\u{FFFF}']) {
+        return Cow::Borrowed(json);
+    }
+    let escaped = json.replace('\u{FFFE}', "\\ufffe");
+    Cow::Owned(escaped.replace('\u{FFFF}', "\\uffff"))
+}
+
 /// Reads `true` or `false`, also as text in any case.
 pub fn boolean(raw: &RawValue) -> Option<bool> {
     let text = raw.get().trim_matches('"');

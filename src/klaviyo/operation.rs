@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::attribute::Attribute;
 use super::event::Event;
@@ -40,10 +41,29 @@ pub struct OperationId(Cow<'static, str>);
 
 impl OperationId {
     const PROFILE: &str = "profile";
+    const EVENT: &str = "event ";
+    const SHORT: &str = "#";
 
     /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns a shorter id for the same operation, if it is an event's. An order of thousands of
+    /// lines has as many ids, and each repeats the order's own.
+    pub fn shortened(&self) -> Self {
+        const BYTES: usize = 8;
+        if !self.0.starts_with(Self::EVENT) {
+            return self.clone();
+        }
+        let digest = Sha256::digest(self.0.as_bytes());
+        let short = hex::encode(digest.get(..BYTES).unwrap_or_default());
+        OperationId(format!("{}{short}", Self::SHORT).into())
+    }
+
+    /// Whether it is a [`shortened`](OperationId::shortened) id.
+    pub fn is_short(&self) -> bool {
+        self.0.starts_with(Self::SHORT)
     }
 
     /// Whether the operation creates or updates a profile.
@@ -58,7 +78,7 @@ impl<'a> Operation<'a> {
         OperationId(match self {
             Operation::UpsertProfile(_) => OperationId::PROFILE.into(),
             Operation::RecordEvent(event) => [
-                "event ",
+                OperationId::EVENT,
                 event.metric.as_str(),
                 " ",
                 event.unique_id.as_str(),

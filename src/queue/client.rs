@@ -101,6 +101,32 @@ impl Queue {
         is_accepted
     }
 
+    /// Puts messages into the queue, one request after another until one fails. Returns how many of
+    /// them, from the first on, SQS accepted for certain.
+    pub async fn send_in_order(&self, messages: Vec<QueueMessage>, deadline: Instant) -> Vec<bool> {
+        let mut is_accepted = vec![false; messages.len()];
+        for batch in batches(messages) {
+            let count = batch.len();
+            let accepted = match self.send(batch, deadline).await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    self.log.error("not queued", &error);
+                    break;
+                }
+            };
+            let is_complete = accepted.len() == count;
+            for index in accepted {
+                if let Some(is_accepted) = is_accepted.get_mut(index) {
+                    *is_accepted = true;
+                }
+            }
+            if !is_complete {
+                break;
+            }
+        }
+        is_accepted
+    }
+
     /// Sends one request. Returns the indexes of the bodies that SQS took.
     async fn send(
         &self,

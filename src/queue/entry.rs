@@ -9,6 +9,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::delivery::{InFlight, InboundMessage, UnansweredAttempt};
+use crate::json;
 use crate::klaviyo::OperationId;
 use crate::outcome::{Outcome, RejectReason};
 
@@ -30,7 +31,7 @@ pub struct QueueEntry<'a> {
     /// The moment at which the message first arrived, in epoch seconds. The rules go by it again.
     #[serde(rename = "decided_at")]
     pub first_seen_at: i64,
-    /// The operations that are still to be done.
+    /// The operations that are still to be done, for people who read the entry.
     #[serde(rename = "to_do")]
     pub pending: Vec<OperationId>,
     /// The operations that Klaviyo has acknowledged, which are never repeated.
@@ -69,6 +70,12 @@ impl From<&serde_json::Error> for EntryError {
     }
 }
 
+/// The most bytes of the operations' ids in an entry. A message of Segment's has at most 32 KB.
+const MAX_ID_BYTES: usize = 32_000;
+
+/// How many pending operations an entry names that has too many.
+const MAX_PENDING_SHOWN: usize = 100;
+
 /// The version of the format that is written, and the only one that is read.
 const VERSION: u8 = 1;
 
@@ -96,7 +103,7 @@ impl<'a> QueueEntry<'a> {
             Outcome::Delivered => ("delivered", String::new()),
         };
         let inbound = message.inbound();
-        QueueEntry {
+        let mut entry = QueueEntry {
             version: VERSION,
             reason: reason.into(),
             detail: detail.into(),
@@ -106,7 +113,9 @@ impl<'a> QueueEntry<'a> {
             pending: message.pending(),
             completed: message.completed(),
             message: inbound.raw,
-        }
+        };
+        entry.shorten_ids();
+        entry
     }
 
     /// Creates the entry of one operation of a message. The others count as completed.
@@ -127,13 +136,29 @@ impl<'a> QueueEntry<'a> {
         }
     }
 
-    /// Returns about how many bytes the entry takes.
-    pub(super) fn bytes(&self) -> usize {
-        let mut bytes = self.message.get().len();
+    /// Shortens the ids of an order with so many lines that they would take more room than the order.
+    fn shorten_ids(&mut self) {
+        if self.id_bytes() <= MAX_ID_BYTES {
+            return;
+        }
+        // Only people read this list.
+        self.pending.truncate(MAX_PENDING_SHOWN);
+        for id in &mut self.completed {
+            *id = id.shortened();
+        }
+    }
+
+    fn id_bytes(&self) -> usize {
+        let mut bytes = 0;
         for id in self.pending.iter().chain(&self.completed) {
             bytes += id.as_str().len() + 3;
         }
         bytes
+    }
+
+    /// Returns about how many bytes the entry takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.message.get().len() + self.id_bytes()
     }
 
     /// Writes the entry as the body of an SQS message.
@@ -142,7 +167,8 @@ impl<'a> QueueEntry<'a> {
         reason = "an empty body in a queue would be a message lost"
     )]
     pub fn write(&self) -> String {
-        serde_json::to_string(self).expect("text and valid JSON can be written")
+        let body = serde_json::to_string(self).expect("text and valid JSON can be written");
+        json::escape_noncharacters(&body).into_owned()
     }
 
     /// Parses the body of an SQS message.

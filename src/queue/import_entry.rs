@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::client::MAX_BODY_BYTES;
 use super::entry::{EntryError, QueueEntry};
 use crate::delivery::InFlight;
+use crate::json;
 
 /// An import job to follow, with the messages whose profiles it imports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,7 +53,8 @@ impl<'a> ImportEntry<'a> {
         reason = "an empty body in a queue would be a message lost"
     )]
     pub fn write(&self) -> String {
-        serde_json::to_string(self).expect("text and valid JSON can be written")
+        let body = serde_json::to_string(self).expect("text and valid JSON can be written");
+        json::escape_noncharacters(&body).into_owned()
     }
 
     /// Returns the time to wait before the job is asked for (again): from 15 seconds to 15 minutes,

@@ -29,6 +29,7 @@ mod isolation;
 mod ledger;
 mod merging;
 mod metrics;
+mod one_owner;
 mod panics;
 mod privacy;
 mod properties;

@@ -9,9 +9,9 @@ use crate::support::answers::{counts, reasons};
 use crate::support::http::http_event;
 use crate::support::klaviyo::Trouble;
 use crate::support::messages::{identify, nameless, order, track, track_with};
-use crate::support::paths::EVENTS;
+use crate::support::paths::{EVENT_JOBS, EVENTS};
 use crate::support::people::person;
-use crate::support::settings::BRIEF;
+use crate::support::settings::{BRIEF, PATIENT};
 use crate::support::shop::Shop;
 
 #[tokio::test]
@@ -203,4 +203,42 @@ async fn an_event_that_became_old_in_a_queue_starts_no_flow() {
     shop.fill_retry_queue(&[&entry.to_string()]);
     assert_eq!(shop.redeliver().await, 0);
     assert!(shop.klaviyo().events()[0].backfill);
+}
+
+#[tokio::test]
+async fn an_order_of_thousands_of_lines_fits_into_its_entry() {
+    let shop = Shop::open_with_queues(&[PATIENT]).await;
+    let order_id = "R".repeat(200);
+    let order = order(&order_id, 3_999);
+    // Of the order's jobs the first is accepted.
+    shop.klaviyo().throttle_path_after(EVENT_JOBS, 1);
+    let answer = shop.send(&order).await;
+    assert_eq!((answer.status, answer.body.queued), (200, 1));
+    let entry = &shop.retry_queue()[0];
+    assert!(entry["done"].as_array().unwrap().len() >= 1_000);
+    assert_eq!(entry["to_do"].as_array().unwrap().len(), 100);
+
+    shop.klaviyo().recover();
+    let sent = shop.klaviyo().events().len();
+    shop.klaviyo().forget_requests();
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(shop.klaviyo().events().len(), 4_000);
+    let mut resumed = 0;
+    for request in shop.klaviyo().requests() {
+        resumed += request.body.to_string().matches("\"unique_id\"").count();
+    }
+    assert_eq!(resumed, 4_000 - sent, "nothing is sent again");
+}
+
+#[tokio::test]
+async fn text_that_sqs_does_not_take_is_queued_and_stays_the_same_event() {
+    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    let mut message = track_with("m1", json!({"text": "\u{FFFE} and \u{FFFF}"}));
+    message.as_object_mut().unwrap().remove("messageId");
+    shop.klaviyo().disconnect(EVENTS).but_apply().times(9);
+    assert_eq!(shop.send(&message).await.body.queued, 1);
+    shop.klaviyo().recover();
+    assert_eq!(shop.redeliver().await, 0);
+    let events = shop.klaviyo().events();
+    assert_eq!(events.len(), 1, "the retry is the same event");
 }

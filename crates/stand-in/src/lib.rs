@@ -54,4 +54,5 @@ pub use lambda::{AnswerTimeout, RuntimeApi};
 pub use options::StandInOptions;
 pub use request::RecordedRequest;
 pub use server::StandIn;
+pub use sqs::QueueFaults;
 pub use state::StandInState;

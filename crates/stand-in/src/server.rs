@@ -108,7 +108,7 @@ async fn serve(
     let target = request.header("x-amz-target");
     if target.starts_with("AmazonSQS") {
         let state = &mut *lock(&state);
-        return sqs::send_message_batch(&mut state.queues, state.queues_down, &request.body)
+        return sqs::send_message_batch(&mut state.queues, &mut state.queue_faults, &request.body)
             .into_http();
     }
     if target.starts_with("DynamoDB") {

@@ -13,16 +13,53 @@ const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// The most entries of a request.
 const MAX_BATCH_ENTRIES: usize = 10;
 
-/// Answers `SendMessageBatch` and puts the bodies into the queue. A queue that is down answers 500.
+/// When SQS answers 500. By default it never does.
+#[derive(Debug, Default)]
+pub struct QueueFaults {
+    /// Always.
+    pub is_down: bool,
+    /// After this many further requests.
+    pub accepts: Option<usize>,
+    /// For a queue whose URL ends like this.
+    pub down_queue: Option<&'static str>,
+    /// At random, for so many of a hundred requests.
+    pub percent: u8,
+    random: fastrand::Rng,
+}
+
+impl QueueFaults {
+    /// Creates faults at random, the same for the same seed and order of requests.
+    pub fn at_random(seed: u64, percent: u8) -> Self {
+        QueueFaults {
+            percent,
+            random: fastrand::Rng::with_seed(seed),
+            ..QueueFaults::default()
+        }
+    }
+
+    fn fail_next(&mut self, url: &str) -> bool {
+        if let Some(left) = &mut self.accepts {
+            if *left == 0 {
+                return true;
+            }
+            *left -= 1;
+        }
+        let is_down_queue = self.down_queue.is_some_and(|end| url.ends_with(end));
+        self.is_down || is_down_queue || self.random.u8(0..100) < self.percent
+    }
+}
+
+/// Answers `SendMessageBatch` and puts the bodies into the queue.
 pub(crate) fn send_message_batch(
     queues: &mut BTreeMap<String, Vec<String>>,
-    is_down: bool,
+    faults: &mut QueueFaults,
     body: &[u8],
 ) -> JsonResponse {
-    if is_down {
+    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    let url = at(&request, "/QueueUrl").as_str().unwrap_or_default();
+    if faults.fail_next(url) {
         return JsonResponse::new(500, json!({"__type": "InternalError", "message": "down"}));
     }
-    let request: Value = serde_json::from_slice(body).unwrap_or_default();
     let entries = match at(&request, "/Entries").as_array() {
         Some(entries) => entries.as_slice(),
         None => &[],
@@ -33,7 +70,17 @@ pub(crate) fn send_message_batch(
             json!({"__type": "BatchRequestTooLong", "message": "1 to 10 entries of 1 MB in all"}),
         );
     }
-    let url = at(&request, "/QueueUrl").as_str().unwrap_or_default();
+    // The whole request fails over one character that XML does not have.
+    let is_unreadable = |entry: &Value| {
+        let body = at(entry, "/MessageBody").as_str().unwrap_or_default();
+        body.contains(['\u{FFFE}', '\u{FFFF}']) || body.bytes().any(|byte| byte < b'\t')
+    };
+    if entries.iter().any(is_unreadable) {
+        return JsonResponse::new(
+            400,
+            json!({"__type": "InvalidMessageContents", "message": "a character outside of XML"}),
+        );
+    }
     let queue = queues.entry(url.to_owned()).or_default();
     let mut successful = Vec::new();
     for entry in entries {

@@ -12,6 +12,7 @@ use crate::klaviyo::{self, Account, Mishap, RateLimiter};
 use crate::options::StandInOptions;
 use crate::request::{KlaviyoRequest, RecordedRequest};
 use crate::response::JsonResponse;
+use crate::sqs::QueueFaults;
 
 /// The state of a stand-in. Everything can be read and changed while it runs.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub struct StandInState {
     pub secret: Option<String>,
     /// The bodies in each SQS queue, by its URL.
     pub queues: BTreeMap<String, Vec<String>>,
-    /// Whether SQS answers 500 to everything.
-    pub queues_down: bool,
+    /// When SQS answers 500.
+    pub queue_faults: QueueFaults,
     /// The items of DynamoDB's tables.
     pub tables: Tables,
     /// Whether DynamoDB answers 500 to everything.
@@ -68,7 +69,7 @@ impl StandInState {
         StandInState {
             secret: Some(secret),
             queues: BTreeMap::new(),
-            queues_down: false,
+            queue_faults: QueueFaults::default(),
             tables: Tables::new(),
             tables_down: false,
             table_requests: 0,

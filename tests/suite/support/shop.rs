@@ -5,7 +5,7 @@ use std::sync::Arc;
 use segment_klaviyo::handler::{Destination, InvocationContext, InvocationError, Reply};
 use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::response::WebhookResponse;
-use segment_klaviyo_stand_in::StandIn;
+use segment_klaviyo_stand_in::{QueueFaults, StandIn};
 use serde_json::{Value, json};
 
 use super::function::start;
@@ -209,11 +209,21 @@ impl Shop {
 
     /// Makes SQS answer 500 to everything.
     pub(crate) fn break_queues(&self) {
-        self.stand_in.state().queues_down = true;
+        self.stand_in.state().queue_faults.is_down = true;
+    }
+
+    /// Makes SQS answer 500 after so many further requests.
+    pub(crate) fn break_queues_after(&self, requests: usize) {
+        self.stand_in.state().queue_faults.accepts = Some(requests);
+    }
+
+    /// Makes SQS answer 500 for the dead-letter queue alone.
+    pub(crate) fn break_dead_letter_queue(&self) {
+        self.stand_in.state().queue_faults.down_queue = Some("/dead");
     }
 
     pub(crate) fn repair_queues(&self) {
-        self.stand_in.state().queues_down = false;
+        self.stand_in.state().queue_faults = QueueFaults::default();
     }
 
     /// Hands the retry queue to the function as Lambda would. Returns how many records failed and
