@@ -15,13 +15,16 @@ pub(super) fn claim(
     attempt: &Attempt,
     previous: Option<&Attempt>,
 ) -> Value {
-    let mut values = json!({":own": {"S": attempt.claim_id}});
-    let condition = match previous {
-        Some(previous) => {
-            values[":previous"] = json!({"S": previous.claim_id});
-            "claim_id = :own OR claim_id = :previous"
-        }
-        None => "claim_id = :own OR attribute_not_exists(id)",
+    let own = &attempt.claim_id;
+    let (condition, values) = match previous {
+        Some(previous) => (
+            "claim_id = :own OR claim_id = :previous",
+            json!({":own": {"S": own}, ":previous": {"S": previous.claim_id}}),
+        ),
+        None => (
+            "claim_id = :own OR attribute_not_exists(id)",
+            json!({":own": {"S": own}}),
+        ),
     };
     json!({"Put": {
         "TableName": table,

@@ -21,7 +21,7 @@ pub(crate) fn transact_write_items(
     body: &[u8],
 ) -> JsonResponse {
     if is_down {
-        return error(500, "InternalServerError", Value::Null);
+        return error(500, "InternalServerError", json!([]));
     }
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     let mut writes = Vec::new();
@@ -32,12 +32,12 @@ pub(crate) fn transact_write_items(
     {
         match Write::parse(item) {
             Some(write) => writes.push(write),
-            None => return error(400, "ValidationException", Value::Null),
+            None => return error(400, "ValidationException", json!([])),
         }
     }
     let keys: BTreeSet<_> = writes.iter().map(|write| &write.key).collect();
     if writes.is_empty() || writes.len() > MAX_WRITES || keys.len() < writes.len() {
-        return error(400, "ValidationException", Value::Null);
+        return error(400, "ValidationException", json!([]));
     }
     let mut reasons = Vec::new();
     for write in &writes {
@@ -64,10 +64,7 @@ pub(crate) fn transact_write_items(
 
 fn error(status: u16, name: &str, reasons: Value) -> JsonResponse {
     let name = format!("com.amazonaws.dynamodb.v20120810#{name}");
-    let mut body = json!({"__type": name, "Message": "stand-in"});
-    if !reasons.is_null() {
-        body["CancellationReasons"] = reasons;
-    }
+    let body = json!({"__type": name, "Message": "stand-in", "CancellationReasons": reasons});
     JsonResponse::new(status, body)
 }
 
