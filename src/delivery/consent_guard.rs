@@ -6,9 +6,10 @@ use time::{Duration, OffsetDateTime};
 
 use super::dispatch::Dispatch;
 use super::profile_lookup::{FoundProfiles, LookupError};
-use crate::domain::{Email, PhoneNumber, Timestamp};
+use crate::domain::{Email, ListId, PhoneNumber, Timestamp};
 use crate::klaviyo::{
-    ChannelConsent, Membership, Operation, ProfileIdentifiers, ProfileKey, Subscription, Wish,
+    ChannelConsent, FoundProfile, Membership, Operation, ProfileIdentifiers, ProfileKey,
+    Subscriber, Subscription, Unsubscription, Wish,
 };
 use crate::outcome::Warning;
 
@@ -25,18 +26,18 @@ pub(super) struct Guarded<'t, 'a> {
     pub(super) memberships: Vec<Dispatch<'t, 'a>>,
 }
 
-/// Returns the addresses and numbers that have to be looked up.
-pub(super) fn keys<'s>(
-    subscriptions: &'s [Dispatch<'_, '_>],
+/// Returns the addresses and numbers that have to be looked up for these consents.
+pub(super) fn keys<'s, 't: 's, 'a: 't>(
+    consents: impl IntoIterator<Item = &'s Dispatch<'t, 'a>>,
     now: OffsetDateTime,
 ) -> Vec<ProfileKey<'s>> {
     let mut keys = Vec::new();
-    for dispatch in subscriptions {
-        let Some(subscription) = subscription(dispatch) else {
-            continue;
+    for dispatch in consents {
+        let needs_look = match dispatch.operation() {
+            Operation::Subscribe(subscription) => needs_look(subscription, now),
+            _ => true,
         };
-        if needs_look(subscription, now) {
-            let subscriber = &subscription.subscriber;
+        if needs_look && let Some(subscriber) = dispatch.operation().subscriber() {
             let email = subscriber.email().map(Email::as_str);
             let number = subscriber.sms_number().map(PhoneNumber::as_str);
             keys.extend(email.map(ProfileKey::Email));
@@ -80,7 +81,7 @@ pub(super) fn sort<'t, 'a>(
                 verdict.sms == Verdict::Subscribe
             }
         });
-        let member = subscription.subscriber.email().cloned();
+        let member = member(&subscription.subscriber);
         let list_id = subscription.list_id.clone();
         if verdict.contains(Verdict::Withhold) {
             dispatch.warn(Warning::UnsubscribedBefore);
@@ -93,12 +94,8 @@ pub(super) fn sort<'t, 'a>(
             }
             guarded.subscriptions.push(dispatch);
         } else if verdict.contains(Verdict::Add)
-            && let Some(email) = member
+            && let Some(identifiers) = member
         {
-            let identifiers = ProfileIdentifiers::Email {
-                email,
-                external_id: None,
-            };
             let membership = Membership {
                 list_id,
                 identifiers,
@@ -110,6 +107,82 @@ pub(super) fn sort<'t, 'a>(
         }
     }
     guarded
+}
+
+/// Returns the unsubscriptions that are still to be sent. Who has left the list already is finished
+/// here: Klaviyo would take a repeat for one from everything, as the person is not on the list any
+/// more. Without a look-up the person's wish counts more.
+/// <https://developers.klaviyo.com/en/reference/bulk_unsubscribe_profiles>
+pub(super) fn without_who_left<'t, 'a>(
+    unsubscriptions: Vec<Dispatch<'t, 'a>>,
+    profiles: &FoundProfiles,
+) -> Vec<Dispatch<'t, 'a>> {
+    let mut left = Vec::with_capacity(unsubscriptions.len());
+    for mut dispatch in unsubscriptions {
+        let Operation::Unsubscribe(unsubscription) = dispatch.operation() else {
+            continue;
+        };
+        let Unsubscription {
+            list_id,
+            subscriber,
+            ..
+        } = unsubscription;
+        let mut failure = None;
+        let mut has_left =
+            |key, consent: fn(&FoundProfile, &ListId) -> Option<ChannelConsent>| match profiles
+                .get(key)
+            {
+                Ok(Some(profile)) => {
+                    matches!(consent(profile, list_id), Some(ChannelConsent::Left(_)))
+                }
+                Ok(None) | Err(LookupError::Forbidden) => false,
+                Err(LookupError::Failed(error)) => {
+                    failure = Some(error.clone());
+                    false
+                }
+            };
+        let email = subscriber.email().map(Email::as_str);
+        let number = subscriber.sms_number().map(PhoneNumber::as_str);
+        let email_left = email
+            .is_some_and(|email| has_left(ProfileKey::Email(email), FoundProfile::email_consent));
+        let sms_left = number.is_some_and(|number| {
+            has_left(ProfileKey::PhoneNumber(number), FoundProfile::sms_consent)
+        });
+        let remaining = subscriber.only(|channel| {
+            if channel.includes_email() {
+                !email_left
+            } else {
+                !sms_left
+            }
+        });
+        match (failure, remaining) {
+            (Some(error), _) => dispatch.fail(error),
+            (None, None) => dispatch.acknowledge(),
+            (None, Some(remaining)) => {
+                if remaining != *subscriber
+                    && let Some(subscriber) = dispatch.operation_mut().subscriber_mut()
+                {
+                    *subscriber = remaining;
+                }
+                left.push(dispatch);
+            }
+        }
+    }
+    left
+}
+
+/// Returns what names the person to a list.
+fn member<'a>(subscriber: &Subscriber) -> Option<ProfileIdentifiers<'a>> {
+    match subscriber.email() {
+        Some(email) => Some(ProfileIdentifiers::Email {
+            email: email.clone(),
+            external_id: None,
+        }),
+        None => {
+            let number = subscriber.sms_number()?;
+            Some(ProfileIdentifiers::PhoneNumber(number.clone()))
+        }
+    }
 }
 
 /// Finishes a subscription without sending it.

@@ -87,15 +87,19 @@ impl<'d> Dispatcher<'d> {
     ) -> PendingSubscriptions<'t, 'a> {
         let mut stages = Stages::from_batch(batch);
         let subscriptions = std::mem::take(&mut stages.subscriptions);
+        let unsubscriptions = std::mem::take(&mut stages.unsubscriptions);
         let now = OffsetDateTime::now_utc();
         // What Klaviyo holds of people is looked up meanwhile. Nothing that this delivery sends can
         // change it, except consents, which are sorted out among themselves.
         let look_up = find_profiles(
             &self.session,
-            consent_guard::keys(&subscriptions, now),
+            consent_guard::keys(subscriptions.iter().chain(&unsubscriptions), now),
             ProfileFields::Subscriptions,
         );
         let (profiles, ()) = futures_util::join!(look_up, self.dispatch_stages(stages));
+        let unsubscriptions = consent_guard::without_who_left(unsubscriptions, &profiles);
+        self.send_stage(unsubscriptions, Addressing::Identifiers)
+            .await;
         let guarded = consent_guard::sort(subscriptions, &profiles, now);
         self.send_stage(guarded.memberships, Addressing::ProfileIds(&profiles))
             .await;
@@ -124,8 +128,6 @@ impl<'d> Dispatcher<'d> {
             .partition(|dispatch| dispatch.operation().needs_profile_id());
         self.send_stage(by_email, Addressing::Identifiers).await;
         self.dispatch_by_profile_id(by_profile_id).await;
-        self.send_stage(stages.unsubscriptions, Addressing::Identifiers)
-            .await;
         for dispatch in stages.skipped {
             dispatch.acknowledge();
         }

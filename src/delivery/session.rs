@@ -199,10 +199,16 @@ impl<'d> Session<'d> {
                 }
                 Err(error) => error,
             };
-            if error.leaves_open() && !request.is_idempotent() {
+            if error.leaves_open() && request.asks_people() {
                 return Err(SendError::Unanswered);
             }
             match retry_decision(&error) {
+                // Whoever repeats it looks first what has become of it.
+                RetryDecision::Retry { reason, .. }
+                    if error.leaves_open() && !request.is_idempotent() =>
+                {
+                    return Err(SendError::Transient(reason));
+                }
                 RetryDecision::Retry { after, reason } => {
                     if reason != RetryReason::Timeout {
                         last_reason = reason;

@@ -13,6 +13,7 @@ use crate::domain::{Email, ListId};
 
 /// The path that subscribes people.
 pub(super) const SUBSCRIBE_PATH: &str = "/api/profile-subscription-bulk-create-jobs";
+pub(super) const UNSUBSCRIBE_PATH: &str = "/api/profile-subscription-bulk-delete-jobs";
 
 /// The path that imports many profiles.
 pub(super) const PROFILE_IMPORT_JOBS_PATH: &str = "/api/profile-bulk-import-jobs";
@@ -85,9 +86,15 @@ impl ApiRequest {
     }
 
     /// Whether sending the request twice does the same as sending it once. A second subscription
-    /// makes Klaviyo ask for confirmation a second time.
+    /// makes Klaviyo ask for confirmation a second time, and a second unsubscription from a list is
+    /// one from everything.
     pub fn is_idempotent(&self) -> bool {
-        self.path != SUBSCRIBE_PATH
+        !self.asks_people() && self.path != UNSUBSCRIBE_PATH
+    }
+
+    /// Whether Klaviyo may ask people for confirmation.
+    pub fn asks_people(&self) -> bool {
+        self.path == SUBSCRIBE_PATH
     }
 
     /// Whether Klaviyo does the request later, and names a job to follow.

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::domain::ListId;
-use crate::klaviyo::request::{PROFILE_IMPORT_JOBS_PATH, SUBSCRIBE_PATH, to_json};
+use crate::klaviyo::request::{
+    PROFILE_IMPORT_JOBS_PATH, SUBSCRIBE_PATH, UNSUBSCRIBE_PATH, to_json,
+};
 use crate::klaviyo::wire::{Document, Reference, Resource};
 
 /// The most people that one request subscribes:
@@ -95,7 +97,7 @@ impl ListJob {
                 MAX_SUBSCRIPTIONS_PER_JOB,
             ),
             ListJob::Unsubscribe(list_id) => JobKind::new(
-                "/api/profile-subscription-bulk-delete-jobs",
+                UNSUBSCRIBE_PATH,
                 &JobForList {
                     r#type: "profile-subscription-bulk-delete-job",
                     attributes: SubscriptionJob {

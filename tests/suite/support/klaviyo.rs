@@ -81,6 +81,22 @@ impl<'s> Klaviyo<'s> {
         self.state().account.set_consent(&setting);
     }
 
+    /// Subscribes the person with this address to a list.
+    pub(crate) fn put_on_list(&self, list_id: &str, email: &str) {
+        let mut setting = ConsentSetting::of_email(ConsentState::Subscribed, email);
+        setting.list = Some(list_id.to_owned());
+        self.state().account.set_consent(&setting);
+    }
+
+    /// Subscribes the person with this number, and no address, to a list.
+    pub(crate) fn put_number_on_list(&self, list_id: &str, number: &str) {
+        let mut setting = ConsentSetting::of_email(ConsentState::Subscribed, "");
+        setting.email = None;
+        setting.phone_number = Some(number.to_owned());
+        setting.list = Some(list_id.to_owned());
+        self.state().account.set_consent(&setting);
+    }
+
     /// Adds a profile, as if it had always been there.
     pub(crate) fn add_profile(&self, email: &str, phone_number: Option<&str>) {
         let mut setting = ConsentSetting::of_email(ConsentState::NeverSubscribed, email);
