@@ -11,7 +11,7 @@ mod pick;
 mod raw;
 mod scalar;
 
-pub use built::{Json, JsonObject, serialize_like_javascript};
+pub use built::{Json, JsonObject, serialize_like_javascript, weight, written_weight};
 pub use key::{NameLetters, has_both_words, is_same_key};
 pub use number::{currency_code, number};
 pub use pick::pick;

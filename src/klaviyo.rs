@@ -24,7 +24,7 @@ pub use bulk::{
 };
 pub use client::{Acknowledgement, Klaviyo};
 pub use error::{ApiError, ApiErrors, RequestError};
-pub use event::{Event, Properties};
+pub use event::{Event, Properties, SharedProperties};
 pub use import_job::{
     ImportError, ImportErrorPage, ImportStatus, parse_import_errors, parse_import_status,
     parse_job_id,

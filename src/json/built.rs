@@ -36,6 +36,24 @@ impl Json<'_> {
         }
     }
 
+    /// Returns about how many bytes the value takes in memory, its JSON included.
+    fn weight(&self) -> usize {
+        match self {
+            Json::Raw(raw) => weight(raw),
+            // Text that had escapes is a copy.
+            Json::Text(text) => text.len() + written_weight(text.len()),
+            Json::Object(object) => object.weight(),
+            Json::List(values) => {
+                let mut weight = values.capacity() * size_of::<Json>();
+                for value in values {
+                    weight += value.weight();
+                }
+                weight
+            }
+            Json::Number(_) | Json::Null => written_weight(self.bytes()),
+        }
+    }
+
     /// Returns about how many bytes the value takes as JSON.
     fn bytes(&self) -> usize {
         match self {
@@ -97,11 +115,11 @@ impl<'a> JsonObject<'a> {
         }
     }
 
-    /// Adds the members of a raw object whose keys are missing here, until there are `max_keys`
-    /// keys.
-    pub fn add_missing_raw(&mut self, other: &RawObject<'a>, max_keys: usize) {
+    /// Adds the members of a raw object whose keys are missing here.
+    pub fn add_missing_raw(&mut self, other: &RawObject<'a>) {
+        self.0.reserve_exact(other.len());
         for (key, value) in other.iter() {
-            if self.len() < max_keys && !self.contains_key(key) {
+            if !self.contains_key(key) {
                 self.push(key.clone(), Json::Raw(value));
             }
         }
@@ -162,6 +180,15 @@ impl<'a> JsonObject<'a> {
         }
     }
 
+    /// Returns about how many bytes the object takes in memory, its JSON included.
+    pub fn weight(&self) -> usize {
+        let mut weight = self.0.capacity() * size_of::<(Cow<str>, Json)>();
+        for (key, value) in &self.0 {
+            weight += written_weight(key.len() + 4) + value.weight();
+        }
+        weight
+    }
+
     /// Returns about how many bytes the members take as JSON.
     pub fn bytes(&self) -> usize {
         let mut bytes = 0;
@@ -176,6 +203,18 @@ impl Serialize for JsonObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
+}
+
+/// Returns about how many bytes a raw value takes in memory once it is written. The value itself is a
+/// part of the delivery.
+pub fn weight(raw: &RawValue) -> usize {
+    written_weight(raw.get().len())
+}
+
+/// Returns about how many bytes of memory so much JSON takes. The buffer of a request doubles as it
+/// grows.
+pub fn written_weight(bytes: usize) -> usize {
+    2 * bytes
 }
 
 /// Serializes a number as JavaScript writes it, `2` and not `2.0`, because email templates print it.

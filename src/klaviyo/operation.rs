@@ -143,6 +143,18 @@ impl<'a> Operation<'a> {
         }
     }
 
+    /// Returns about how many bytes the operation takes in memory until it is sent, its JSON included.
+    pub fn weight(&self) -> usize {
+        /// The operation itself, and what is kept beside it on its way.
+        const OVERHEAD: usize = 2_000;
+        OVERHEAD
+            + match self {
+                Operation::UpsertProfile(profile) => profile.weight(),
+                Operation::RecordEvent(event) => event.weight(),
+                _ => 0,
+            }
+    }
+
     /// Drops an attribute that Klaviyo refuses, if something is left to do, and returns whether it
     /// was there.
     pub fn drop_attribute(&mut self, attribute: &Attribute) -> bool {
@@ -181,7 +193,7 @@ mod tests {
         };
         let event = Event {
             metric: MetricName::ORDERED_PRODUCT,
-            profile: Profile::new(identifiers.clone()),
+            profile: Profile::new(identifiers.clone()).into(),
             properties: Properties::Built(Default::default()),
             time: None,
             value: None,

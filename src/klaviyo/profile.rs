@@ -210,6 +210,12 @@ impl<'a> Profile<'a> {
         }
     }
 
+    /// Returns about how many bytes the profile takes in memory until it is sent, its JSON included.
+    pub(super) fn weight(&self) -> usize {
+        let patch = self.patch.append.weight() + self.patch.unappend.weight();
+        self.attributes.weight() + self.location.weight() + self.properties.weight() + patch
+    }
+
     fn bytes(&self) -> usize {
         self.attributes.bytes() + self.location.bytes() + self.properties.bytes()
     }

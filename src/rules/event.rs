@@ -54,7 +54,7 @@ pub(super) fn from_message<'a>(
     let with_phone = !settings.enforce_email;
     Ok(Event {
         metric,
-        profile: profile::for_event(context, customer, with_phone),
+        profile: profile::for_event(context, customer, with_phone).into(),
         properties,
         value,
         value_currency: money::currency_or(context, &message.properties, amount_currency),

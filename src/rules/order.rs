@@ -3,6 +3,7 @@
 //! <https://segment.com/docs/connections/spec/ecommerce/v2/#order-completed>
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::context::RuleContext;
 use super::event_id::order_id;
@@ -12,7 +13,7 @@ use super::product::{self, Product, product_lines};
 use super::{limits, money, property_names};
 use crate::domain::{MetricName, UniqueId};
 use crate::json::{JsonObject, RawObject, is_same_key};
-use crate::klaviyo::{Event, Properties};
+use crate::klaviyo::{Event, Properties, SharedProperties};
 
 /// The most bytes of the order that all lines together repeat, so that an order with many lines
 /// does not outgrow what was delivered.
@@ -55,9 +56,13 @@ pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) 
         return Vec::new();
     }
     let bytes_per_line = MAX_REPEATED_BYTES / lines.len().max(1);
-    let shared = message
-        .properties
-        .without_keys_within(&NOT_INHERITED, bytes_per_line);
+    let mut shared = JsonObject::default();
+    shared.add_missing_raw(
+        &message
+            .properties
+            .without_keys_within(&NOT_INHERITED, bytes_per_line),
+    );
+    let shared = Arc::new(shared);
     let mut used_ids = HashSet::with_capacity(lines.len());
     let mut events = Vec::with_capacity(lines.len());
     for (index, line) in &lines {
@@ -71,7 +76,11 @@ pub(super) fn line_events<'a>(order: &Event<'a>, context: &RuleContext<'_, 'a>) 
             value_currency: money::currency_or(context, line, order.value_currency),
             unique_id,
             backfill: order.backfill,
-            properties: Properties::Built(line_properties(line, &shared, context)),
+            properties: Properties::Shared(SharedProperties {
+                own: own_properties(line, context),
+                shared: shared.clone(),
+                max_keys: limits::MAX_PROPERTIES,
+            }),
         });
     }
     events
@@ -95,19 +104,12 @@ fn line_id(
     id
 }
 
-/// Returns the line's own properties, then further names for them, then the properties of the order
-/// that the line does not have, as many as Klaviyo takes.
-fn line_properties<'a>(
-    line: &RawObject<'a>,
-    shared: &RawObject<'a>,
-    context: &RuleContext<'_, 'a>,
-) -> JsonObject<'a> {
+/// Returns the line's own properties, then further names for them, as many as Klaviyo takes.
+fn own_properties<'a>(line: &RawObject<'a>, context: &RuleContext<'_, 'a>) -> JsonObject<'a> {
     let order_id = order_id(&context.message.properties);
     let names = NameSettings::from_settings(context.settings);
     let names = property_names::for_line(line, order_id, names);
-    let more_keys = names.len() + shared.len();
-    let mut properties = JsonObject::from_raw(line, limits::MAX_PROPERTIES, more_keys);
+    let mut properties = JsonObject::from_raw(line, limits::MAX_PROPERTIES, names.len());
     properties.add_missing(&names, limits::MAX_PROPERTIES);
-    properties.add_missing_raw(shared, limits::MAX_PROPERTIES);
     properties
 }

@@ -59,5 +59,6 @@ fn serialize_attributes<M: SerializeMap>(event: &Event, map: &mut M) -> Result<(
     match &event.properties {
         Properties::Raw(raw) => map.serialize_entry("properties", raw),
         Properties::Built(object) => map.serialize_entry("properties", object),
+        Properties::Shared(properties) => map.serialize_entry("properties", properties),
     }
 }
