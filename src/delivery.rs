@@ -6,6 +6,7 @@
 //! that is lost in silence.
 
 mod asked_once;
+mod backlog;
 mod coalesce;
 mod combine;
 mod consent_guard;
@@ -27,6 +28,7 @@ mod stages;
 mod task;
 mod unanswered;
 
+pub use backlog::{Backlog, Delivery, Slice};
 pub use dispatcher::{Dispatcher, PendingSubscriptions};
 pub use imports::ImportResult;
 pub use in_flight::{Import, InFlight, decide_batch};

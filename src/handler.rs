@@ -3,6 +3,7 @@
 mod destination;
 mod imports;
 mod intake;
+mod processing;
 mod queues;
 mod reply;
 

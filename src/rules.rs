@@ -69,6 +69,16 @@ pub fn decide<'a>(
     }
 }
 
+/// Whether the message can mean nothing but events, so that no other operation has to wait for it.
+pub fn is_only_events(message: &Message, settings: &RuleSettings) -> bool {
+    match message.message_type {
+        MessageType::Track | MessageType::Page | MessageType::Screen => {
+            !settings.audience_lists.is_on() || audience::change(message).is_none()
+        }
+        _ => false,
+    }
+}
+
 /// Whether the message reports a completed order.
 pub fn is_order(message: &Message, settings: &RuleSettings) -> bool {
     EventKind::from_message(message, settings) == Some(EventKind::OrderCompleted)

@@ -1,7 +1,6 @@
 //! The stages of a delivery, sent to Klaviyo one after another.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -21,10 +20,9 @@ use super::refusal;
 use super::request_plan::{Addressing, assign_to_requests, plan_halves};
 use super::session::{RequestStats, SendError, Session};
 use super::stages::{Stages, rounds};
-use super::task::{ImportSlot, OperationError, Task, TaskState};
+use super::task::{OperationError, Task, TaskState};
 use crate::klaviyo::{
-    Acknowledgement, Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn,
-    ProfileFields, parse_job_id,
+    Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn, ProfileFields,
 };
 use crate::ledger::ConsentLedger;
 use crate::outcome::{RejectReason, RetryReason};
@@ -80,10 +78,12 @@ impl<'d> Dispatcher<'d> {
     }
 
     /// Does every operation that may safely be repeated: profiles before the events that name them,
-    /// deletions after everything that could bring a profile back.
+    /// deletions after everything that could bring a profile back. `further_events` go after the
+    /// events of the batch.
     pub async fn dispatch_repeatable<'t, 'a>(
         &self,
         batch: &'t [InFlight<'a>],
+        further_events: impl Future<Output = ()>,
     ) -> PendingSubscriptions<'t, 'a> {
         let mut stages = Stages::from_batch(batch);
         let subscriptions = std::mem::take(&mut stages.subscriptions);
@@ -96,7 +96,8 @@ impl<'d> Dispatcher<'d> {
             consent_guard::keys(subscriptions.iter().chain(&unsubscriptions), now),
             ProfileFields::Subscriptions,
         );
-        let (profiles, ()) = futures_util::join!(look_up, self.dispatch_stages(stages));
+        let (profiles, ()) =
+            futures_util::join!(look_up, self.dispatch_stages(stages, further_events));
         let unsubscriptions = consent_guard::without_who_left(unsubscriptions, &profiles);
         self.send_stage(unsubscriptions, Addressing::Identifiers)
             .await;
@@ -106,12 +107,28 @@ impl<'d> Dispatcher<'d> {
         PendingSubscriptions(self.choose_opt_in(guarded.subscriptions).await)
     }
 
-    async fn dispatch_stages(&self, stages: Stages<'_, '_>) {
+    /// Records the events of messages that mean nothing else.
+    pub async fn dispatch_events(&self, batch: &[InFlight<'_>]) {
+        self.send_stage(Stages::from_batch(batch).events, Addressing::Identifiers)
+            .await;
+    }
+
+    /// Whether there is time for more events: as much as the slowest request took.
+    pub fn is_in_time(&self) -> bool {
+        self.session.time_left() > self.session.slowest()
+    }
+
+    async fn dispatch_stages(
+        &self,
+        stages: Stages<'_, '_>,
+        further_events: impl Future<Output = ()>,
+    ) {
         let split = self
             .send_stage(stages.profiles, Addressing::Identifiers)
             .await;
         self.send_stage(stages.events, Addressing::Identifiers)
             .await;
+        further_events.await;
         self.dispatch_by_profile_id(stages.removals).await;
         // Further updates of a profile go after the events, which name the profile by identifiers
         // that its first update has already set. A sequential update before them would delay all
@@ -320,7 +337,7 @@ impl<'d> Dispatcher<'d> {
             match answer {
                 Ok(acknowledgement) => {
                     if request.request.is_import_job() {
-                        record_import(&members, &acknowledgement);
+                        imports::record(&members, &acknowledgement);
                     }
                     for (_, dispatch) in members {
                         for attribute in &acknowledgement.left_out {
@@ -361,22 +378,6 @@ impl<'d> Dispatcher<'d> {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Records the places of operations in an import job, so that somebody can follow it. An answer
-/// without the id of a job is fine, too: such a job cannot be followed.
-fn record_import(members: &[(usize, Dispatch)], acknowledgement: &Acknowledgement) {
-    let Some(job_id) = parse_job_id(&acknowledgement.body) else {
-        return;
-    };
-    let job_id: Arc<str> = job_id.into();
-    // Each place of an import job is one operation, in the order of the members.
-    for (slot, (_, dispatch)) in members.iter().enumerate() {
-        for task in dispatch.tasks() {
-            let job_id = job_id.clone();
-            task.set_import(ImportSlot { job_id, slot });
         }
     }
 }

@@ -1,8 +1,13 @@
 //! What became of import jobs.
 
+use std::sync::Arc;
+
+use super::dispatch::Dispatch;
 use super::session::{SendError, Session};
+use super::task::ImportSlot;
 use crate::klaviyo::{
-    ApiRequest, ImportError, ImportStatus, parse_import_errors, parse_import_status,
+    Acknowledgement, ApiRequest, ImportError, ImportStatus, parse_import_errors,
+    parse_import_status, parse_job_id,
 };
 
 /// The most pages of errors: a job of 10,000 profiles has no more.
@@ -58,4 +63,20 @@ async fn read_errors(session: &Session<'_>, job_id: &str) -> ImportResult {
         }
     }
     ImportResult::Finished(errors)
+}
+
+/// Records the places of operations in an import job, so that somebody can follow it. An answer
+/// without the id of a job is fine, too: such a job cannot be followed.
+pub(super) fn record(members: &[(usize, Dispatch)], acknowledgement: &Acknowledgement) {
+    let Some(job_id) = parse_job_id(&acknowledgement.body) else {
+        return;
+    };
+    let job_id: Arc<str> = job_id.into();
+    // Each place of an import job is one operation, in the order of the members.
+    for (slot, (_, dispatch)) in members.iter().enumerate() {
+        for task in dispatch.tasks() {
+            let job_id = job_id.clone();
+            task.set_import(ImportSlot { job_id, slot });
+        }
+    }
 }

@@ -62,7 +62,7 @@ pub fn decide_batch<'a>(
 }
 
 impl<'a> InFlight<'a> {
-    fn new(inbound: InboundMessage<'a>, settings: &RuleSettings) -> Self {
+    pub(super) fn new(mut inbound: InboundMessage<'a>, settings: &RuleSettings) -> Self {
         let mut tasks = Vec::new();
         let mut warnings = Vec::new();
         let progress = match decide_inbound(&inbound, settings) {
@@ -83,12 +83,32 @@ impl<'a> InFlight<'a> {
             Decision::Ignore(reason) => Progress::Settled(Outcome::Ignored(reason)),
             Decision::Reject(reason) => Progress::Rejected(reason),
         };
+        inbound.forget_objects();
         InFlight {
             inbound,
             progress: RefCell::new(progress),
             tasks,
             warnings,
         }
+    }
+
+    /// Creates a message that is not planned, since there is no time for it.
+    pub(super) fn put_off(inbound: InboundMessage<'a>) -> Self {
+        let outcome = Outcome::Retry(RetryReason::Timeout);
+        InFlight {
+            inbound,
+            progress: RefCell::new(Progress::Settled(outcome)),
+            tasks: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Returns about how many bytes of memory the message takes until it is sent.
+    pub(super) fn weight(&self) -> usize {
+        self.tasks
+            .iter()
+            .map(|task| task.operation().weight())
+            .sum()
     }
 
     /// Returns the message.
@@ -282,6 +302,15 @@ impl<'a> InFlight<'a> {
 
     /// Returns what became of the message.
     pub fn result(&self) -> MessageResult {
+        MessageResult {
+            completed: self.completed(),
+            ..self.brief_result()
+        }
+    }
+
+    /// Returns what became of the message, without its completed operations, of which an order has
+    /// thousands.
+    pub fn brief_result(&self) -> MessageResult {
         let mut warnings = self.warnings.clone();
         for warning in self.tasks.iter().flat_map(Task::warnings) {
             if !warnings.contains(&warning) {
@@ -292,7 +321,7 @@ impl<'a> InFlight<'a> {
             message_id: self.inbound.message_id().map(str::to_owned),
             outcome: self.outcome(),
             warnings,
-            completed: self.completed(),
+            completed: Vec::new(),
         }
     }
 }

@@ -78,6 +78,24 @@ impl<'a> InboundMessage<'a> {
         }
     }
 
+    /// Whether the message can mean nothing but events.
+    pub(super) fn is_only_events(&self, settings: &RuleSettings) -> bool {
+        let message = self.message.as_ref();
+        message.is_ok_and(|message| rules::is_only_events(message, settings))
+    }
+
+    /// Frees the memory of the parsed objects, of which the operations hold what they need.
+    pub(super) fn forget_objects(&mut self) {
+        if let Ok(message) = &mut self.message {
+            message.forget_objects();
+        }
+    }
+
+    /// Parses the objects of the message again.
+    pub(super) fn read_again(&mut self) {
+        self.message = Message::parse(self.raw);
+    }
+
     /// Returns Segment's id of the message.
     pub fn message_id(&self) -> Option<&str> {
         self.message.as_ref().ok()?.message_id.as_deref()

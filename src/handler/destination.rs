@@ -13,9 +13,7 @@ use super::queues::Queues;
 use super::reply::{FailedRecord, FailedRecords, InvocationError, Reply};
 use crate::aws::{Aws, MissingVariable};
 use crate::check::{self, CheckReport, Finding};
-use crate::delivery::{
-    Dispatcher, InFlight, InboundMessage, ListOptIns, MessageResult, decide_batch,
-};
+use crate::delivery::{Delivery, Dispatcher, InboundMessage, ListOptIns, MessageResult};
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger};
 use crate::klaviyo::{Klaviyo, revision};
@@ -217,10 +215,15 @@ impl Destination {
         deadline: Instant,
         summary: &mut DeliverySummary,
     ) -> Vec<MessageResult> {
-        let batch = decide_batch(messages, &self.settings.rules);
-        self.process_batch(&batch, Origin::Webhook, deadline, summary)
-            .await;
-        self.log_results(&batch, summary)
+        let delivery = Delivery::plan(messages, &self.settings.rules);
+        self.process(
+            delivery,
+            Origin::Webhook,
+            |message| message.result(),
+            deadline,
+            summary,
+        )
+        .await
     }
 
     /// Delivers the messages in records of the retry queue. Returns the ids of the records that stay
@@ -252,22 +255,21 @@ impl Destination {
                 }
             }
         }
-        let batch = decide_batch(messages, &self.settings.rules);
-        self.process_batch(&batch, Origin::RetryQueue, deadline, summary)
+        let delivery = Delivery::plan(messages, &self.settings.rules);
+        let results = self
+            .process(
+                delivery,
+                Origin::RetryQueue,
+                |message| message.brief_result(),
+                deadline,
+                summary,
+            )
             .await;
-        // A message that advanced continues as a new entry, so that nothing of it is repeated. The
-        // others keep their records.
-        let advanced: Vec<_> = batch
-            .iter()
-            .filter(|message| message.has_advanced())
-            .collect();
-        self.queues.enqueue_retries(&advanced, deadline).await;
-        for (id, message) in ids.iter().zip(&batch) {
-            if matches!(message.outcome(), Outcome::Retry(_)) {
+        for (id, result) in ids.iter().zip(results) {
+            if matches!(result.outcome, Outcome::Retry(_)) {
                 failed.push(*id);
             }
         }
-        self.log_results(&batch, summary);
         failed
     }
 
@@ -281,84 +283,6 @@ impl Destination {
             message_count,
             deadline - self.queues.budget(deadline),
         )
-    }
-
-    /// Sends the operations of a batch, and puts unfinished messages into the queues.
-    async fn process_batch(
-        &self,
-        batch: &[InFlight<'_>],
-        origin: Origin,
-        deadline: Instant,
-        summary: &mut DeliverySummary,
-    ) {
-        let started = Instant::now();
-        let dispatcher = self.dispatcher(batch.len(), deadline);
-
-        // Everything that may safely be repeated.
-        let subscriptions = dispatcher.dispatch_repeatable(batch).await;
-        self.queues.follow_imports(batch, deadline).await;
-        for message in batch {
-            message.reject_pending_if_refused();
-        }
-        let (unasked, others): (Vec<_>, Vec<_>) = batch
-            .iter()
-            .filter(|message| message.needs_retry() || message.is_rejected())
-            .partition(|message| message.has_pending_subscription());
-        self.queues.settle(&others, origin, deadline).await;
-
-        // Subscriptions go last: a subscription sent twice asks for confirmation twice, so nothing
-        // before them may still make Segment resend this delivery. For the same reason none may wait
-        // in a queue while Segment resends it.
-        if origin == Origin::RetryQueue {
-            self.queues.settle(&unasked, origin, deadline).await;
-        } else if !others.iter().any(|message| message.needs_retry()) {
-            self.queues.enqueue_unasked(&unasked, deadline).await;
-        }
-        let is_resent =
-            origin == Origin::Webhook && batch.iter().any(|message| message.needs_retry());
-        if !is_resent {
-            dispatcher.dispatch_subscriptions(subscriptions).await;
-        }
-        let unsettled: Vec<_> = batch
-            .iter()
-            .filter(|message| !message.is_settled())
-            .collect();
-        if is_resent {
-            for message in unsettled {
-                message.settle(message.outcome());
-            }
-        } else {
-            self.queues.settle(&unsettled, origin, deadline).await;
-        }
-
-        let stats = dispatcher.into_stats();
-        summary.klaviyo_ms = elapsed_ms(started);
-        summary.klaviyo_requests = stats.latencies.len();
-        summary.klaviyo_throttled = stats.throttled;
-        summary.revision_refused = stats.revision_refused;
-        summary.klaviyo_latencies = stats.latencies;
-    }
-
-    /// Counts the results, and logs each rejected message: the log is its only trace if Segment
-    /// gets a 200.
-    fn log_results(
-        &self,
-        batch: &[InFlight<'_>],
-        summary: &mut DeliverySummary,
-    ) -> Vec<MessageResult> {
-        let mut results = Vec::with_capacity(batch.len());
-        for (index, message) in batch.iter().enumerate() {
-            let result = message.result();
-            if let Outcome::Rejected(reason) = &result.outcome {
-                self.log_rejection(index, &result, reason);
-            }
-            summary.count_message(&result.outcome, &result.warnings);
-            if message.inbound().is_order(&self.settings.rules) {
-                summary.count_order(&result.outcome);
-            }
-            results.push(result);
-        }
-        results
     }
 }
 

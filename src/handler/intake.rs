@@ -4,13 +4,13 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::destination::Destination;
-use crate::delivery::InboundMessage;
+use crate::delivery::{Delivery, InboundMessage};
 use crate::ingress::{InvokedMessage, WebhookRequest};
 use crate::response::{RequestRejection, WebhookResponse};
 use crate::secrets::RefreshReason;
 use crate::segment::raw_messages;
 use crate::signature::{self, VerifiedBody, VerifyError};
-use crate::telemetry::DeliverySummary;
+use crate::telemetry::{DeliverySummary, Origin};
 
 impl Destination {
     /// Delivers the messages of a webhook.
@@ -58,9 +58,18 @@ impl Destination {
         let now = OffsetDateTime::now_utc();
         let messages = raw_messages
             .into_iter()
-            .map(|raw| InboundMessage::new(raw, now))
-            .collect();
-        WebhookResponse::from_results(&self.deliver(messages, deadline, summary).await)
+            .map(|raw| InboundMessage::new(raw, now));
+        let delivery = Delivery::plan(messages, &self.settings.rules);
+        let results = self
+            .process(
+                delivery,
+                Origin::Webhook,
+                |message| message.brief_result(),
+                deadline,
+                summary,
+            )
+            .await;
+        WebhookResponse::from_results(&results)
     }
 
     /// Verifies a request, with a fresh secret if the present one does not fit: it may have been

@@ -172,6 +172,20 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// Drops the parsed objects, which take several times the memory of their bytes. The rules cannot
+    /// be applied any more.
+    pub fn forget_objects(&mut self) {
+        for object in [
+            &mut self.traits,
+            &mut self.properties,
+            &mut self.context_traits,
+            &mut self.integrations,
+        ] {
+            *object = RawObject::default();
+        }
+        self.consent_categories = None;
+    }
+
     /// Returns the times of the message, the first of which is its own: `timestamp`,
     /// `originalTimestamp` and `receivedAt`.
     pub fn times(&self) -> [Option<&'a RawValue>; 3] {

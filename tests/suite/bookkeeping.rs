@@ -64,7 +64,8 @@ async fn dispatch_without_subscriptions(stand_in: &StandIn, batch: &[InFlight<'_
         batch.len(),
         deadline,
     );
-    drop(dispatcher.dispatch_repeatable(batch).await);
+    let nothing = std::future::ready(());
+    drop(dispatcher.dispatch_repeatable(batch, nothing).await);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod agreement;
 mod batching;
 mod bookkeeping;
 mod bootstrap;
+mod bounds;
 mod chaos;
 mod check;
 mod consents;

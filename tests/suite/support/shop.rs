@@ -21,6 +21,11 @@ const DEAD_LETTER_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/12345678901
 /// The name of the ledger's table.
 const TABLE: &str = "memory";
 
+const QUEUES: [Setting; 2] = [
+    ("RETRY_QUEUE_URL", RETRY_QUEUE),
+    ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE),
+];
+
 /// The most records that Lambda hands over in one event.
 const RECORDS_PER_EVENT: usize = 10;
 
@@ -46,11 +51,12 @@ impl Shop {
 
     /// Starts a function with a retry queue and a dead-letter queue.
     pub(crate) async fn open_with_queues(settings: &[Setting<'_>]) -> Self {
-        let queues = [
-            ("RETRY_QUEUE_URL", RETRY_QUEUE),
-            ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE),
-        ];
-        Shop::open(&[settings, &queues].concat()).await
+        Shop::open(&[settings, &QUEUES].concat()).await
+    }
+
+    /// Starts the function with its queues again, beside the same Klaviyo and AWS.
+    pub(crate) async fn reopen_with_queues(self, settings: &[Setting<'_>]) -> Self {
+        self.reopen(&[settings, &QUEUES].concat()).await
     }
 
     /// Starts a function with a retry queue, a dead-letter queue and a ledger of consents.

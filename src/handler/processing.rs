@@ -1,0 +1,193 @@
+//! Messages on their way through a delivery: they are sent, those that are not finished go into the
+//! queues, and each gets its result.
+
+use tokio::time::Instant;
+
+use super::destination::Destination;
+use crate::delivery::{Backlog, Delivery, Dispatcher, InFlight, MessageResult};
+use crate::outcome::Outcome;
+use crate::telemetry::{DeliverySummary, Origin, elapsed_ms};
+
+/// A result of a message, with what the log says beside it.
+struct Processed {
+    /// The place of the message in the delivery.
+    place: usize,
+    result: MessageResult,
+    is_order: bool,
+}
+
+/// Takes the result of a message.
+type TakeResult = fn(&InFlight) -> MessageResult;
+
+impl Destination {
+    /// Sends the operations of a delivery, and puts unfinished messages into the queues. Returns the
+    /// result of each message, in their order.
+    pub(super) async fn process(
+        &self,
+        delivery: Delivery<'_>,
+        origin: Origin,
+        take_result: TakeResult,
+        deadline: Instant,
+        summary: &mut DeliverySummary,
+    ) -> Vec<MessageResult> {
+        let started = Instant::now();
+        let dispatcher = self.dispatcher(delivery.len(), deadline);
+        let Delivery { batch, backlog } = delivery;
+
+        // Everything that may safely be repeated.
+        let mut processed = Vec::with_capacity(batch.len());
+        let further_events = async {
+            processed = self
+                .process_backlog(&dispatcher, backlog, origin, take_result, deadline)
+                .await;
+        };
+        let subscriptions = dispatcher.dispatch_repeatable(&batch, further_events).await;
+        self.queues.follow_imports(&batch, deadline).await;
+        for message in &batch {
+            message.reject_pending_if_refused();
+        }
+        let (unasked, others): (Vec<_>, Vec<_>) = batch
+            .iter()
+            .filter(|message| message.needs_retry() || message.is_rejected())
+            .partition(|message| message.has_pending_subscription());
+        self.queues.settle(&others, origin, deadline).await;
+
+        // Subscriptions go last: a subscription sent twice asks for confirmation twice, so nothing
+        // before them may still make Segment resend this delivery. For the same reason none may wait
+        // in a queue while Segment resends it.
+        let is_backlog_resent = processed.iter().any(|one| is_retry(&one.result));
+        if origin == Origin::RetryQueue {
+            self.queues.settle(&unasked, origin, deadline).await;
+        } else if !is_backlog_resent && !others.iter().any(|message| message.needs_retry()) {
+            self.queues.enqueue_unasked(&unasked, deadline).await;
+        }
+        let is_resent = origin == Origin::Webhook
+            && (is_backlog_resent || batch.iter().any(InFlight::needs_retry));
+        if !is_resent {
+            dispatcher.dispatch_subscriptions(subscriptions).await;
+        }
+        let unsettled: Vec<_> = batch
+            .iter()
+            .filter(|message| !message.is_settled())
+            .collect();
+        if is_resent {
+            for message in unsettled {
+                message.settle(message.outcome());
+            }
+        } else {
+            self.queues.settle(&unsettled, origin, deadline).await;
+        }
+        self.requeue_advanced(&batch, origin, deadline).await;
+
+        let stats = dispatcher.into_stats();
+        summary.klaviyo_ms = elapsed_ms(started);
+        summary.klaviyo_requests = stats.latencies.len();
+        summary.klaviyo_throttled = stats.throttled;
+        summary.revision_refused = stats.revision_refused;
+        summary.klaviyo_latencies = stats.latencies;
+
+        self.log_results(self.merge(&batch, processed, take_result), summary)
+    }
+
+    /// Plans and sends the messages of a backlog, slice by slice. What there is no time for goes into
+    /// the queue, without being planned.
+    async fn process_backlog(
+        &self,
+        dispatcher: &Dispatcher<'_>,
+        mut backlog: Backlog<'_>,
+        origin: Origin,
+        take_result: TakeResult,
+        deadline: Instant,
+    ) -> Vec<Processed> {
+        let mut processed = Vec::new();
+        loop {
+            let slice = if dispatcher.is_in_time() {
+                backlog.next_slice(&self.settings.rules)
+            } else {
+                backlog.put_off()
+            };
+            let Some(slice) = slice else { return processed };
+            dispatcher.dispatch_events(&slice.batch).await;
+            let all: Vec<_> = slice.batch.iter().collect();
+            self.queues.settle(&all, origin, deadline).await;
+            self.requeue_advanced(&slice.batch, origin, deadline).await;
+            for (place, message) in slice.places.iter().zip(&slice.batch) {
+                processed.push(self.processed(*place, message, take_result));
+            }
+        }
+    }
+
+    /// Puts records that advanced into the queue as new entries, so that nothing of them is repeated.
+    /// The others stay as they are.
+    async fn requeue_advanced(&self, batch: &[InFlight<'_>], origin: Origin, deadline: Instant) {
+        if origin == Origin::Webhook {
+            return;
+        }
+        let advanced: Vec<_> = batch
+            .iter()
+            .filter(|message| message.has_advanced())
+            .collect();
+        self.queues.enqueue_retries(&advanced, deadline).await;
+    }
+
+    fn processed(&self, place: usize, message: &InFlight, take_result: TakeResult) -> Processed {
+        Processed {
+            place,
+            result: take_result(message),
+            is_order: message.inbound().is_order(&self.settings.rules),
+        }
+    }
+
+    /// Adds the results of a batch to those of the backlog, by the places that are left.
+    fn merge(
+        &self,
+        batch: &[InFlight<'_>],
+        backlog: Vec<Processed>,
+        take_result: TakeResult,
+    ) -> Vec<Processed> {
+        let mut by_place: Vec<Option<Processed>> = Vec::new();
+        by_place.resize_with(batch.len() + backlog.len(), || None);
+        for one in backlog {
+            if let Some(place) = by_place.get_mut(one.place) {
+                *place = Some(one);
+            }
+        }
+        let mut rest = batch.iter();
+        let mut merged = Vec::with_capacity(by_place.len());
+        for (place, processed) in by_place.into_iter().enumerate() {
+            let message = || rest.next().map(|m| self.processed(place, m, take_result));
+            merged.extend(processed.or_else(message));
+        }
+        merged
+    }
+
+    /// Counts the results, and logs each rejected message: the log is its only trace if Segment
+    /// gets a 200.
+    fn log_results(
+        &self,
+        processed: Vec<Processed>,
+        summary: &mut DeliverySummary,
+    ) -> Vec<MessageResult> {
+        let mut results = Vec::with_capacity(processed.len());
+        for Processed {
+            place,
+            result,
+            is_order,
+        } in processed
+        {
+            if let Outcome::Rejected(reason) = &result.outcome {
+                self.log_rejection(place, &result, reason);
+            }
+            summary.count_message(&result.outcome, &result.warnings);
+            if is_order {
+                summary.count_order(&result.outcome);
+            }
+            results.push(result);
+        }
+        results
+    }
+}
+
+fn is_retry(result: &MessageResult) -> bool {
+    matches!(result.outcome, Outcome::Retry(_))
+}
