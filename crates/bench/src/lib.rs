@@ -13,3 +13,4 @@
 
 pub mod messages;
 pub mod pipeline;
+pub mod worst;

@@ -4,6 +4,7 @@
 //!     cargo bench --bench process -- [RUNS]
 //!     cargo bench --bench process -- growth [RUNS]
 //!     cargo bench --bench process -- instructions
+//!     cargo bench --bench process -- ceiling
 
 #![allow(
     missing_docs,
@@ -13,6 +14,7 @@
     reason = "a benchmark may panic"
 )]
 
+mod ceiling;
 mod chart;
 mod growth;
 mod instructions;
@@ -27,6 +29,7 @@ enum Measurement {
     Ratios,
     Growth,
     Instructions,
+    Ceiling,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -37,12 +40,15 @@ async fn main() -> ExitCode {
         match argument.as_str() {
             "growth" => measurement = Measurement::Growth,
             "instructions" => measurement = Measurement::Instructions,
+            "ceiling" => measurement = Measurement::Ceiling,
             // Cargo adds it.
             "--bench" => {}
             text => match text.parse() {
                 Ok(number) => runs = Some(number),
                 Err(_) => {
-                    eprintln!("{text} is neither growth, instructions nor a number of runs");
+                    eprintln!(
+                        "{text} is neither growth, instructions, ceiling nor a number of runs"
+                    );
                     return ExitCode::from(2);
                 }
             },
@@ -52,5 +58,6 @@ async fn main() -> ExitCode {
         Measurement::Ratios => ratios::run(runs.unwrap_or(9)).await,
         Measurement::Growth => growth::run(runs.unwrap_or(5)).await,
         Measurement::Instructions => instructions::run().await,
+        Measurement::Ceiling => ceiling::run().await,
     }
 }

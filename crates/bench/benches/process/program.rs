@@ -31,8 +31,17 @@ impl Program {
         Program::start_as(Command::new(path)).await
     }
 
+    /// Starts a program with settings beside those of the stand-ins.
+    pub(crate) async fn start_with(path: &Path, settings: &[(&str, &str)]) -> (Self, f64) {
+        Program::start_command(Command::new(path), settings).await
+    }
+
     /// Starts the program of a command.
-    pub(crate) async fn start_as(mut command: Command) -> (Self, f64) {
+    pub(crate) async fn start_as(command: Command) -> (Self, f64) {
+        Program::start_command(command, &[]).await
+    }
+
+    async fn start_command(mut command: Command, settings: &[(&str, &str)]) -> (Self, f64) {
         let stand_in = StandIn::start().await.unwrap();
         let mut lambda = RuntimeApi::start().await.unwrap();
         let path = std::env::var_os("PATH").map(|path| ("PATH", path));
@@ -42,6 +51,7 @@ impl Program {
             .envs(stand_in.environment())
             .envs(lambda.environment())
             .envs(glibc_variables())
+            .envs(settings.iter().copied())
             .stdout(Stdio::null());
         let started = Instant::now();
         let child = command.spawn().unwrap();
@@ -97,6 +107,20 @@ impl Program {
         let requests = std::mem::take(&mut state.requests).len();
         state.account = Account::default();
         (elapsed.as_secs_f64() * 1e3, requests)
+    }
+
+    /// Sends a delivery, and returns what the answer says about it.
+    pub(crate) async fn answer(&mut self, event: &str) -> String {
+        let Ok((_, answer)) = self.lambda.invoke(event).await else {
+            return "no answer".to_owned();
+        };
+        let body = answer["body"].as_str().unwrap_or_default();
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let mut counts = answer["statusCode"].to_string();
+        for outcome in ["delivered", "ignored", "rejected", "queued"] {
+            counts.push_str(&format!(", {outcome} {}", body[outcome]));
+        }
+        counts
     }
 
     /// Returns the milliseconds on a processor so far, of all threads.
