@@ -1,6 +1,7 @@
 //! `compare`: what other settings would change for many messages, summed up. Nothing is sent.
 
 mod comparison;
+mod json_output;
 mod rendering;
 
 use std::path::{Path, PathBuf};
@@ -13,9 +14,9 @@ use crate::explain::evaluation::evaluate;
 use crate::explain::message_title::MessageTitle;
 use crate::explain::messages::DeliveryMessages;
 use crate::explain::parse_time;
-use crate::input;
 use crate::overrides::SettingOverrides;
 use crate::sign::SharedSecret;
+use crate::{input, output};
 use comparison::Comparison;
 
 /// Shows what changes for a file of messages when one file of settings replaces another. Nothing is
@@ -38,6 +39,10 @@ pub(crate) struct Arguments {
     /// Evaluates the messages as if they came at this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<OffsetDateTime>,
+
+    /// Prints JSON for scripts.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Compares and prints the result. Returns whether nothing changes.
@@ -63,7 +68,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
         let difference = Difference::between(&before, &after);
         comparison.add(&MessageTitle::parse(message), difference);
     }
-    rendering::print_comparison(&comparison);
+    if arguments.json {
+        output::line(&output::json(&json_output::comparison(&comparison)));
+    } else {
+        rendering::print_comparison(&comparison);
+    }
     Ok(comparison.is_empty())
 }
 

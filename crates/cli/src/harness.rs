@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use segment_klaviyo::handler::{Destination, InvocationContext, Reply};
+use segment_klaviyo::handler::{Destination, InvocationContext, InvocationError, Reply};
 use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::settings::{RuleSettings, Settings};
 use segment_klaviyo::telemetry::{Log, error_chain};
@@ -48,6 +48,14 @@ pub(crate) struct StartOptions<'a> {
     pub(crate) shared_secret: Option<String>,
     /// Whether requests go directly to a real Klaviyo. If so, the tool cannot display them.
     pub(crate) direct: bool,
+}
+
+/// An invocation of the function.
+pub(crate) struct Invocation {
+    /// The reply, or the reason why Lambda counts the invocation as failed.
+    pub(crate) reply: Result<Reply, InvocationError>,
+    /// The requests to Klaviyo, in the order of their answers.
+    pub(crate) requests: Vec<RecordedRequest>,
 }
 
 /// The function and the stand-in that it talks to.
@@ -128,18 +136,14 @@ impl Harness {
         &self.stand_in
     }
 
-    /// Returns the function's reply to one event, and the requests to Klaviyo that it sent for it.
-    pub(crate) async fn invoke(
-        &self,
-        event: &EventPayload,
-    ) -> Result<(Reply, Vec<RecordedRequest>), String> {
+    /// Invokes the function with one event.
+    pub(crate) async fn invoke(&self, event: &EventPayload) -> Invocation {
         self.stand_in.state().requests.clear();
         let reply = self
             .destination
             .handle(event, InvocationContext::default())
-            .await
-            .map_err(|error| error.to_string())?;
+            .await;
         let requests = std::mem::take(&mut self.stand_in.state().requests);
-        Ok((reply, requests))
+        Invocation { reply, requests }
     }
 }

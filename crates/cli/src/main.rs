@@ -24,7 +24,7 @@ use cli::{Cli, Command};
 async fn main() -> ExitCode {
     let Cli { command, send } = Cli::parse();
     let result = match command.unwrap_or(Command::Send(send)) {
-        Command::Send(arguments) => send::run(arguments).await.map(|()| true),
+        Command::Send(arguments) => send::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments).await.map(|()| true),
         Command::Replay(arguments) => replay::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).map(|()| true),

@@ -16,11 +16,15 @@ pub(crate) const OK: Style = AnsiColor::Green.on_default().bold();
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// Prints one delivery: the response, the requests, and the reasons of messages that were not
-/// simply delivered.
-pub(crate) fn delivery(title: &str, response: &WebhookResponse, requests: &[RecordedRequest]) {
-    println!("\n{BOLD}{title}{BOLD:#}");
+/// Prints the title of a file, a delivery or a report.
+pub(crate) fn title(text: &str) {
+    println!("\n{BOLD}{}{BOLD:#}", escape_control(text));
+}
 
+/// Prints one delivery with all bodies: the response, the requests, and the reasons of messages
+/// that were not simply delivered.
+pub(crate) fn delivery(title: &str, response: &WebhookResponse, requests: &[RecordedRequest]) {
+    self::title(title);
     let style = status_style(response.status);
     println!(
         "\n  Response to Segment: {style}{}{style:#}",
@@ -30,11 +34,7 @@ pub(crate) fn delivery(title: &str, response: &WebhookResponse, requests: &[Reco
         println!("    {DIM}Retry-After: {seconds}{DIM:#}");
     }
     println!("{}", indented_json(&response.body));
-
-    println!("\n  Requests to Klaviyo: {}", requests.len());
-    for (index, request) in requests.iter().enumerate() {
-        self::request(index + 1, request);
-    }
+    self::requests(requests);
 
     for result in &response.body.results {
         let id = escape_control(result.message_id.as_deref().unwrap_or("no messageId"));
@@ -45,6 +45,14 @@ pub(crate) fn delivery(title: &str, response: &WebhookResponse, requests: &[Reco
             result.reason,
             escape_control(&result.detail)
         );
+    }
+}
+
+/// Prints requests to Klaviyo with their bodies.
+pub(crate) fn requests(requests: &[RecordedRequest]) {
+    println!("\n  Requests to Klaviyo: {}", requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        self::request(index + 1, request);
     }
 }
 
@@ -96,9 +104,15 @@ pub(crate) fn line(text: &str) {
     println!("{text}");
 }
 
+/// Prints a line that says where more is to be seen.
+pub(crate) fn hint(text: &str) {
+    println!("\n{DIM}{text}{DIM:#}");
+}
+
 /// Prints the findings of a check.
 pub(crate) fn check_report(title: &str, report: &CheckReport) {
-    println!("\n{BOLD}{title}{BOLD:#}\n");
+    self::title(title);
+    println!();
     for finding in &report.findings {
         let (style, word) = match finding.state {
             Severity::Ok => (OK, "ok"),
@@ -174,7 +188,8 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> String {
     wrapped + &line
 }
 
-fn status_style(status: u16) -> Style {
+/// Returns the style of an HTTP status.
+pub(crate) fn status_style(status: u16) -> Style {
     match status {
         200..=299 => OK,
         300..=499 => WARN,

@@ -1,17 +1,22 @@
 //! `send`: sends Lambda events and messages through the function.
 
+mod delivery;
+mod request_summary;
+mod summary;
+
 use std::path::PathBuf;
 
-use segment_klaviyo::handler::Reply;
+use serde_json::Value;
 
 use crate::harness::{self, Harness};
 use crate::{input, output};
+use delivery::Delivery;
 
-/// Sends messages through the function, and shows the response to Segment and the requests to
-/// Klaviyo.
+/// Sends messages through the function, and shows what Segment is told, and what Klaviyo gets.
 ///
 /// Plain messages are signed with the shared secret `local-shared-secret`; an array or NDJSON
-/// becomes one delivery. Lambda events are sent unchanged, with the signature that they have.
+/// becomes one delivery. Lambda events are sent unchanged, with the signature that they have. Exit
+/// code 0: every message is delivered or ignored, 1: one is not, 2: error.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example: segment-klaviyo send --settings ENFORCE_EMAIL=false events/order-completed.json"
@@ -21,31 +26,47 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
+    /// Shows the bodies of the response and of the requests too.
+    #[arg(short = 'v', long)]
+    bodies: bool,
+
+    /// Prints JSON for scripts, with all bodies.
+    #[arg(long)]
+    json: bool,
+
     #[command(flatten)]
     harness: harness::Options,
 }
 
-/// Sends the files one after another.
-pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
-    let harness = Harness::start(&arguments.harness).await?;
+/// Sends the files one after another. Returns whether every message is delivered or ignored.
+pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
+    // All of them are read before anything is sent: a file that is missing sends nothing.
+    let mut events = Vec::new();
     for path in &arguments.files {
-        let event = input::event(path)?;
-        let name = input::name(path);
-        let (reply, requests) = harness
-            .invoke(&event)
-            .await
-            .map_err(|error| format!("{name}: {error}"))?;
-        match reply {
-            Reply::Webhook(response) | Reply::Message(response) => {
-                output::delivery(&name, &response, &requests)
-            }
-            Reply::Check(report) => output::check_report(&name, &report),
-            Reply::Records(_) => {
-                return Err(format!(
-                    "{name}: records of an SQS queue; expected an HTTP request"
-                ));
-            }
+        events.push((input::name(path), input::event(path)?));
+    }
+    let harness = Harness::start(&arguments.harness).await?;
+    let mut documents: Vec<Value> = Vec::new();
+    let mut is_clean = true;
+    let mut has_requests = false;
+    for (name, event) in events {
+        let invocation = harness.invoke(&event).await;
+        let delivery =
+            Delivery::new(name.clone(), invocation).map_err(|error| format!("{name}: {error}"))?;
+        is_clean &= delivery.is_clean();
+        has_requests |= !delivery.requests.is_empty();
+        if arguments.json {
+            documents.push(delivery.json());
+        } else if arguments.bodies {
+            delivery.print_bodies();
+        } else {
+            summary::print(&delivery);
         }
     }
-    Ok(())
+    if arguments.json {
+        output::line(&output::json(&documents));
+    } else if has_requests && !arguments.bodies {
+        output::hint("--bodies shows the bodies of the requests, `explain` where they come from");
+    }
+    Ok(is_clean)
 }

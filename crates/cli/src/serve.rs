@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::harness::{self, Harness, StartOptions};
+use crate::harness::{self, Harness, Invocation, StartOptions};
 use crate::output;
 use access::Token;
 use routes::{MAX_IN_FLIGHT, Service, WebhookJob};
@@ -137,12 +137,11 @@ async fn handle_jobs(
         }
         let Ok(event) = job.event() else { continue };
         let (received_at, started) = (OffsetDateTime::now_utc(), Instant::now());
-        let (reply, requests) = harness.invoke(&event).await?;
+        let Invocation { reply, requests } = harness.invoke(&event).await;
+        // A job is an HTTP request, whatever its body holds.
         let response = match reply {
-            Reply::Webhook(response) => response,
-            Reply::Message(_) | Reply::Check(_) | Reply::Records(_) => {
-                WebhookResponse::internal_error()
-            }
+            Ok(Reply::Webhook(response)) => response,
+            Ok(_) | Err(_) => WebhookResponse::internal_error(),
         };
         service.history().add(
             received_at,

@@ -67,6 +67,17 @@ impl Comparison {
         }
     }
 
+    /// Returns the number of messages that are decided about differently.
+    pub(super) fn different_outcomes(&self) -> usize {
+        self.decision_changes.values().map(Vec::len).sum()
+    }
+
+    /// Returns the number of messages with other requests or warnings.
+    pub(super) fn different_requests(&self) -> usize {
+        let changes = self.request_changes.values();
+        changes.map(|changes| changes.message_ids.len()).sum()
+    }
+
     /// Whether nothing changes.
     pub(super) fn is_empty(&self) -> bool {
         self.decision_changes.is_empty() && self.request_changes.is_empty()

@@ -13,14 +13,8 @@ const MAX_EXAMPLES: usize = 3;
 
 /// Prints a comparison.
 pub(super) fn print_comparison(comparison: &Comparison) {
-    let mut different_outcomes = 0;
-    for message_ids in comparison.decision_changes.values() {
-        different_outcomes += message_ids.len();
-    }
-    let mut different_requests = 0;
-    for changes in comparison.request_changes.values() {
-        different_requests += changes.message_ids.len();
-    }
+    let different_outcomes = comparison.different_outcomes();
+    let different_requests = comparison.different_requests();
     let messages = match comparison.messages {
         1 => "1 message".to_owned(),
         count => format!("{count} messages"),

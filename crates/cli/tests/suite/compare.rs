@@ -105,6 +105,41 @@ fn the_names_of_classic_are_shown_before_they_go() {
 }
 
 #[test]
+fn scripts_get_the_same_as_json() {
+    let old = SettingsFile::new("json-old", "");
+    let new = SettingsFile::new(
+        "json-new",
+        "ENFORCE_EMAIL=false\nEVENTS_BLOCKED=Ordered Product\n",
+    );
+    let nobody = json!({"type": "track", "event": "Seen", "messageId": "m-1", "userId": "usr_1"});
+    let messages = [nobody.to_string(), order("R1", 1).to_string()].join("\n");
+    let (code, output) = segment_klaviyo(
+        &["compare", "--json", old.path(), new.path(), "-"],
+        &messages,
+    );
+    assert_eq!(code, 1, "{output}");
+    let found: Value = serde_json::from_str(&output).unwrap();
+    let expected = json!({
+        "messages": 2,
+        "different_outcomes": 1,
+        "different_requests": 1,
+        "outcomes": [{
+            "kind": "track Seen",
+            "before": {"outcome": "ignored", "reason": "no_email"},
+            "after": {"outcome": "sent", "reason": null},
+            "message_ids": ["m-1"],
+        }],
+        "requests": [{
+            "kind": "track Order Completed",
+            "message_ids": ["m-R1"],
+            "changes": [{"change": "removed", "name": "POST /api/events Ordered Product", "messages": 1}],
+            "properties": [],
+        }],
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn equivalent_settings_make_no_difference() {
     let old = SettingsFile::new("same-old", "");
     let new = SettingsFile::new("same-new", "ENFORCE_EMAIL=true\n");

@@ -15,4 +15,5 @@ mod compare;
 mod commands;
 mod explain;
 mod replay;
+mod send;
 mod serve;

@@ -1,0 +1,121 @@
+//! One delivery: the reply to its sender, and the requests to Klaviyo.
+
+use segment_klaviyo::check::CheckReport;
+use segment_klaviyo::handler::{InvocationError, Reply};
+use segment_klaviyo::response::WebhookResponse;
+use segment_klaviyo_stand_in::RecordedRequest;
+use serde_json::{Value, json};
+
+use super::request_summary::RequestSummary;
+use crate::harness::Invocation;
+use crate::output;
+
+/// A delivery that the function has answered.
+pub(super) struct Delivery {
+    /// The name of the file that it comes from.
+    pub(super) file: String,
+    /// The answer.
+    pub(super) answer: Answer,
+    /// The requests to Klaviyo, in the order of their answers.
+    pub(super) requests: Vec<RecordedRequest>,
+}
+
+/// The answer of the function.
+pub(super) enum Answer {
+    /// The response to Segment.
+    Response(WebhookResponse),
+    /// The invocation fails, so that whoever invoked the function sends the message again.
+    SendAgain(String),
+    /// The report of a check.
+    Check(CheckReport),
+}
+
+impl Delivery {
+    /// Takes the reply to the event of a file. Fails for an event that the function does not support.
+    pub(super) fn new(file: String, invocation: Invocation) -> Result<Self, String> {
+        let answer = match invocation.reply {
+            Ok(Reply::Webhook(response) | Reply::Message(response)) => Answer::Response(response),
+            Ok(Reply::Check(report)) => Answer::Check(report),
+            Ok(Reply::Records(_)) => {
+                return Err("records of an SQS queue; expected an HTTP request".to_owned());
+            }
+            Err(InvocationError::Unfinished(reason)) => Answer::SendAgain(reason),
+            Err(error @ InvocationError::Unsupported(_)) => return Err(error.to_string()),
+        };
+        Ok(Delivery {
+            file,
+            answer,
+            requests: invocation.requests,
+        })
+    }
+
+    /// Whether every message is delivered or ignored, or no finding of the check failed.
+    pub(super) fn is_clean(&self) -> bool {
+        match &self.answer {
+            Answer::Response(response) => {
+                let body = &response.body;
+                response.status == 200 && body.delivered + body.ignored == body.received
+            }
+            Answer::SendAgain(_) => false,
+            Answer::Check(report) => report.is_passed(),
+        }
+    }
+
+    /// Prints everything: the response to Segment, and each request with its body.
+    pub(super) fn print_bodies(&self) {
+        match &self.answer {
+            Answer::Response(response) => {
+                output::delivery(&self.file, response, &self.requests);
+            }
+            Answer::SendAgain(reason) => {
+                output::title(&self.file);
+                output::line(&format!("\n  The invocation fails: {reason}"));
+                output::requests(&self.requests);
+            }
+            Answer::Check(report) => output::check_report(&self.file, report),
+        }
+    }
+
+    /// Returns the delivery for scripts.
+    pub(super) fn json(&self) -> Value {
+        let response = match &self.answer {
+            Answer::Response(response) => json!({
+                "status": response.status,
+                "retry_after": response.retry_after,
+                "body": response.body,
+            }),
+            Answer::SendAgain(_) | Answer::Check(_) => Value::Null,
+        };
+        let send_again = match &self.answer {
+            Answer::SendAgain(reason) => Some(reason),
+            Answer::Response(_) | Answer::Check(_) => None,
+        };
+        let check = match &self.answer {
+            Answer::Check(report) => Some(report),
+            Answer::Response(_) | Answer::SendAgain(_) => None,
+        };
+        let requests: Vec<Value> = self.requests.iter().map(request_json).collect();
+        json!({
+            "file": self.file,
+            "clean": self.is_clean(),
+            "response": response,
+            "send_again": send_again,
+            "check": check,
+            "requests": requests,
+        })
+    }
+}
+
+fn request_json(request: &RecordedRequest) -> Value {
+    let summary = RequestSummary::of(request);
+    json!({
+        "method": request.method,
+        "path": request.path,
+        "status": request.status,
+        "metrics": summary.metrics,
+        "people": summary.people,
+        "lists": summary.lists,
+        "body": request.body,
+        "answer": request.answer,
+    })
+}
