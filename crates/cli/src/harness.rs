@@ -2,22 +2,28 @@
 //! AWS.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use segment_klaviyo::handler::{Destination, InvocationContext, InvocationError, Reply};
 use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::settings::{RuleSettings, Settings};
 use segment_klaviyo::telemetry::{Log, error_chain};
-use segment_klaviyo_stand_in::{API_KEY, RecordedRequest, SHARED_SECRET, StandIn, secret_of};
+use segment_klaviyo_stand_in::{
+    API_KEY, NO_ANSWER_IN_TIME, RecordedRequest, SHARED_SECRET, StandIn, secret_of,
+};
+use serde::{Serialize, Serializer};
 
+use crate::output;
 use crate::overrides::{self, SettingOverrides};
+use crate::progress::{self, ProgressDisplay};
 
 /// The options of every command that runs the function.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Sends requests to this Klaviyo instead of the stand-in, with the private key in
     /// KLAVIYO_API_KEY.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = parse_url)]
     klaviyo_url: Option<String>,
 
     /// Sets one of the function's settings; may be repeated.
@@ -35,7 +41,55 @@ impl Options {
     pub(crate) fn klaviyo_url(&self) -> Option<&str> {
         self.klaviyo_url.as_deref()
     }
+
+    /// The Klaviyo that requests go to.
+    pub(crate) fn klaviyo(&self) -> KlaviyoName {
+        match &self.klaviyo_url {
+            Some(url) => KlaviyoName::Url(url.clone()),
+            None => KlaviyoName::StandIn,
+        }
+    }
 }
+
+/// Parses the URL of a Klaviyo. A slash at its end is no part of it.
+fn parse_url(text: &str) -> Result<String, String> {
+    match reqwest::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("expected an https URL, such as https://a.klaviyo.com".to_owned()),
+    }
+}
+
+/// The Klaviyo that requests go to, by the name that people know it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KlaviyoName {
+    /// The stand-in.
+    StandIn,
+    /// The one at this URL.
+    Url(String),
+}
+
+impl fmt::Display for KlaviyoName {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            KlaviyoName::StandIn => "a stand-in on this machine",
+            KlaviyoName::Url(url) => url,
+        })
+    }
+}
+
+impl Serialize for KlaviyoName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            KlaviyoName::StandIn => "stand-in",
+            KlaviyoName::Url(url) => url,
+        })
+    }
+}
+
+/// The time between two looks at the recorded requests.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The ways in which a command's function differs from that of other commands.
 #[derive(Default)]
@@ -63,6 +117,7 @@ pub(crate) struct Harness {
     stand_in: StandIn,
     destination: Destination,
     delivery_budget: Duration,
+    klaviyo: KlaviyoName,
 }
 
 impl Harness {
@@ -91,6 +146,10 @@ impl Harness {
             } else {
                 stand_in.state().forward_to = Some(url.clone());
             }
+        } else if std::env::var_os("KLAVIYO_API_KEY").is_some() {
+            output::note(
+                "KLAVIYO_API_KEY is not used: requests go to a stand-in on this machine unless --klaviyo-url names another Klaviyo",
+            );
         }
         for (name, value) in start.defaults {
             environment.insert(name, (*value).to_owned());
@@ -118,6 +177,7 @@ impl Harness {
             stand_in,
             destination,
             delivery_budget,
+            klaviyo: options.klaviyo(),
         })
     }
 
@@ -136,6 +196,46 @@ impl Harness {
         &self.stand_in
     }
 
+    /// Invokes the function with one event, and shows on stderr when that takes long. Fails if nobody
+    /// answers where Klaviyo should be, as soon as that is certain.
+    pub(crate) async fn invoke_reachable(
+        &self,
+        event: &EventPayload,
+    ) -> Result<Invocation, String> {
+        let mut progress = ProgressDisplay::of_wait();
+        let invocation = progress::watch(self.invoke(event), |elapsed| {
+            progress.wait(&format!(
+                "waiting for {}, {} s so far",
+                self.klaviyo,
+                elapsed.as_secs()
+            ));
+        });
+        let result = tokio::select! {
+            invocation = invocation => {
+                match unreachable_reason(&invocation.requests) {
+                    Some(reason) => Err(reason.to_owned()),
+                    None => Ok(invocation),
+                }
+            }
+            reason = self.refused_connection() => Err(reason),
+        };
+        progress.clear();
+        result.map_err(|reason| format!("{} cannot be reached: {reason}", self.klaviyo))
+    }
+
+    /// Waits until a request could not be passed on and no other was answered: the function would
+    /// only try again until its time is over.
+    async fn refused_connection(&self) -> String {
+        loop {
+            tokio::time::sleep(POLL_INTERVAL).await;
+            // Whoever is only slow may answer the next attempt.
+            match unreachable_reason(&self.stand_in.state().requests) {
+                None | Some(NO_ANSWER_IN_TIME) => {}
+                Some(reason) => return reason.to_owned(),
+            }
+        }
+    }
+
     /// Invokes the function with one event.
     pub(crate) async fn invoke(&self, event: &EventPayload) -> Invocation {
         self.stand_in.state().requests.clear();
@@ -143,7 +243,20 @@ impl Harness {
             .destination
             .handle(event, InvocationContext::default())
             .await;
+        if self.klaviyo != KlaviyoName::StandIn {
+            // The record of a request that the function does not wait for any more comes after that.
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
         let requests = std::mem::take(&mut self.stand_in.state().requests);
         Invocation { reply, requests }
     }
+}
+
+/// The reason why nobody answered, if nobody did.
+fn unreachable_reason(requests: &[RecordedRequest]) -> Option<&str> {
+    if requests.iter().any(|request| request.status != 0) {
+        return None;
+    }
+    let mut reasons = requests.iter().filter_map(RecordedRequest::no_answer);
+    reasons.next()
 }

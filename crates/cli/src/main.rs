@@ -12,6 +12,7 @@ mod send;
 mod serve;
 mod overrides;
 mod output;
+mod progress;
 mod sign;
 mod stand_in;
 

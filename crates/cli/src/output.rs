@@ -10,6 +10,8 @@ use segment_klaviyo_stand_in::RecordedRequest;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use crate::harness::KlaviyoName;
+
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const OK: Style = AnsiColor::Green.on_default().bold();
@@ -19,6 +21,15 @@ pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// Prints the title of a file, a delivery or a report.
 pub(crate) fn title(text: &str) {
     println!("\n{BOLD}{}{BOLD:#}", escape_control(text));
+}
+
+/// Prints which Klaviyo a command talks to.
+pub(crate) fn klaviyo(name: &KlaviyoName) {
+    let safety = match name {
+        KlaviyoName::StandIn => " (nothing leaves it)",
+        KlaviyoName::Url(_) => "",
+    };
+    println!("Klaviyo: {BOLD}{name}{BOLD:#}{safety}");
 }
 
 /// Prints one delivery with all bodies: the response, the requests, and the reasons of messages
@@ -124,6 +135,11 @@ pub(crate) fn check_report(title: &str, report: &CheckReport) {
             finding.about, finding.detail
         );
     }
+}
+
+/// Prints to stderr what the command does, beside its result.
+pub(crate) fn info(text: &str) {
+    eprintln!("{DIM}{}{DIM:#}", escape_control(text));
 }
 
 /// Prints a note to stderr.

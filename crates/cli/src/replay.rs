@@ -6,7 +6,6 @@ mod checkpoint;
 mod checkpoint_path;
 mod filter;
 mod lines;
-mod progress;
 mod read_batch;
 mod record;
 mod report;
@@ -90,6 +89,7 @@ async fn replay(arguments: &Arguments) -> Result<Report, String> {
         ..StartOptions::default()
     };
     let harness = Harness::start_with(&arguments.harness, start).await?;
+    output::info(&format!("sends to {}", arguments.harness.klaviyo()));
     replay.send(&harness).await
 }
 

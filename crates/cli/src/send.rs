@@ -46,13 +46,19 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
         events.push((input::name(path), input::event(path)?));
     }
     let harness = Harness::start(&arguments.harness).await?;
+    let klaviyo = arguments.harness.klaviyo();
+    if !arguments.json {
+        output::klaviyo(&klaviyo);
+    }
     let mut documents: Vec<Value> = Vec::new();
     let mut is_clean = true;
     let mut has_requests = false;
     for (name, event) in events {
-        let invocation = harness.invoke(&event).await;
-        let delivery =
-            Delivery::new(name.clone(), invocation).map_err(|error| format!("{name}: {error}"))?;
+        let delivery = match harness.invoke_reachable(&event).await {
+            Ok(invocation) => Delivery::new(&name, &klaviyo, invocation),
+            Err(error) => Err(error),
+        };
+        let delivery = delivery.map_err(|error| format!("{name}: {error}"))?;
         is_clean &= delivery.is_clean();
         has_requests |= !delivery.requests.is_empty();
         if arguments.json {

@@ -91,16 +91,15 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         .map_err(|error| cannot_listen(listen, &error))?;
     let token = Token::new()?;
     let page = page_url(address, &token);
-    let klaviyo_url = arguments.harness.klaviyo_url();
-    let klaviyo = klaviyo_url.unwrap_or("a stand-in on this machine");
+    let klaviyo = arguments.harness.klaviyo();
     let (sender, jobs) = mpsc::channel(MAX_IN_FLIGHT);
-    let service = Service::new(sender, klaviyo);
+    let service = Service::new(sender, &klaviyo.to_string());
     let router = service
         .clone()
         .router(token)
         .into_make_service_with_connect_info::<SocketAddr>();
     output::line(&format!(
-        "http://{address}/segment receives deliveries, {page} shows them; press Ctrl-C to stop"
+        "http://{address}/segment receives deliveries for {klaviyo}, {page} shows them; press Ctrl-C to stop"
     ));
     tokio::select! {
         result = axum::serve(listener, router) => result.map_err(|error| cannot_listen(listen, &error)),

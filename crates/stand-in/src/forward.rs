@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::request::KlaviyoRequest;
+use crate::request::{KlaviyoRequest, NO_ANSWER};
 use crate::response::{JsonResponse, PARTIAL_FAILURE};
 
 /// An error that the stand-in only shows.
@@ -16,6 +17,9 @@ const HOP_HEADERS: [&str; 3] = ["host", "content-length", "connection"];
 
 /// Headers of an answer that the function reads.
 const ANSWER_HEADERS: [&str; 2] = ["retry-after", PARTIAL_FAILURE];
+
+/// The longest time in which a connection may open: shorter than the function waits for an answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Returns a client that trusts the public certificate authorities.
 pub(crate) fn client() -> Result<reqwest::Client, BoxError> {
@@ -29,11 +33,12 @@ pub(crate) fn client() -> Result<reqwest::Client, BoxError> {
         .with_no_client_auth();
     Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_TIMEOUT)
         .build()?)
 }
 
-/// Passes a request on to `base_url` and returns the answer; 502 with the reason when there is
-/// none.
+/// Passes a request on to `base_url` and returns the answer. Without one, the status is 0, and the
+/// body says why.
 pub(crate) async fn forward(
     client: Result<reqwest::Client, BoxError>,
     base_url: &str,
@@ -43,12 +48,12 @@ pub(crate) async fn forward(
         Ok(client) => send(&client, base_url, request).await,
         Err(error) => Err(error),
     };
-    sent.unwrap_or_else(|error| {
-        JsonResponse::new(
-            502,
-            json!({"forwarding failed": error_chain(error.as_ref())}),
-        )
-    })
+    sent.unwrap_or_else(|error| unanswered(&root_cause(error.as_ref())))
+}
+
+/// Returns what stands for the answer of somebody who gives none.
+pub(crate) fn unanswered(reason: &str) -> JsonResponse {
+    JsonResponse::new(0, json!({NO_ANSWER: reason}))
 }
 
 async fn send(
@@ -86,13 +91,11 @@ async fn send(
     Ok(answer)
 }
 
-/// Returns an error and its sources in one line.
-fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+/// Returns the innermost source of an error. The others say only that a request was sent.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    text
+    cause.to_string()
 }

@@ -52,7 +52,7 @@ pub use klaviyo::{
 };
 pub use lambda::{AnswerTimeout, RuntimeApi};
 pub use options::StandInOptions;
-pub use request::RecordedRequest;
+pub use request::{NO_ANSWER_IN_TIME, RecordedRequest};
 pub use server::StandIn;
 pub use sqs::QueueFaults;
 pub use state::StandInState;

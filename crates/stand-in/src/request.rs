@@ -8,8 +8,14 @@ use serde_json::Value;
 
 use crate::response::{JsonResponse, PARTIAL_FAILURE};
 
+/// The key of the reason in the answer of a request that got none.
+pub(crate) const NO_ANSWER: &str = "no_answer";
+
+/// The reason for a request that the function has stopped to wait for.
+pub const NO_ANSWER_IN_TIME: &str = "no answer in time";
+
 /// A request to Klaviyo that has not been answered yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct KlaviyoRequest {
     pub(crate) received_at: SystemTime,
     pub(crate) method: Method,
@@ -74,4 +80,15 @@ pub struct RecordedRequest {
     pub left_out: Option<String>,
     /// The body of the answer.
     pub answer: Value,
+}
+
+impl RecordedRequest {
+    /// Returns the reason why a request that was to be passed on got no answer.
+    pub fn no_answer(&self) -> Option<&str> {
+        if self.status == 0 {
+            self.answer.get(NO_ANSWER)?.as_str()
+        } else {
+            None
+        }
+    }
 }

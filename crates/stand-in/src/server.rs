@@ -13,10 +13,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::faults::broken_connection;
-use crate::forward::forward;
+use crate::forward::{forward, unanswered};
 use crate::klaviyo::Mishap;
 use crate::options::StandInOptions;
-use crate::request::KlaviyoRequest;
+use crate::request::{KlaviyoRequest, NO_ANSWER_IN_TIME};
 use crate::response::JsonResponse;
 use crate::state::StandInState;
 use crate::{dynamodb, inspection, secrets_manager, sqs};
@@ -162,12 +162,35 @@ async fn reach_klaviyo(
     let forward_to = lock(state).forward_to.clone();
     if let Some(base_url) = forward_to {
         let client = lock(state).client();
-        return (forward(client, &base_url, request).await, 0);
+        let mut abandoned = AbandonedRequest {
+            state,
+            request: Some(request.clone()),
+        };
+        let answer = forward(client, &base_url, request).await;
+        abandoned.request = None;
+        return (answer, 0);
     }
     let mut state = lock(state);
     let consents = state.account.consents.len();
     let answer = state.answer(request, mishap);
     (answer, state.account.consents.len() - consents)
+}
+
+/// Records a request that nobody answers while the function waits: it then disconnects, and the
+/// request is dropped here.
+struct AbandonedRequest<'s> {
+    state: &'s Mutex<StandInState>,
+    /// `None` once it is answered.
+    request: Option<KlaviyoRequest>,
+}
+
+impl Drop for AbandonedRequest<'_> {
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take() {
+            let answer = unanswered(NO_ANSWER_IN_TIME);
+            lock(self.state).requests.push(request.into_record(&answer));
+        }
+    }
 }
 
 /// Waits. No time is really none: the shortest sleep of the runtime is a millisecond.

@@ -16,6 +16,9 @@ use crate::harness::Harness;
 const INITIAL_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
+/// The time for an attempt that begins when it is nearly time to give up. Less would not be one.
+const LAST_ATTEMPT: Duration = Duration::from_secs(1);
+
 /// The end of sending a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BatchEnd {
@@ -65,7 +68,8 @@ impl BatchSender<'_> {
         let mut next_pause = INITIAL_PAUSE;
         loop {
             let progress_before = progress(messages);
-            self.attempt(messages).await;
+            self.attempt(messages, last_progress + self.give_up_after)
+                .await;
             let reasons: Vec<_> = messages
                 .iter()
                 .filter_map(ReplayMessage::retry_reason)
@@ -77,8 +81,11 @@ impl BatchSender<'_> {
                 last_progress = Instant::now();
                 next_pause = INITIAL_PAUSE;
             }
+            let left = self.give_up_after.saturating_sub(last_progress.elapsed());
             let pause = match reason {
                 RetryReason::Throttled(Some(seconds)) => Duration::from_secs(seconds.max(1)),
+                // The last attempt is made when the time is over, and not long before.
+                _ if !left.is_zero() => next_pause.min(left),
                 _ => next_pause,
             };
             next_pause = (next_pause * 2).min(MAX_PAUSE);
@@ -87,7 +94,7 @@ impl BatchSender<'_> {
                 reason,
                 RetryReason::ApiKeyRejected | RetryReason::RevisionRefused
             );
-            let gives_up = is_hopeless || last_progress.elapsed() + pause > self.give_up_after;
+            let gives_up = is_hopeless || pause > left;
             on_pause(RetryPause {
                 messages,
                 unsettled: reasons.len(),
@@ -108,8 +115,8 @@ impl BatchSender<'_> {
         }
     }
 
-    /// Sends all messages that are not settled, once.
-    async fn attempt(&mut self, messages: &mut [ReplayMessage]) {
+    /// Sends all messages that are not settled, once. The attempt ends by `give_up_at`, or soon after.
+    async fn attempt(&mut self, messages: &mut [ReplayMessage], give_up_at: Instant) {
         let mut unsettled = Vec::new();
         for message in messages {
             if !message.is_settled() {
@@ -124,7 +131,9 @@ impl BatchSender<'_> {
             .map(|message| message.inbound(self.first_seen_at))
             .collect();
         let mut summary = DeliverySummary::default();
-        let deadline = Instant::now() + self.harness.delivery_budget();
+        let now = Instant::now();
+        let deadline =
+            (now + self.harness.delivery_budget()).min(give_up_at.max(now + LAST_ATTEMPT));
         let results = self
             .harness
             .destination()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::stats::Stats;
+use crate::harness::KlaviyoName;
 
 /// The results of a replay.
 #[derive(Debug, Serialize)]
@@ -20,6 +21,8 @@ pub(super) struct Report {
     pub(super) stats: Stats,
     /// The number of requests to Klaviyo.
     pub(super) requests: u64,
+    /// The Klaviyo that gets them: its URL, or `a stand-in on this machine`.
+    pub(super) klaviyo: KlaviyoName,
     /// The number of messages that earlier runs had read.
     pub(super) read_before: u64,
     /// The duration of this run.
@@ -84,10 +87,13 @@ impl Report {
             messages = format!("{messages} ({before} of them in earlier runs)");
         }
         format!(
-            "{title}: {messages} from {} in {}, {} to Klaviyo",
+            "{title}: {messages} from {} in {}, {}",
             counted(self.files as u64, "file"),
             duration_text(Duration::from_secs_f64(self.seconds)),
-            counted(self.requests, "request")
+            match self.dry_run {
+                true => "nothing is sent".to_owned(),
+                false => format!("{} to {}", counted(self.requests, "request"), self.klaviyo),
+            }
         )
     }
 
@@ -184,6 +190,7 @@ mod tests {
                 files: 1,
                 stats: Stats::default(),
                 requests: 0,
+                klaviyo: KlaviyoName::StandIn,
                 read_before: 0,
                 seconds: 1.0,
                 resume_at: Some("a.ndjson:2".to_owned()),

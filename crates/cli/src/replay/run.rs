@@ -12,7 +12,6 @@ use super::arguments::Arguments;
 use super::batch_sender::{BatchEnd, BatchSender, RetryPause};
 use super::checkpoint::{Checkpoint, CompletedOperations};
 use super::lines::Lines;
-use super::progress::ProgressDisplay;
 use super::read_batch::read_batch;
 use super::record::{self, Batch, ReplayMessage};
 use super::report::{Report, StandInContent, counted, duration_text};
@@ -20,6 +19,7 @@ use super::source::{Position, SourceFile};
 use super::stats::{Stats, location};
 use super::stop::StopSignal;
 use crate::harness::Harness;
+use crate::progress::{self, ProgressDisplay};
 
 /// A run, from the position of its checkpoint on.
 pub(super) struct Replay<'a> {
@@ -95,7 +95,7 @@ impl<'a> Replay<'a> {
         let mut completed_before = self.take_completed();
         let total_bytes = sources.iter().map(|source| source.bytes).sum();
         let read = self.checkpoint.totals.stats.read;
-        let mut progress = ProgressDisplay::new(total_bytes, lines.bytes_read(), read);
+        let mut progress = ProgressDisplay::of_bytes(total_bytes, lines.bytes_read(), read);
         let mut stop = listen_for_stop(&progress);
         let Arguments {
             batch_size,
@@ -163,14 +163,18 @@ impl<'a> Replay<'a> {
         stop: &mut StopSignal,
         progress: &ProgressDisplay,
     ) -> Result<BatchEnd, String> {
-        let end = sender
-            .send(&mut batch.messages, stop, |pause| {
-                self.checkpoint.completed = completed_operations(pause.messages, completed_before);
-                self.checkpoint.totals.requests = pause.requests;
-                progress.print(&pause_text(&pause));
-                self.save()
-            })
-            .await?;
+        let mut display = progress.clone();
+        let sending = sender.send(&mut batch.messages, stop, |pause| {
+            self.checkpoint.completed = completed_operations(pause.messages, completed_before);
+            self.checkpoint.totals.requests = pause.requests;
+            progress.print(&pause_text(&pause));
+            self.save()
+        });
+        let end = progress::watch(sending, |elapsed| {
+            let duration = duration_text(elapsed);
+            display.wait(&format!("waiting for Klaviyo, {duration} with this batch"));
+        })
+        .await?;
         self.checkpoint.totals.requests = sender.requests;
         // Without a real Klaviyo, the stand-in would keep every request until the end.
         sender.harness.stand_in().state().requests.clear();
@@ -226,6 +230,7 @@ impl<'a> Replay<'a> {
             files: checkpoint.sources.len(),
             stats: checkpoint.totals.stats,
             requests: checkpoint.totals.requests,
+            klaviyo: self.arguments.harness.klaviyo(),
             read_before: self.read_before,
             seconds: self.started.elapsed().as_secs_f64(),
             resume_at,

@@ -7,13 +7,15 @@ use segment_klaviyo_stand_in::RecordedRequest;
 use serde_json::{Value, json};
 
 use super::request_summary::RequestSummary;
-use crate::harness::Invocation;
+use crate::harness::{Invocation, KlaviyoName};
 use crate::output;
 
 /// A delivery that the function has answered.
 pub(super) struct Delivery {
     /// The name of the file that it comes from.
     pub(super) file: String,
+    /// The Klaviyo that the requests went to.
+    pub(super) klaviyo: KlaviyoName,
     /// The answer.
     pub(super) answer: Answer,
     /// The requests to Klaviyo, in the order of their answers.
@@ -32,7 +34,11 @@ pub(super) enum Answer {
 
 impl Delivery {
     /// Takes the reply to the event of a file. Fails for an event that the function does not support.
-    pub(super) fn new(file: String, invocation: Invocation) -> Result<Self, String> {
+    pub(super) fn new(
+        file: &str,
+        klaviyo: &KlaviyoName,
+        invocation: Invocation,
+    ) -> Result<Self, String> {
         let answer = match invocation.reply {
             Ok(Reply::Webhook(response) | Reply::Message(response)) => Answer::Response(response),
             Ok(Reply::Check(report)) => Answer::Check(report),
@@ -43,7 +49,8 @@ impl Delivery {
             Err(error @ InvocationError::Unsupported(_)) => return Err(error.to_string()),
         };
         Ok(Delivery {
-            file,
+            file: file.to_owned(),
+            klaviyo: klaviyo.clone(),
             answer,
             requests: invocation.requests,
         })
@@ -97,6 +104,7 @@ impl Delivery {
         let requests: Vec<Value> = self.requests.iter().map(request_json).collect();
         json!({
             "file": self.file,
+            "klaviyo": self.klaviyo,
             "clean": self.is_clean(),
             "response": response,
             "send_again": send_again,

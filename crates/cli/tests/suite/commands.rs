@@ -4,7 +4,7 @@ use std::process::Command;
 
 use segment_klaviyo::signature::sign;
 use segment_klaviyo_stand_in::SHARED_SECRET;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{order, root, segment_klaviyo, track};
 
@@ -138,6 +138,12 @@ fn a_check_fails_when_a_delivery_would() {
     assert!(
         code == 1 && shown.contains("failed  list: Y6nRLr does not exist"),
         "{shown}"
+    );
+    let (_, report) = segment_klaviyo(&["check", "--json"], "");
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(
+        (&report["klaviyo"], &report["check"]),
+        (&json!("stand-in"), &json!("warning"))
     );
     let (code, shown) = segment_klaviyo(&["check", "--klaviyo-url", "http://127.0.0.1:1"], "");
     assert!(

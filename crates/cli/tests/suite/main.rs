@@ -14,6 +14,7 @@ mod support;
 mod compare;
 mod commands;
 mod explain;
+mod reach;
 mod replay;
 mod send;
 mod serve;

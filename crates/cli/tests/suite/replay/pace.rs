@@ -1,7 +1,11 @@
 //! The pace of a replay: waiting, giving up and stopping.
 
+use std::net::TcpListener;
+use std::time::Instant;
+
 use segment_klaviyo_stand_in::{Fault, Symptom};
 use serde_json::json;
+use tokio::process::Command;
 
 use super::{EVENT_JOBS, TestBed, checkpoint_text, message, results};
 
@@ -58,6 +62,41 @@ async fn given_up_messages_are_sent_by_the_next_run() {
     let (code, report, _) = bed.replay(&path, &options).await;
     let counts = ["read", "delivered", "given_up"].map(|name| report[name].as_u64().unwrap());
     assert_eq!((code, counts), (0, [90, 90, 0]));
+}
+
+/// Nobody listens at the first address, and nobody answers at the second one.
+#[tokio::test]
+async fn it_gives_up_after_the_time_that_was_given() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addresses = [
+        ("127.0.0.1:1".to_owned(), "Klaviyo cannot be reached"),
+        (silent.local_addr().unwrap().to_string(), "no time left"),
+    ];
+    let bed = TestBed::new("patience").await;
+    for (address, reason) in addresses {
+        let path = bed.file("a.ndjson", (0..30).map(|n| message(n * 10 + 3)));
+        let url = format!("http://{address}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
+        command.args(["replay", "--restart", "--give-up-after", "4s"]);
+        command.args(["--klaviyo-url", &url]).arg(path);
+        let started = Instant::now();
+        let output = command
+            .env("KLAVIYO_API_KEY", "pk_1")
+            .output()
+            .await
+            .unwrap();
+        let seconds = started.elapsed().as_secs_f64();
+        let (code, _, stderr) = results(output);
+        assert_eq!(code, 1, "{stderr}");
+        assert!((3.5..6.0).contains(&seconds), "{seconds} s: {stderr}");
+        for expected in [
+            format!("sends to {url}\n"),
+            "waiting for Klaviyo, 3.0 s with this batch\n".to_owned(),
+            format!("{reason}; giving up on 30 messages\n"),
+        ] {
+            assert!(stderr.contains(&expected), "{expected}: {stderr}");
+        }
+    }
 }
 
 #[tokio::test]
