@@ -19,6 +19,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_secs(1);
 
 const BYTES_TEMPLATE: &str = "  {bar:30} {percent:>3}% of {total_bytes}  {msg}  {eta} left";
+const MESSAGES_TEMPLATE: &str = "  {bar:30} {pos} of {len} messages  {eta} left";
 const WAIT_TEMPLATE: &str = "  {spinner} {msg}";
 
 /// Shows the progress of a command.
@@ -42,6 +43,11 @@ impl ProgressDisplay {
             bar.reset_eta();
         }
         display
+    }
+
+    /// A display for so many messages.
+    pub(crate) fn of_messages(total: usize) -> Self {
+        ProgressDisplay::new(total as u64, MESSAGES_TEMPLATE, 0)
     }
 
     /// A display for a wait of unknown length.
@@ -73,6 +79,15 @@ impl ProgressDisplay {
         } else if self.is_time_for_line() {
             let percent = position.saturating_mul(100) / self.total.max(1);
             anstream::eprintln!("{percent}%: {text}");
+        }
+    }
+
+    /// Shows how many of the messages are done.
+    pub(crate) fn count(&mut self, messages: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(messages as u64);
+        } else if self.is_time_for_line() {
+            anstream::eprintln!("{messages} of {} messages", self.total);
         }
     }
 

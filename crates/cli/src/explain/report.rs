@@ -13,6 +13,7 @@ use super::message_title::MessageTitle;
 use super::messages::DeliveryMessages;
 use crate::input;
 use crate::overrides::SettingOverrides;
+use crate::progress::ProgressDisplay;
 use crate::sign::SharedSecret;
 
 /// The settings and the time that messages are evaluated with.
@@ -70,11 +71,15 @@ impl FileReport {
         let delivery = DeliveryMessages::from_event(&event, secret)
             .map_err(|problem| format!("{name}: {problem}"))?;
         let mut messages = Vec::new();
+        // A large order takes hundreds of experiments.
+        let mut progress = ProgressDisplay::of_messages(delivery.messages.len());
         for message in &delivery.messages {
             let report = MessageReport::new(message, options)
                 .map_err(|problem| format!("{name}: {problem}"))?;
             messages.push(report);
+            progress.count(messages.len());
         }
+        progress.clear();
         Ok(FileReport {
             name,
             rejection: delivery.rejection,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{identify, order, root, segment_klaviyo, track};
+use crate::support::{identify, order, outputs, root, segment_klaviyo, track};
 
 const NOW: [&str; 2] = ["--now", "2026-11-20T12:00:00Z"];
 const SARAH: &str = "sarah@klaviyo-demo.com";
@@ -17,8 +17,9 @@ const LI: &str = "li@klaviyo-demo.com";
 /// Returns what the program prints about messages on stdin.
 fn explain(arguments: &[&str], messages: &Value) -> String {
     let arguments = [&["explain"], &NOW[..], arguments, &["-"]].concat();
-    let (code, output) = segment_klaviyo(&arguments, &messages.to_string());
-    assert_eq!(code, 0, "{output}");
+    // A slow machine shows its progress on stderr.
+    let (code, output, problem) = outputs(&arguments, &messages.to_string());
+    assert_eq!(code, 0, "{problem}");
     output
 }
 
@@ -90,8 +91,9 @@ fn every_sample_has_an_explanation() {
     names.sort_unstable();
     for name in names {
         let file = format!("events/{name}.json");
-        let (code, output) = segment_klaviyo(&[&["explain"], &NOW[..], &[&file]].concat(), "");
-        assert_eq!(code, 0, "{output}");
+        let arguments = [&["explain"], &NOW[..], &[&file]].concat();
+        let (code, output, problem) = outputs(&arguments, "");
+        assert_eq!(code, 0, "{problem}");
         insta::with_settings!({omit_expression => true}, {
             insta::assert_snapshot!(format!("sample-{name}"), output);
         });
@@ -107,7 +109,7 @@ fn a_number_out_of_range_affects_only_its_own_message() {
         .replace(r#""x":5"#, r#""x":1e999"#);
     for more in [&[][..], &["--diff", "METRIC_NAMES=klaviyo"]] {
         let arguments = [&["explain"], &NOW[..], more, &["-"]].concat();
-        let (code, output) = segment_klaviyo(&arguments, &input);
+        let (code, output, _) = outputs(&arguments, &input);
         assert_eq!(code, 0, "{output}");
         let expected = "message 0  track Wide  m-wide\n  sent: 1 request\n  its fields cannot be analyzed: number out of range";
         assert!(output.contains(expected), "{output}");
@@ -117,7 +119,7 @@ fn a_number_out_of_range_affects_only_its_own_message() {
         );
     }
 
-    let (_, output) = segment_klaviyo(&["explain", "--json", "-"], &input);
+    let (_, output, _) = outputs(&["explain", "--json", "-"], &input);
     let files: Value = serde_json::from_str(&output).unwrap();
     let messages = &files[0]["messages"];
     let error = messages[0]["analysis_error"].as_str().unwrap();
@@ -286,4 +288,16 @@ fn a_group_that_a_setting_excludes_is_explained() {
 fn an_element_that_is_not_a_message_is_explained() {
     let elements = json!([5]);
     assert_explanation("not-a-message", &elements);
+}
+
+/// The tests run a debug build, which needs seconds for a few orders.
+#[test]
+fn a_long_explanation_shows_its_progress() {
+    let mut orders = Vec::new();
+    for number in 0..12 {
+        orders.push(order(&format!("R{number}"), 30).to_string());
+    }
+    let (code, shown) = segment_klaviyo(&["explain", "--json", "-"], &orders.join("\n"));
+    assert_eq!(code, 0);
+    assert!(shown.contains(" of 12 messages\n"), "{shown}");
 }

@@ -45,6 +45,12 @@ pub(crate) fn order(id: &str, lines: usize) -> Value {
 
 /// Runs the tool with this on stdin. Returns the exit code, and stdout followed by stderr.
 pub(crate) fn segment_klaviyo(arguments: &[&str], input: &str) -> (i32, String) {
+    let (code, stdout, stderr) = outputs(arguments, input);
+    (code, stdout + &stderr)
+}
+
+/// Runs the tool with this on stdin. Returns the exit code, stdout and stderr.
+pub(crate) fn outputs(arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
     command
         .args(arguments)
@@ -60,11 +66,9 @@ pub(crate) fn segment_klaviyo(arguments: &[&str], input: &str) -> (i32, String) 
     // A command that does not read stdin has closed it.
     let _ = tool.stdin.take().unwrap().write_all(input.as_bytes());
     let output = tool.wait_with_output().unwrap();
-    let shown = [output.stdout, output.stderr].concat();
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(shown).unwrap(),
-    )
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let code = output.status.code().unwrap();
+    (code, text(output.stdout), text(output.stderr))
 }
 
 /// A path in the repository.
