@@ -27,11 +27,9 @@ PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md"]
 def readers_files():
     """Returns what the documentation assumes: an archive, an export, settings, a release."""
     bodies = [json.loads(path.read_text())["body"] for path in (ROOT / "events").glob("identify*")]
-    messages = [json.loads(body) for body in bodies]
     return {
         "archive/2026-11-20.ndjson": "\n".join(bodies) + "\n",
         "body.json": bodies[0],
-        "messages.json": json.dumps(messages),
         "now.env": "ENFORCE_EMAIL=true\n",
         "planned.env": "ENFORCE_EMAIL=false\n",
         f"segment-klaviyo-{VERSION}-x86_64/template.yaml": "",

@@ -19,7 +19,7 @@ use crate::sign::SharedSecret;
 use crate::{input, output};
 use comparison::Comparison;
 
-/// Shows what changes for a file of messages when one file of settings replaces another. Nothing is
+/// Shows what changes for files of messages when one file of settings replaces another. Nothing is
 /// sent. Exit code 0: nothing changes, 1: something changes, 2: error.
 ///
 /// A settings file has a KEY=VALUE on each line, as .env files have. Settings that it does not name
@@ -33,8 +33,10 @@ pub(crate) struct Arguments {
     /// The new settings.
     new: PathBuf,
 
-    /// A Segment message, an array of them, NDJSON or a Lambda event; `-` is stdin.
-    file: PathBuf,
+    /// Segment messages, Lambda events or messages of an SQS queue, gzipped or not; directories; `-` is
+    /// stdin.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
 
     /// Evaluates the messages as if they came at this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -51,22 +53,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
     let new = read_rules(&arguments.new)?;
     let now = arguments.now.unwrap_or_else(OffsetDateTime::now_utc);
 
-    let name = input::name(&arguments.file);
-    let event = input::event(&arguments.file)?;
-    let delivery = DeliveryMessages::from_event(&event, &SharedSecret::default())
-        .map_err(|problem| format!("{name}: {problem}"))?;
-    if let Some(rejection) = delivery.rejection
-        && delivery.messages.is_empty()
-    {
-        return Err(format!("{name}: {rejection}"));
-    }
-
     let mut comparison = Comparison::default();
-    for message in &delivery.messages {
-        let before = evaluate(message, &old, now);
-        let after = evaluate(message, &new, now);
-        let difference = Difference::between(&before, &after);
-        comparison.add(&MessageTitle::parse(message), difference);
+    for file in input::read_files(&arguments.files)? {
+        let name = &file.name;
+        for delivery in input::deliveries(file.items) {
+            let delivery = DeliveryMessages::new(delivery, &SharedSecret::default())
+                .map_err(|problem| format!("{name}: {problem}"))?;
+            if let Some(rejection) = delivery.rejection
+                && delivery.messages.is_empty()
+            {
+                return Err(format!("{name}: {rejection}"));
+            }
+            for message in &delivery.messages {
+                let before = evaluate(message, &old, now);
+                let after = evaluate(message, &new, now);
+                let difference = Difference::between(&before, &after);
+                comparison.add(&MessageTitle::parse(message), difference);
+            }
+        }
     }
     if arguments.json {
         output::line(&output::json(&json_output::comparison(&comparison)));

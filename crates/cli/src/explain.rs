@@ -80,8 +80,8 @@ use time::OffsetDateTime;
 pub(crate) use arguments::{Arguments, parse_time};
 use report::{FileReport, ReportOptions};
 
-use crate::output;
 use crate::overrides::SettingOverrides;
+use crate::{input, output};
 
 /// Explains each file in turn.
 pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
@@ -101,12 +101,16 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
     };
 
     let mut reports = Vec::new();
-    for path in &arguments.files {
-        let report = FileReport::new(path, &options, &arguments.secret)?;
-        if arguments.json {
-            reports.push(report);
-        } else {
-            rendering::print_file(&report);
+    for file in input::read_files(&arguments.files)? {
+        let name = &file.name;
+        for delivery in input::deliveries(file.items) {
+            let report = FileReport::new(name, delivery, &options, &arguments.secret)
+                .map_err(|problem| format!("{name}: {problem}"))?;
+            if arguments.json {
+                reports.push(report);
+            } else {
+                rendering::print_file(&report);
+            }
         }
     }
     if arguments.json {

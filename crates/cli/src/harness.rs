@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use segment_klaviyo::delivery::MessageResult;
 use segment_klaviyo::handler::{Destination, InvocationContext, InvocationError, Reply};
 use segment_klaviyo::ingress::EventPayload;
+use segment_klaviyo::queue::QueueEntry;
 use segment_klaviyo::settings::{RuleSettings, Settings};
-use segment_klaviyo::telemetry::{Log, error_chain};
+use segment_klaviyo::telemetry::{DeliverySummary, Log, error_chain};
 use segment_klaviyo_stand_in::{
     API_KEY, NO_ANSWER_IN_TIME, RecordedRequest, SHARED_SECRET, StandIn, secret_of,
 };
 use serde::{Serialize, Serializer};
+use tokio::time::Instant;
 
 use crate::output;
 use crate::overrides::{self, SettingOverrides};
@@ -181,6 +184,11 @@ impl Harness {
         })
     }
 
+    /// The Klaviyo that requests go to.
+    pub(crate) fn klaviyo(&self) -> &KlaviyoName {
+        &self.klaviyo
+    }
+
     /// The function itself.
     pub(crate) fn destination(&self) -> &Destination {
         &self.destination
@@ -202,25 +210,54 @@ impl Harness {
         &self,
         event: &EventPayload,
     ) -> Result<Invocation, String> {
+        let reply = self
+            .reachable(self.destination.handle(event, InvocationContext::default()))
+            .await?;
+        let requests = self.take_requests().await?;
+        Ok(Invocation { reply, requests })
+    }
+
+    /// Delivers entries of a queue, in the same way. Returns the results in their order.
+    pub(crate) async fn deliver_reachable(
+        &self,
+        entries: Vec<QueueEntry<'_>>,
+    ) -> Result<(Vec<MessageResult>, Vec<RecordedRequest>), String> {
+        let messages = entries.into_iter().map(QueueEntry::into_inbound).collect();
+        let mut summary = DeliverySummary::default();
+        let deadline = Instant::now() + self.delivery_budget;
+        let results = self
+            .reachable(self.destination.deliver(messages, deadline, &mut summary))
+            .await?;
+        let requests = self.take_requests().await?;
+        Ok((results, requests))
+    }
+
+    async fn reachable<T>(&self, work: impl Future<Output = T>) -> Result<T, String> {
+        self.stand_in.state().requests.clear();
         let mut progress = ProgressDisplay::of_wait();
-        let invocation = progress::watch(self.invoke(event), |elapsed| {
-            progress.wait(&format!(
-                "waiting for {}, {} s so far",
-                self.klaviyo,
-                elapsed.as_secs()
-            ));
+        let work = progress::watch(work, |elapsed| {
+            let seconds = elapsed.as_secs();
+            progress.wait(&format!("waiting for {}, {seconds} s so far", self.klaviyo));
         });
         let result = tokio::select! {
-            invocation = invocation => {
-                match unreachable_reason(&invocation.requests) {
-                    Some(reason) => Err(reason.to_owned()),
-                    None => Ok(invocation),
-                }
-            }
-            reason = self.refused_connection() => Err(reason),
+            result = work => Ok(result),
+            reason = self.refused_connection() => Err(self.cannot_be_reached(&reason)),
         };
         progress.clear();
-        result.map_err(|reason| format!("{} cannot be reached: {reason}", self.klaviyo))
+        result
+    }
+
+    /// Takes the requests of a delivery. Fails if nobody answered them.
+    async fn take_requests(&self) -> Result<Vec<RecordedRequest>, String> {
+        let requests = self.recorded_requests().await;
+        match unreachable_reason(&requests) {
+            Some(reason) => Err(self.cannot_be_reached(reason)),
+            None => Ok(requests),
+        }
+    }
+
+    fn cannot_be_reached(&self, reason: &str) -> String {
+        format!("{} cannot be reached: {reason}", self.klaviyo)
     }
 
     /// Waits until a request could not be passed on and no other was answered: the function would
@@ -243,12 +280,16 @@ impl Harness {
             .destination
             .handle(event, InvocationContext::default())
             .await;
+        let requests = self.recorded_requests().await;
+        Invocation { reply, requests }
+    }
+
+    async fn recorded_requests(&self) -> Vec<RecordedRequest> {
         if self.klaviyo != KlaviyoName::StandIn {
             // The record of a request that the function does not wait for any more comes after that.
             tokio::time::sleep(POLL_INTERVAL).await;
         }
-        let requests = std::mem::take(&mut self.stand_in.state().requests);
-        Invocation { reply, requests }
+        std::mem::take(&mut self.stand_in.state().requests)
     }
 }
 

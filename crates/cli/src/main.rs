@@ -23,6 +23,11 @@ use cli::{Cli, Command};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    // `send` may be left out, so clap takes a misspelled command for a file.
+    if let Some(problem) = cli::misspelled_command(std::env::args_os().nth(1)) {
+        output::error(&problem);
+        return ExitCode::from(2);
+    }
     let Cli { command, send } = Cli::parse();
     let result = match command.unwrap_or(Command::Send(send)) {
         Command::Send(arguments) => send::run(arguments).await,

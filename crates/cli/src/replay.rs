@@ -4,6 +4,7 @@ mod arguments;
 mod batch_sender;
 mod checkpoint;
 mod checkpoint_path;
+mod file_form;
 mod filter;
 mod lines;
 mod read_batch;
@@ -27,7 +28,7 @@ use report::Report;
 use run::Replay;
 
 use crate::harness::{Harness, StartOptions};
-use crate::output;
+use crate::{input, output};
 
 /// The time for one attempt at a batch. Klaviyo's steady rate limits count by the minute, and
 /// Ctrl-C should not wait that long.
@@ -118,6 +119,12 @@ fn checkpoint_path(arguments: &Arguments) -> Option<PathBuf> {
     }
     arguments.harness.klaviyo_url()?;
     let first = arguments.files.first()?;
+    if input::is_stdin(first) {
+        output::note(
+            "stdin has no place for a checkpoint; name one with --checkpoint, to resume with the same input",
+        );
+        return None;
+    }
     Some(checkpoint_path::beside(first))
 }
 

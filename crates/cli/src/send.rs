@@ -1,6 +1,7 @@
 //! `send`: sends Lambda events and messages through the function.
 
 mod delivery;
+mod input_event;
 mod request_summary;
 mod summary;
 
@@ -10,19 +11,20 @@ use serde_json::Value;
 
 use crate::harness::{self, Harness};
 use crate::{input, output};
-use delivery::Delivery;
+use input_event::Input;
 
 /// Sends messages through the function, and shows what Segment is told, and what Klaviyo gets.
 ///
-/// Plain messages are signed with the shared secret `local-shared-secret`; an array or NDJSON
-/// becomes one delivery. Lambda events are sent unchanged, with the signature that they have. Exit
-/// code 0: every message is delivered or ignored, 1: one is not, 2: error.
+/// The messages of a file become one delivery, signed with the shared secret `local-shared-secret`.
+/// Lambda events are sent unchanged, with the signature that they have, and messages of an SQS queue
+/// as the function takes them from there. Exit code 0: every message is delivered or ignored, 1: one is not, 2: error.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example: segment-klaviyo send --settings ENFORCE_EMAIL=false events/order-completed.json"
 )]
 pub(crate) struct Arguments {
-    /// Lambda events, Segment messages, arrays of them or NDJSON; `-` is stdin.
+    /// Segment messages, Lambda events or messages of an SQS queue, gzipped or not; directories; `-` is
+    /// stdin.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -41,9 +43,13 @@ pub(crate) struct Arguments {
 /// Sends the files one after another. Returns whether every message is delivered or ignored.
 pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
     // All of them are read before anything is sent: a file that is missing sends nothing.
-    let mut events = Vec::new();
-    for path in &arguments.files {
-        events.push((input::name(path), input::event(path)?));
+    let mut inputs = Vec::new();
+    for file in input::read_files(&arguments.files)? {
+        for delivery in input::deliveries(file.items) {
+            let input = Input::new(&file.name, delivery)
+                .map_err(|problem| format!("{}: {problem}", file.name))?;
+            inputs.push((file.name.clone(), input));
+        }
     }
     let harness = Harness::start(&arguments.harness).await?;
     let klaviyo = arguments.harness.klaviyo();
@@ -53,11 +59,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
     let mut documents: Vec<Value> = Vec::new();
     let mut is_clean = true;
     let mut has_requests = false;
-    for (name, event) in events {
-        let delivery = match harness.invoke_reachable(&event).await {
-            Ok(invocation) => Delivery::new(&name, &klaviyo, invocation),
-            Err(error) => Err(error),
-        };
+    for (name, input) in inputs {
+        let delivery = input.send(&name, &harness).await;
         let delivery = delivery.map_err(|error| format!("{name}: {error}"))?;
         is_clean &= delivery.is_clean();
         has_requests |= !delivery.requests.is_empty();

@@ -18,7 +18,8 @@ use crate::sign::SharedSecret;
     after_help = "Examples: segment-klaviyo explain events/order-completed.json\n          segment-klaviyo explain --diff ENFORCE_EMAIL=false messages.ndjson"
 )]
 pub(crate) struct Arguments {
-    /// Lambda events, Segment messages, arrays of them or NDJSON; `-` is stdin.
+    /// Segment messages, Lambda events or messages of an SQS queue, gzipped or not; directories; `-` is
+    /// stdin.
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
 

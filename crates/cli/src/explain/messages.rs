@@ -6,6 +6,8 @@ use segment_klaviyo::signature::{Credentials, VerifiedBody, sign, verify, vouche
 use segment_klaviyo_stand_in::SHARED_SECRET;
 use serde_json::value::RawValue;
 
+use crate::input::Delivery;
+use crate::output;
 use crate::sign::SharedSecret;
 
 /// The messages of a delivery.
@@ -17,6 +19,31 @@ pub(crate) struct DeliveryMessages {
 }
 
 impl DeliveryMessages {
+    /// Reads the messages of a delivery. Fails for an event that holds none, and says on stderr which
+    /// records of a queue hold none.
+    pub(crate) fn new(delivery: Delivery, secret: &SharedSecret) -> Result<Self, String> {
+        let messages = match delivery {
+            Delivery::Event(event) => return DeliveryMessages::from_event(&event, secret),
+            Delivery::Messages(messages) => messages,
+            Delivery::Queued(queued) => {
+                let mut messages = Vec::new();
+                for (index, queued) in queued.iter().enumerate() {
+                    match queued.message() {
+                        Ok(message) => messages.push(message.to_owned()),
+                        Err(problem) => {
+                            output::note(&format!("message {index} of the queue: {problem}"));
+                        }
+                    }
+                }
+                messages
+            }
+        };
+        Ok(DeliveryMessages {
+            messages,
+            rejection: None,
+        })
+    }
+
     /// Reads the messages of a delivery, even if its signature is missing or wrong. The signature may
     /// be made with `secret` or with the stand-in's shared secret. Fails if the event holds no
     /// messages of Segment.

@@ -1,7 +1,5 @@
 //! The report on the messages of one file.
 
-use std::path::Path;
-
 use serde_json::Value;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -11,7 +9,7 @@ use super::evaluation::{Evaluation, evaluate};
 use super::explanation::Explanation;
 use super::message_title::MessageTitle;
 use super::messages::DeliveryMessages;
-use crate::input;
+use crate::input::Delivery;
 use crate::overrides::SettingOverrides;
 use crate::progress::ProgressDisplay;
 use crate::sign::SharedSecret;
@@ -60,28 +58,24 @@ pub(super) enum ReportContent {
 }
 
 impl FileReport {
-    /// Reads a file and reports on its messages.
+    /// Reports on the messages of a delivery of a file.
     pub(super) fn new(
-        path: &Path,
+        name: &str,
+        delivery: Delivery,
         options: &ReportOptions,
         secret: &SharedSecret,
     ) -> Result<Self, String> {
-        let name = input::name(path);
-        let event = input::event(path)?;
-        let delivery = DeliveryMessages::from_event(&event, secret)
-            .map_err(|problem| format!("{name}: {problem}"))?;
+        let delivery = DeliveryMessages::new(delivery, secret)?;
         let mut messages = Vec::new();
         // A large order takes hundreds of experiments.
         let mut progress = ProgressDisplay::of_messages(delivery.messages.len());
         for message in &delivery.messages {
-            let report = MessageReport::new(message, options)
-                .map_err(|problem| format!("{name}: {problem}"))?;
-            messages.push(report);
+            messages.push(MessageReport::new(message, options)?);
             progress.count(messages.len());
         }
         progress.clear();
         Ok(FileReport {
-            name,
+            name: name.to_owned(),
             rejection: delivery.rejection,
             messages,
         })

@@ -9,9 +9,10 @@ use crate::harness;
 /// Sends recorded Segment messages to Klaviyo, with the rules and the delivery of the Lambda
 /// function.
 ///
-/// Files hold one message on each line (NDJSON), gzipped or not. A directory includes all .ndjson,
-/// .json, .log and .gz files below it, in name order. A replay to a real Klaviyo keeps a
-/// checkpoint: after a stop or a kill, the same command resumes there.
+/// Files hold messages on lines of their own (NDJSON) or as an array, Lambda events or messages of an
+/// SQS queue, gzipped or not. A directory includes all .ndjson, .json, .log and .gz files below it,
+/// in name order. A replay to a real Klaviyo keeps a checkpoint: after a stop or a kill, the same
+/// command resumes there.
 #[derive(clap::Args)]
 #[command(
     after_help = "Exit code: 0 if every message is delivered or ignored; 1 if a message is rejected, unreadable or \
@@ -21,7 +22,7 @@ use crate::harness;
     KLAVIYO_API_KEY=pk_… segment-klaviyo replay --klaviyo-url URL --backfill archive/"
 )]
 pub(crate) struct Arguments {
-    /// Files of messages, or directories of such files.
+    /// Files of messages, or directories of such files; `-` is stdin.
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
 

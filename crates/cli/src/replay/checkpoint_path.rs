@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-const SUFFIX: &str = ".replay.json";
+use crate::input::CHECKPOINT_SUFFIX;
+
 const NEW_SUFFIX: &str = ".new";
 const LOCK_SUFFIX: &str = ".lock";
 
@@ -11,7 +12,7 @@ pub(super) fn beside(path: &Path) -> PathBuf {
     // Collecting the components removes a slash at the end, which would put the checkpoint into the
     // directory.
     let path: PathBuf = path.components().collect();
-    with_suffix(&path, SUFFIX)
+    with_suffix(&path, CHECKPOINT_SUFFIX)
 }
 
 /// The file that the next checkpoint is written to before it replaces the one at `path`.
@@ -22,12 +23,6 @@ pub(super) fn new_file(path: &Path) -> PathBuf {
 /// The file that a replay locks, so that only one uses the checkpoint at `path`.
 pub(super) fn lock_file(path: &Path) -> PathBuf {
     with_suffix(path, LOCK_SUFFIX)
-}
-
-/// Whether this is the default name of a checkpoint.
-pub(super) fn is_checkpoint(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().ends_with(SUFFIX))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -48,7 +43,6 @@ mod tests {
         ] {
             let checkpoint = beside(Path::new(path));
             assert_eq!(checkpoint, Path::new(expected));
-            assert!(is_checkpoint(&checkpoint));
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The lines of all files as a stream, each with its position.
+//! The values of all files as a stream, each with its position: the lines of NDJSON, or the objects
+//! of an array and of anything else that is pretty-printed.
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::source::{Position, SourceFile, is_gzipped};
+use super::file_form::{FileForm, read_line, read_object};
+use super::source::{Input, Position, SourceFile, is_gzipped};
 use crate::input::BYTE_ORDER_MARK;
 
 /// The length of the longest message: Lambda accepts no larger delivery.
@@ -16,11 +16,14 @@ const MAX_LINE_BYTES: u64 = 6 * 1024 * 1024;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// A line that is not blank.
+/// The bytes at the beginning of a file that tell its form.
+const FORM_BYTES: u64 = 64 * 1024;
+
+/// A value that is not blank. Its text may be anything.
 pub(super) struct SourceLine {
     /// The position of its first byte.
     pub(super) position: Position,
-    /// The line, or the reason why it cannot be a message.
+    /// The value, or the reason why it cannot be a message.
     pub(super) text: Result<Vec<u8>, String>,
 }
 
@@ -29,6 +32,8 @@ pub(super) struct Lines<'s> {
     sources: &'s [SourceFile],
     position: Position,
     input: Option<Box<dyn BufRead>>,
+    /// The form of the current file.
+    form: FileForm,
     /// The bytes on disk that were read of the current file.
     file_bytes: Rc<Cell<u64>>,
 }
@@ -39,6 +44,7 @@ impl<'s> Lines<'s> {
             sources,
             position,
             input: None,
+            form: FileForm::Lines,
             file_bytes: Rc::default(),
         }
     }
@@ -58,67 +64,77 @@ impl<'s> Lines<'s> {
     fn next_file(&mut self) {
         self.position = Position {
             file: self.position.file + 1,
-            line: 0,
-            offset: 0,
+            ..Position::default()
         };
         self.input = None;
         self.file_bytes = Rc::default();
     }
 
-    /// Opens a file at the current offset.
-    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
+    /// Opens a file at the current offset, and finds out its form.
+    fn open(&mut self, source: &SourceFile) -> io::Result<Box<dyn BufRead>> {
+        // The form is that of the beginning, wherever the reading resumes.
+        let mut head = Vec::new();
+        self.unzipped(source, 0)?
+            .take(FORM_BYTES)
+            .read_to_end(&mut head)
+            // What can be read of a broken archive is enough; the error comes again.
+            .unwrap_or_default();
+        self.form = FileForm::of(&head);
+        self.unzipped(source, self.position.offset)
+    }
+
+    /// Opens a file at an offset.
+    fn unzipped(&self, source: &SourceFile, offset: u64) -> io::Result<Box<dyn BufRead>> {
         let mut file = CountingFile {
-            file: File::open(path)?,
+            file: source.open()?,
             bytes: self.file_bytes.clone(),
         };
         if !is_gzipped(&mut file.file)? {
-            self.file_bytes.set(self.position.offset);
-            file.file.seek(SeekFrom::Start(self.position.offset))?;
+            self.file_bytes.set(offset);
+            file.file.seek(SeekFrom::Start(offset))?;
             return Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, file)));
         }
+        self.file_bytes.set(0);
         let decoder = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, file));
         let mut input = BufReader::with_capacity(BUFFER_BYTES, decoder);
         // A gzipped file has no way to seek.
-        io::copy(
-            &mut input.by_ref().take(self.position.offset),
-            &mut io::sink(),
-        )?;
+        io::copy(&mut input.by_ref().take(offset), &mut io::sink())?;
         Ok(Box::new(input))
     }
 
-    /// Reads the next line, which may be blank; `None` at the end of the file.
-    fn read_line(&mut self, path: &Path) -> io::Result<Option<SourceLine>> {
+    /// Reads the next value, which may be blank; `None` at the end of the file.
+    fn read_value(&mut self, source: &SourceFile) -> io::Result<Option<SourceLine>> {
         let mut input = match self.input.take() {
             Some(input) => input,
-            None => self.open(path)?,
+            None => self.open(source)?,
         };
-        let position = self.position;
-        let mut text = Vec::new();
-        let mut bytes = input
-            .by_ref()
-            .take(MAX_LINE_BYTES)
-            .read_until(b'\n', &mut text)? as u64;
-        if bytes == 0 {
-            return Ok(None);
-        }
-        let is_too_long = bytes == MAX_LINE_BYTES && !text.ends_with(b"\n");
-        if is_too_long {
-            bytes += input.skip_until(b'\n')? as u64;
-        }
+        let chunk = match self.form {
+            FileForm::Lines => read_line(&mut input, MAX_LINE_BYTES)?,
+            FileForm::Objects => read_object(&mut input, MAX_LINE_BYTES)?,
+        };
+        let Some(chunk) = chunk else { return Ok(None) };
+        let position = Position {
+            line: self.position.line + chunk.lines_before,
+            ..self.position
+        };
+        let is_first = self.position.offset == 0;
         self.position = Position {
-            line: position.line + 1,
-            offset: position.offset + bytes,
-            ..position
+            line: self.position.line + chunk.lines_before + chunk.lines,
+            offset: self.position.offset + chunk.bytes,
+            ..self.position
         };
         self.input = Some(input);
-        if position.offset == 0 && text.starts_with(BYTE_ORDER_MARK.as_bytes()) {
-            text.drain(..BYTE_ORDER_MARK.len());
-        }
-        let text = if is_too_long {
-            let megabytes = MAX_LINE_BYTES / 1024 / 1024;
-            Err(format!("the line is over {megabytes} MB"))
-        } else {
-            Ok(text)
+        let text = match chunk.text {
+            Some(mut text) => {
+                if is_first && text.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+                    text.drain(..BYTE_ORDER_MARK.len());
+                }
+                Ok(text)
+            }
+            None => {
+                let megabytes = MAX_LINE_BYTES / 1024 / 1024;
+                Err(format!("over {megabytes} MB, which no message may have"))
+            }
         };
         Ok(Some(SourceLine { position, text }))
     }
@@ -132,7 +148,7 @@ impl Iterator for Lines<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let source = self.sources.get(self.position.file)?;
-            match self.read_line(&source.path) {
+            match self.read_value(source) {
                 Ok(Some(line)) => {
                     let is_blank = line
                         .text
@@ -151,7 +167,7 @@ impl Iterator for Lines<'_> {
 
 /// A file that counts the bytes that are read of it.
 struct CountingFile {
-    file: File,
+    file: Box<dyn Input>,
     bytes: Rc<Cell<u64>>,
 }
 

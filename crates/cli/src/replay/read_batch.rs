@@ -1,12 +1,15 @@
 //! Reads batches of messages from lines.
 
+use segment_klaviyo::klaviyo::OperationId;
 use segment_klaviyo::segment::Message;
 use serde_json::value::RawValue;
 
 use super::filter::Filter;
 use super::lines::Lines;
 use super::record::{Batch, ReplayMessage, UnreadableLine};
-use crate::input;
+use crate::explain::messages::DeliveryMessages;
+use crate::input::{self, Item};
+use crate::sign::SharedSecret;
 
 /// The size at which a batch ends: of its messages, so that they fit into memory, or of what was
 /// read for it, so that a replay with few matching messages writes a checkpoint now and then.
@@ -52,25 +55,37 @@ pub(super) fn read_batch(
                 return Some(batch);
             }
         };
-        match line.text.and_then(|text| parse_message(&text, filter)) {
-            Ok(Some(raw)) => {
-                message_bytes += raw.get().len() as u64;
-                batch.messages.push(ReplayMessage::new(line.position, raw));
-            }
-            Ok(None) => batch.left_out += 1,
-            Err(detail) => {
-                let unreadable = UnreadableLine {
-                    position: line.position,
+        let values = match line.text.and_then(|text| parse_value(&text, filter)) {
+            Ok(values) => values,
+            Err(detail) => vec![Err(detail)],
+        };
+        if strict && let Some(Err(detail)) = values.iter().find(|value| value.is_err()) {
+            batch.end = line.position;
+            batch.stopped_at = Some(UnreadableLine {
+                position: line.position,
+                reason: "not_a_message",
+                detail: detail.clone(),
+            });
+            return Some(batch);
+        }
+        let mut position = line.position;
+        for value in values {
+            match value {
+                Ok(found) if found.is_selected => {
+                    message_bytes += found.raw.get().len() as u64;
+                    batch.messages.push(ReplayMessage {
+                        completed: found.completed,
+                        ..ReplayMessage::new(position, found.raw)
+                    });
+                }
+                Ok(_) => batch.left_out += 1,
+                Err(detail) => batch.unreadable.push(UnreadableLine {
+                    position,
                     reason: "not_a_message",
                     detail,
-                };
-                if strict {
-                    batch.end = line.position;
-                    batch.stopped_at = Some(unreadable);
-                    return Some(batch);
-                }
-                batch.unreadable.push(unreadable);
+                }),
             }
+            position.item += 1;
         }
         batch.end = lines.next_position();
     }
@@ -78,23 +93,64 @@ pub(super) fn read_batch(
     if is_empty { None } else { Some(batch) }
 }
 
-/// Parses the message on a line; `None` if it does not match the filter.
-fn parse_message(text: &[u8], filter: &Filter) -> Result<Option<Box<RawValue>>, String> {
-    let raw: Box<RawValue> = serde_json::from_slice(text)
+/// A message that a value holds.
+struct FoundMessage {
+    raw: Box<RawValue>,
+    /// Whether it matches the filter.
+    is_selected: bool,
+    /// The operations that were done before it came into a queue.
+    completed: Vec<OperationId>,
+}
+
+/// Parses a value: a message, an array of messages, a Lambda event, or messages of a queue.
+fn parse_value(text: &[u8], filter: &Filter) -> Result<Vec<Result<FoundMessage, String>>, String> {
+    let value: &RawValue = serde_json::from_slice(text)
         .map_err(|error| format!("not JSON (column {})", error.column()))?;
-    // The function ignores objects without a type. Here they are an error, so that a file of
-    // something else does not count as replayed.
+    let mut found = Vec::new();
+    for item in input::items(value).map_err(|_| input::NOT_A_MESSAGE.to_owned())? {
+        match item {
+            Item::Message(raw) => found.push(checked(raw, Vec::new(), filter)),
+            Item::Queued(queued) => found.push(match queued.message() {
+                Ok(message) => {
+                    let completed = queued.entry().map(|entry| entry.completed);
+                    checked(message.to_owned(), completed.unwrap_or_default(), filter)
+                }
+                Err(problem) => Err(problem),
+            }),
+            Item::Event(event) => {
+                // The signature was checked when the event arrived, or it never will be.
+                let delivery = DeliveryMessages::from_event(&event, &SharedSecret::default())?;
+                if delivery.messages.is_empty() {
+                    found.push(Err(delivery.rejection.unwrap_or_default()));
+                }
+                for message in delivery.messages {
+                    found.push(checked(message, Vec::new(), filter));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The function ignores objects without a type. Here they are an error, so that a file of something
+/// else does not count as replayed.
+fn checked(
+    raw: Box<RawValue>,
+    completed: Vec<OperationId>,
+    filter: &Filter,
+) -> Result<FoundMessage, String> {
     if !input::is_message(&raw) {
         return Err(input::NOT_A_MESSAGE.to_owned());
     }
     let Ok(message) = Message::parse(&raw) else {
         return Err(input::NOT_A_MESSAGE.to_owned());
     };
-    if filter.matches(&message) {
-        Ok(Some(raw))
-    } else {
-        Ok(None)
-    }
+    let is_selected = filter.matches(&message);
+    Ok(FoundMessage {
+        raw,
+        is_selected,
+        completed,
+    })
 }
 
 #[cfg(test)]
@@ -143,8 +199,7 @@ mod tests {
         assert_eq!(batch.stopped_at.unwrap().reason, "file_unreadable");
         let start_of_second_file = Position {
             file: 1,
-            line: 0,
-            offset: 0,
+            ..Position::default()
         };
         assert_eq!(batch.end, start_of_second_file);
         fs::remove_dir_all(directory).unwrap();

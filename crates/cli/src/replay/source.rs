@@ -2,22 +2,18 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::checkpoint_path;
-
-/// The extensions of files of messages, when a directory is searched for them.
-const EXTENSIONS: [&str; 4] = ["ndjson", "json", "log", "gz"];
+use crate::input::{self, GZIP_MAGIC, files_below};
 
 /// The number of bytes at the beginning and at the end of a file that identify it.
 const SAMPLE_BYTES: u64 = 64 * 1024;
-
-/// The first bytes of a gzipped file.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// The place of a line among all files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +24,13 @@ pub(super) struct Position {
     pub(super) line: u64,
     /// The number of bytes before it in the file, uncompressed.
     pub(super) offset: u64,
+    /// The number of messages before it in the same value, such as an array or a Lambda event.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) item: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A file of messages, as it was at the beginning of a run.
@@ -41,23 +44,54 @@ pub(super) struct SourceFile {
     head: String,
     /// The SHA-256 of its first and last 64 KB.
     digest: String,
+    /// The content of stdin, which can be read only once.
+    #[serde(skip)]
+    content: Option<Rc<[u8]>>,
 }
+
+/// What a source is read from.
+pub(super) trait Input: Read + Seek {}
+
+impl<T: Read + Seek> Input for T {}
 
 impl SourceFile {
     fn read(path: &Path) -> io::Result<Self> {
         let bytes = fs::metadata(path)?.len();
-        let mut file = File::open(path)?;
+        SourceFile::new(path, bytes, &mut File::open(path)?)
+    }
+
+    fn read_stdin() -> io::Result<Self> {
+        let mut content = Vec::new();
+        io::stdin().read_to_end(&mut content)?;
+        let bytes = content.len() as u64;
+        let source = SourceFile::new(Path::new("-"), bytes, &mut Cursor::new(&content))?;
+        Ok(SourceFile {
+            content: Some(content.into()),
+            ..source
+        })
+    }
+
+    fn new(path: &Path, bytes: u64, input: &mut impl Input) -> io::Result<Self> {
         let mut hash = Sha256::new();
-        hash.update(read_part(&mut file, 0, SAMPLE_BYTES.min(bytes))?);
+        hash.update(read_part(input, 0, SAMPLE_BYTES.min(bytes))?);
         let head = hex::encode(hash.clone().finalize());
         let tail_start = bytes.saturating_sub(SAMPLE_BYTES);
-        hash.update(read_part(&mut file, tail_start, bytes - tail_start)?);
+        hash.update(read_part(input, tail_start, bytes - tail_start)?);
         Ok(SourceFile {
             path: path.to_owned(),
             bytes,
             head,
             digest: hex::encode(hash.finalize()),
+            content: None,
         })
+    }
+
+    /// Opens it, as it is on disk.
+    pub(super) fn open(&self) -> io::Result<Box<dyn Input>> {
+        match &self.content {
+            Some(content) => Ok(Box::new(Cursor::new(Rc::clone(content)))),
+            None => Ok(Box::new(File::open(&self.path)?)),
+        }
     }
 
     /// Whether it has the content of an earlier run's file. It may have moved.
@@ -69,17 +103,19 @@ impl SourceFile {
     /// complete now. Only the first 64 KB are compared.
     pub(super) fn has_grown_from(&self, earlier: &SourceFile) -> bool {
         self.bytes > earlier.bytes
-            && head_digest(&self.path, earlier.bytes).is_ok_and(|head| head == earlier.head)
+            && self
+                .head_digest(earlier.bytes)
+                .is_ok_and(|head| head == earlier.head)
+    }
+
+    /// Returns the `head` that it would have if it ended after so many bytes.
+    fn head_digest(&self, bytes: u64) -> io::Result<String> {
+        let head = read_part(&mut self.open()?, 0, SAMPLE_BYTES.min(bytes))?;
+        Ok(hex::encode(Sha256::digest(head)))
     }
 }
 
-/// Returns the `head` that a file would have if it ended after so many bytes.
-fn head_digest(path: &Path, bytes: u64) -> io::Result<String> {
-    let head = read_part(&mut File::open(path)?, 0, SAMPLE_BYTES.min(bytes))?;
-    Ok(hex::encode(Sha256::digest(head)))
-}
-
-fn read_part(file: &mut File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
+fn read_part(file: &mut impl Input, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
     let mut part = Vec::new();
     file.seek(SeekFrom::Start(start))?;
     file.take(bytes).read_to_end(&mut part)?;
@@ -87,7 +123,7 @@ fn read_part(file: &mut File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Whether a file is gzipped, by its first bytes. Leaves the file at its beginning.
-pub(super) fn is_gzipped(file: &mut File) -> io::Result<bool> {
+pub(super) fn is_gzipped(file: &mut impl Input) -> io::Result<bool> {
     let magic = read_part(file, 0, GZIP_MAGIC.len() as u64)?;
     file.rewind()?;
     Ok(magic == GZIP_MAGIC)
@@ -100,46 +136,43 @@ pub(super) fn find_sources(
     checkpoint: Option<&Path>,
 ) -> Result<Vec<SourceFile>, String> {
     let checkpoint_files = checkpoint_files(checkpoint);
-    let mut files = Vec::new();
+    let mut known = HashSet::new();
+    let mut sources = Vec::new();
     for path in paths {
-        if fs::metadata(path)
-            .map_err(|error| failed(path, &error))?
-            .is_dir()
-        {
-            let mut found = Vec::new();
-            search(path, &mut found).map_err(|error| failed(path, &error))?;
-            found.retain(|file| !contains_file(&checkpoint_files, file));
-            if found.is_empty() {
-                return Err(format!(
-                    "{}: contains no file that ends in .{}",
-                    path.display(),
-                    EXTENSIONS.join(", .")
-                ));
+        if input::is_stdin(path) {
+            if known.insert(path.clone()) {
+                sources.push(SourceFile::read_stdin().map_err(|error| failed(path, &error))?);
             }
-            files.append(&mut found);
+            continue;
+        }
+        let metadata = fs::metadata(path).map_err(|error| failed(path, &error))?;
+        let files = if metadata.is_dir() {
+            let mut found = files_below(path)?;
+            found.retain(|file| !contains_file(&checkpoint_files, file));
+            found
         } else if contains_file(&checkpoint_files, path) {
             return Err(format!(
                 "{}: the checkpoint cannot also be a file of messages",
                 path.display()
             ));
         } else {
-            files.push(path.clone());
+            vec![path.clone()]
+        };
+        for file in files {
+            let canonical = file.canonicalize().map_err(|error| failed(&file, &error))?;
+            if known.insert(canonical) {
+                sources.push(SourceFile::read(&file).map_err(|error| failed(&file, &error))?);
+            }
         }
     }
-
-    let mut known = HashSet::new();
-    let mut sources = Vec::new();
-    for file in files {
-        let canonical = file.canonicalize().map_err(|error| failed(&file, &error))?;
-        if known.insert(canonical) {
-            sources.push(SourceFile::read(&file).map_err(|error| failed(&file, &error))?);
-        }
+    if sources.is_empty() {
+        return Err("there are no files of messages".to_owned());
     }
     Ok(sources)
 }
 
 fn failed(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", path.display())
+    format!("{}: {error}", input::name(path))
 }
 
 /// Returns the canonical paths of the checkpoint's files that exist.
@@ -162,45 +195,9 @@ fn contains_file(files: &HashSet<PathBuf>, path: &Path) -> bool {
     path.canonicalize().is_ok_and(|path| files.contains(&path))
 }
 
-fn search(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let mut entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        // Links to directories are not followed: one may lead back to a directory above it.
-        if entry.file_type()?.is_dir() {
-            search(&path, files)?;
-        } else if path.is_file() && is_file_of_messages(&path) {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn is_file_of_messages(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-        && !checkpoint_path::is_checkpoint(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn files_of_messages_have_their_extensions_and_checkpoints_are_none() {
-        for (name, expected) in [
-            ("a.ndjson", true),
-            ("a.json", true),
-            ("a.log", true),
-            ("a.gz", true),
-            ("a.txt", false),
-            ("a", false),
-            ("a.ndjson.replay.json", false),
-        ] {
-            assert_eq!(is_file_of_messages(Path::new(name)), expected, "{name}");
-        }
-    }
 
     #[test]
     fn changed_files_are_noticed_and_may_grow() {

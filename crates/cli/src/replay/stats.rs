@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Batch, UnreadableLine};
 use super::source::{Position, SourceFile};
+use crate::input;
 
 /// The number of examples that are kept of each reason.
 const MAX_EXAMPLES: u64 = 3;
@@ -138,7 +139,7 @@ impl Stats {
 pub(super) fn location(sources: &[SourceFile], position: Position) -> String {
     // Past the last file there is none to name: everything is read then.
     let file = match sources.get(position.file) {
-        Some(source) => source.path.display().to_string(),
+        Some(source) => input::name(&source.path),
         None => String::new(),
     };
     format!("{file}:{}", position.line + 1)

@@ -1,12 +1,14 @@
 //! One delivery: the reply to its sender, and the requests to Klaviyo.
 
 use segment_klaviyo::check::CheckReport;
+use segment_klaviyo::delivery::MessageResult;
 use segment_klaviyo::handler::{InvocationError, Reply};
-use segment_klaviyo::response::WebhookResponse;
+use segment_klaviyo::response::{ResponseBody, WebhookResponse};
 use segment_klaviyo_stand_in::RecordedRequest;
 use serde_json::{Value, json};
 
 use super::request_summary::RequestSummary;
+use super::summary;
 use crate::harness::{Invocation, KlaviyoName};
 use crate::output;
 
@@ -30,11 +32,18 @@ pub(super) enum Answer {
     SendAgain(String),
     /// The report of a check.
     Check(CheckReport),
+    /// The results of records of a queue.
+    Records {
+        /// The results, in the form of a response.
+        results: ResponseBody,
+        /// The problems of records that the function cannot read. It leaves them in the queue.
+        unreadable: Vec<String>,
+    },
 }
 
 impl Delivery {
     /// Takes the reply to the event of a file. Fails for an event that the function does not support.
-    pub(super) fn new(
+    pub(super) fn of_invocation(
         file: &str,
         klaviyo: &KlaviyoName,
         invocation: Invocation,
@@ -42,9 +51,7 @@ impl Delivery {
         let answer = match invocation.reply {
             Ok(Reply::Webhook(response) | Reply::Message(response)) => Answer::Response(response),
             Ok(Reply::Check(report)) => Answer::Check(report),
-            Ok(Reply::Records(_)) => {
-                return Err("records of an SQS queue; expected an HTTP request".to_owned());
-            }
+            Ok(Reply::Records(_)) => return Err("unexpected records of a queue".to_owned()),
             Err(InvocationError::Unfinished(reason)) => Answer::SendAgain(reason),
             Err(error @ InvocationError::Unsupported(_)) => return Err(error.to_string()),
         };
@@ -56,15 +63,36 @@ impl Delivery {
         })
     }
 
+    /// Takes the results of records of a queue.
+    pub(super) fn of_records(
+        file: &str,
+        klaviyo: &KlaviyoName,
+        results: &[MessageResult],
+        unreadable: Vec<String>,
+        requests: Vec<RecordedRequest>,
+    ) -> Self {
+        let results = WebhookResponse::from_results(results).body;
+        Delivery {
+            file: file.to_owned(),
+            klaviyo: klaviyo.clone(),
+            answer: Answer::Records {
+                results,
+                unreadable,
+            },
+            requests,
+        }
+    }
+
     /// Whether every message is delivered or ignored, or no finding of the check failed.
     pub(super) fn is_clean(&self) -> bool {
         match &self.answer {
-            Answer::Response(response) => {
-                let body = &response.body;
-                response.status == 200 && body.delivered + body.ignored == body.received
-            }
+            Answer::Response(response) => response.status == 200 && is_settled(&response.body),
             Answer::SendAgain(_) => false,
             Answer::Check(report) => report.is_passed(),
+            Answer::Records {
+                results,
+                unreadable,
+            } => unreadable.is_empty() && is_settled(results),
         }
     }
 
@@ -80,27 +108,34 @@ impl Delivery {
                 output::requests(&self.requests);
             }
             Answer::Check(report) => output::check_report(&self.file, report),
+            Answer::Records { .. } => {
+                summary::print_answer(self);
+                output::requests(&self.requests);
+            }
         }
     }
 
     /// Returns the delivery for scripts.
     pub(super) fn json(&self) -> Value {
-        let response = match &self.answer {
-            Answer::Response(response) => json!({
-                "status": response.status,
-                "retry_after": response.retry_after,
-                "body": response.body,
-            }),
-            Answer::SendAgain(_) | Answer::Check(_) => Value::Null,
-        };
-        let send_again = match &self.answer {
-            Answer::SendAgain(reason) => Some(reason),
-            Answer::Response(_) | Answer::Check(_) => None,
-        };
-        let check = match &self.answer {
-            Answer::Check(report) => Some(report),
-            Answer::Response(_) | Answer::SendAgain(_) => None,
-        };
+        let mut response = Value::Null;
+        let mut send_again = None;
+        let mut check = None;
+        let mut records = Value::Null;
+        match &self.answer {
+            Answer::Response(answer) => {
+                response = json!({
+                    "status": answer.status,
+                    "retry_after": answer.retry_after,
+                    "body": answer.body,
+                });
+            }
+            Answer::SendAgain(reason) => send_again = Some(reason),
+            Answer::Check(report) => check = Some(report),
+            Answer::Records {
+                results,
+                unreadable,
+            } => records = json!({"body": results, "unreadable": unreadable}),
+        }
         let requests: Vec<Value> = self.requests.iter().map(request_json).collect();
         json!({
             "file": self.file,
@@ -109,9 +144,15 @@ impl Delivery {
             "response": response,
             "send_again": send_again,
             "check": check,
+            "records": records,
             "requests": requests,
         })
     }
+}
+
+/// Whether every message is delivered or ignored.
+fn is_settled(body: &ResponseBody) -> bool {
+    body.delivered + body.ignored == body.received
 }
 
 fn request_json(request: &RecordedRequest) -> Value {

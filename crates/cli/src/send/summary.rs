@@ -1,7 +1,7 @@
 //! A delivery in a few lines that can be read at a glance.
 
 use anstream::println;
-use segment_klaviyo::response::{ResultEntry, WebhookResponse};
+use segment_klaviyo::response::{ResponseBody, ResultEntry, WebhookResponse};
 use segment_klaviyo_stand_in::RecordedRequest;
 use serde_json::Value;
 
@@ -17,26 +17,40 @@ const MAX_RESULTS: usize = 20;
 
 /// Prints what Segment is told, a line for each request, and what is to be known about messages.
 pub(super) fn print(delivery: &Delivery) {
-    match &delivery.answer {
-        Answer::Response(response) => {
-            output::title(&delivery.file);
-            print_response(response);
-        }
-        Answer::SendAgain(reason) => {
-            output::title(&delivery.file);
-            println!(
-                "  {ERROR}the invocation fails{ERROR:#}, so that the message is sent again: {}",
-                escape_control(reason)
-            );
-        }
-        Answer::Check(report) => {
-            output::check_report(&delivery.file, report);
-            return;
-        }
-    }
+    print_answer(delivery);
+    let results = match &delivery.answer {
+        Answer::Check(_) => return,
+        Answer::SendAgain(_) => &[],
+        Answer::Response(response) => response.body.results.as_slice(),
+        Answer::Records { results, .. } => results.results.as_slice(),
+    };
     print_requests(&delivery.requests);
-    if let Answer::Response(response) = &delivery.answer {
-        print_results(&response.body.results);
+    print_results(results);
+}
+
+/// Prints what the sender is told.
+pub(super) fn print_answer(delivery: &Delivery) {
+    if let Answer::Check(report) = &delivery.answer {
+        output::check_report(&delivery.file, report);
+        return;
+    }
+    output::title(&delivery.file);
+    match &delivery.answer {
+        Answer::Check(_) => {}
+        Answer::Response(response) => print_response(response),
+        Answer::SendAgain(reason) => println!(
+            "  {ERROR}the invocation fails{ERROR:#}, so that the message is sent again: {}",
+            escape_control(reason)
+        ),
+        Answer::Records {
+            results,
+            unreadable,
+        } => {
+            println!("  from a queue: {}", escape_control(&headline(results)));
+            for problem in unreadable {
+                println!("  {ERROR}stays in the queue{ERROR:#} {problem}");
+            }
+        }
     }
 }
 
@@ -49,19 +63,19 @@ fn print_response(response: &WebhookResponse) {
     println!(
         "  Segment is told {style}{}{style:#}: {}{wait}",
         response.status,
-        escape_control(&headline(response))
+        escape_control(&headline(&response.body))
     );
 }
 
 /// The outcome in numbers. The response to a single message has its reason instead, which is
 /// printed as every other reason is.
-fn headline(response: &WebhookResponse) -> String {
-    match response.body.results.as_slice() {
-        [only] if response.body.received == 1 => match only.outcome {
+fn headline(body: &ResponseBody) -> String {
+    match body.results.as_slice() {
+        [only] if body.received == 1 => match only.outcome {
             "retry" => "1 to be sent again".to_owned(),
             outcome => format!("1 {outcome}"),
         },
-        _ => response.body.message.clone(),
+        _ => body.message.clone(),
     }
 }
 

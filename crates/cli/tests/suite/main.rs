@@ -14,6 +14,7 @@ mod support;
 mod compare;
 mod commands;
 mod explain;
+mod forms;
 mod reach;
 mod replay;
 mod send;

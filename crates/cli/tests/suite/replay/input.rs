@@ -271,3 +271,32 @@ async fn a_dry_run_applies_the_rules_and_sends_nothing() {
     assert!(bed.stand_in.state().requests.is_empty());
     assert!(!checkpoint_of(&path).exists());
 }
+
+/// A batch is never half a value: the one-line array is one batch, whatever its size.
+#[tokio::test]
+async fn an_array_resumes_where_it_stopped() {
+    let messages: Vec<_> = (0..90).map(|n| message(n * 10 + 3)).collect();
+    let pretty: Vec<_> = messages.iter().map(|it| format!("  {it}")).collect();
+    for (form, text, delivered, line) in [
+        ("one-line", json!(messages).to_string(), 0, 1),
+        ("pretty", format!("[\n{}\n]", pretty.join(",\n")), 30, 32),
+    ] {
+        let bed = TestBed::new(&format!("array-{form}")).await;
+        let path = bed.file("messages.json", [text]);
+        bed.stand_in.state().accept_then_throttle = Some(usize::from(delivered > 0));
+        let options = ["--batch", "30", "--give-up-after", "1m"];
+        let (code, report, stderr) = bed.replay(&path, &options).await;
+        assert_eq!(
+            (code, &report["delivered"]),
+            (1, &json!(delivered)),
+            "{stderr}"
+        );
+        assert_eq!(report["resume_at"], format!("{}:{line}", path.display()));
+
+        bed.stand_in.state().accept_then_throttle = None;
+        let (code, report, stderr) = bed.replay(&path, &options).await;
+        assert_eq!((code, &report["delivered"]), (0, &json!(90)), "{stderr}");
+        let expected: Vec<_> = (0..90).map(|n| format!("m{}", n * 10 + 3)).collect();
+        assert_eq!(bed.events(), expected, "{form}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Messages of the function's SQS queues, as Lambda, the AWS CLI or a dead-letter queue hold them.
+
+use segment_klaviyo::queue::{ImportEntry, QueueEntry};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::item::is_message;
+
+/// A message of an SQS queue.
+#[derive(Debug, Clone)]
+pub(crate) struct QueuedMessage {
+    /// The body: an entry of the function.
+    body: String,
+}
+
+/// An event of SQS: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+#[derive(Deserialize)]
+struct SqsEvent {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_source: String,
+    body: String,
+}
+
+/// The output of `aws sqs receive-message`:
+/// <https://docs.aws.amazon.com/cli/latest/reference/sqs/receive-message.html>
+#[derive(Deserialize)]
+struct ReceivedMessages {
+    #[serde(rename = "Messages")]
+    messages: Vec<ReceivedMessage>,
+}
+
+/// A message in that output, which `--query` may print alone.
+#[derive(Deserialize)]
+struct ReceivedMessage {
+    #[serde(rename = "ReceiptHandle")]
+    _receipt_handle: String,
+    #[serde(rename = "Body")]
+    body: String,
+}
+
+/// Returns the messages of a queue that a value holds; `None` if it is something else.
+pub(super) fn queued_messages(value: &RawValue) -> Option<Vec<QueuedMessage>> {
+    let json = value.get();
+    let mut bodies = Vec::new();
+    if let Ok(event) = serde_json::from_str::<SqsEvent>(json) {
+        for record in event.records {
+            if record.event_source != "aws:sqs" {
+                return None;
+            }
+            bodies.push(record.body);
+        }
+    } else if let Ok(received) = serde_json::from_str::<ReceivedMessages>(json) {
+        for message in received.messages {
+            bodies.push(message.body);
+        }
+    } else if let Ok(message) = serde_json::from_str::<ReceivedMessage>(json) {
+        bodies.push(message.body);
+    } else if QueueEntry::parse(json).is_ok() || ImportEntry::is_one(json) {
+        bodies.push(json.to_owned());
+    } else {
+        return None;
+    }
+    let messages = bodies.into_iter().map(|body| QueuedMessage { body });
+    Some(messages.collect())
+}
+
+impl QueuedMessage {
+    /// Parses the entry.
+    pub(crate) fn entry(&self) -> Result<QueueEntry<'_>, String> {
+        if ImportEntry::is_one(&self.body) {
+            return Err(
+                "it follows an import job and holds no message; only the deployed function can finish it"
+                    .to_owned(),
+            );
+        }
+        QueueEntry::parse(&self.body).map_err(|error| error.to_string())
+    }
+
+    /// Returns the message of Segment that waits in the queue.
+    pub(crate) fn message(&self) -> Result<&RawValue, String> {
+        match self.entry() {
+            Ok(entry) => Ok(entry.message),
+            // Somebody else's queue may hold the message itself.
+            Err(problem) => match serde_json::from_str::<&RawValue>(&self.body) {
+                Ok(value) if is_message(value) => Ok(value),
+                _ => Err(problem),
+            },
+        }
+    }
+}
