@@ -65,10 +65,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
                 return Err(format!("{name}: {rejection}"));
             }
             for message in &delivery.messages {
-                let before = evaluate(message, &old, now);
-                let after = evaluate(message, &new, now);
+                let before = evaluate(&message.raw, &old, now);
+                let after = evaluate(&message.raw, &new, now);
                 let difference = Difference::between(&before, &after);
-                comparison.add(&MessageTitle::parse(message), difference);
+                comparison.add(&MessageTitle::parse(&message.raw), difference);
             }
         }
     }

@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 pub(crate) use item::{
     Delivery, Item, body_of, deliveries, is_event, is_message, items, signed_event,
 };
-pub(crate) use queued::QueuedMessage;
+pub(crate) use queued::{QueueReason, QueuedMessage};
 pub(crate) use search::{CHECKPOINT_SUFFIX, files_below};
 use values::values;
 

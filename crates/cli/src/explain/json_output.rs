@@ -44,6 +44,7 @@ fn message(report: &MessageReport) -> Value {
         "type": report.title.message_type,
         "event": report.title.event,
         "message_id": report.title.message_id,
+        "queued": report.queued,
     });
     if let (Value::Object(message), Value::Object(titles)) = (&mut message, titles) {
         message.extend(titles);

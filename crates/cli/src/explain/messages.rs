@@ -6,16 +6,30 @@ use segment_klaviyo::signature::{Credentials, VerifiedBody, sign, verify, vouche
 use segment_klaviyo_stand_in::SHARED_SECRET;
 use serde_json::value::RawValue;
 
-use crate::input::Delivery;
+use crate::input::{Delivery, QueueReason};
 use crate::output;
 use crate::sign::SharedSecret;
 
 /// The messages of a delivery.
 pub(crate) struct DeliveryMessages {
     /// The messages in their order; none if the body is not JSON.
-    pub(crate) messages: Vec<Box<RawValue>>,
+    pub(crate) messages: Vec<DeliveryMessage>,
     /// The status and the reason with which the function would reject the delivery.
     pub(crate) rejection: Option<String>,
+}
+
+/// A message of a delivery.
+pub(crate) struct DeliveryMessage {
+    /// The bytes of the message.
+    pub(crate) raw: Box<RawValue>,
+    /// The reason why it is in a queue, if it comes from one.
+    pub(crate) queued: Option<QueueReason>,
+}
+
+impl From<Box<RawValue>> for DeliveryMessage {
+    fn from(raw: Box<RawValue>) -> Self {
+        DeliveryMessage { raw, queued: None }
+    }
 }
 
 impl DeliveryMessages {
@@ -24,12 +38,17 @@ impl DeliveryMessages {
     pub(crate) fn new(delivery: Delivery, secret: &SharedSecret) -> Result<Self, String> {
         let messages = match delivery {
             Delivery::Event(event) => return DeliveryMessages::from_event(&event, secret),
-            Delivery::Messages(messages) => messages,
+            Delivery::Messages(messages) => {
+                messages.into_iter().map(DeliveryMessage::from).collect()
+            }
             Delivery::Queued(queued) => {
                 let mut messages = Vec::new();
                 for (index, queued) in queued.iter().enumerate() {
                     match queued.message() {
-                        Ok(message) => messages.push(message.to_owned()),
+                        Ok(message) => messages.push(DeliveryMessage {
+                            raw: message.to_owned(),
+                            queued: queued.reason(),
+                        }),
                         Err(problem) => {
                             output::note(&format!("message {index} of the queue: {problem}"));
                         }
@@ -75,7 +94,10 @@ impl DeliveryMessages {
     fn from_body(body: &VerifiedBody, unverified: Option<String>) -> Self {
         match segment::raw_messages(body) {
             Ok(messages) => DeliveryMessages {
-                messages: messages.into_iter().map(ToOwned::to_owned).collect(),
+                messages: messages
+                    .into_iter()
+                    .map(|message| message.to_owned().into())
+                    .collect(),
                 rejection: unverified,
             },
             Err(error) => DeliveryMessages {

@@ -13,7 +13,8 @@ use anstream::println;
 use super::explanation::Explanation;
 use super::report::{FileReport, MessageReport, ReportContent};
 use super::request_preview::RequestPreview;
-use crate::output::{BOLD, DIM, WARN, escape_control};
+use crate::input::QueueReason;
+use crate::output::{BOLD, DIM, WARN, escape_control, wrapped};
 
 /// The number of requests that are printed in short, after one that is like them. An order may have
 /// hundreds of lines.
@@ -52,6 +53,9 @@ fn print_message(index: usize, report: &MessageReport) {
         "\n  {BOLD}{}{BOLD:#}{DIM}{message_id}{DIM:#}",
         heading.trim_end()
     );
+    if let Some(queued) = &report.queued {
+        print_queued(queued);
+    }
     match &report.content {
         ReportContent::Explanation(explanation) => print_explanation(explanation),
         ReportContent::Difference(difference) => difference::print_difference(difference),
@@ -62,6 +66,23 @@ fn print_message(index: usize, report: &MessageReport) {
             decision::print_evaluation(evaluation);
             println!("  {WARN}its fields cannot be analyzed{WARN:#}: {problem}");
         }
+    }
+}
+
+/// Prints why a message is in a queue. What the rules decide now comes after it.
+fn print_queued(queued: &QueueReason) {
+    let QueueReason {
+        reason,
+        detail,
+        klaviyo_detail,
+    } = queued;
+    let text = escape_control(&format!("in the queue ({reason}): {detail}"));
+    println!("{WARN}{}{WARN:#}", wrapped(&text, 2));
+    if let Some(detail) = klaviyo_detail {
+        println!(
+            "{}",
+            wrapped(&escape_control(&format!("Klaviyo: {detail}")), 4)
+        );
     }
 }
 

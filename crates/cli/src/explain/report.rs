@@ -8,8 +8,8 @@ use super::difference::Difference;
 use super::evaluation::{Evaluation, evaluate};
 use super::explanation::Explanation;
 use super::message_title::MessageTitle;
-use super::messages::DeliveryMessages;
-use crate::input::Delivery;
+use super::messages::{DeliveryMessage, DeliveryMessages};
+use crate::input::{Delivery, QueueReason};
 use crate::overrides::SettingOverrides;
 use crate::progress::ProgressDisplay;
 use crate::sign::SharedSecret;
@@ -38,6 +38,8 @@ pub(super) struct FileReport {
 pub(super) struct MessageReport {
     /// The title of the message.
     pub(super) title: MessageTitle,
+    /// The reason why the message is in a queue, if it comes from one.
+    pub(super) queued: Option<QueueReason>,
     /// The content of the report.
     pub(super) content: ReportContent,
 }
@@ -69,7 +71,7 @@ impl FileReport {
         let mut messages = Vec::new();
         // A large order takes hundreds of experiments.
         let mut progress = ProgressDisplay::of_messages(delivery.messages.len());
-        for message in &delivery.messages {
+        for message in delivery.messages {
             messages.push(MessageReport::new(message, options)?);
             progress.count(messages.len());
         }
@@ -83,10 +85,11 @@ impl FileReport {
 }
 
 impl MessageReport {
-    fn new(message: &RawValue, options: &ReportOptions) -> Result<Self, String> {
+    fn new(message: DeliveryMessage, options: &ReportOptions) -> Result<Self, String> {
         Ok(MessageReport {
-            title: MessageTitle::parse(message),
-            content: ReportContent::new(message, options)?,
+            title: MessageTitle::parse(&message.raw),
+            queued: message.queued,
+            content: ReportContent::new(&message.raw, options)?,
         })
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn items(value: &RawValue) -> Result<Vec<Item>, String> {
             serde_json::from_str(value.get()).map_err(|error| format!("not JSON: {error}"))?;
         let mut found = Vec::new();
         for (index, element) in elements.into_iter().enumerate() {
-            match object_items(element) {
+            match single_items(element) {
                 Ok(Some(items)) => found.extend(items),
                 // The function rejects what is no message, and delivers the others.
                 Ok(None) => found.push(Item::Message(element.to_owned())),
@@ -46,14 +46,18 @@ pub(crate) fn items(value: &RawValue) -> Result<Vec<Item>, String> {
         }
         return Ok(found);
     }
-    match object_items(value)? {
+    // What `--query` prints of an empty queue.
+    if value.get() == "null" {
+        return Ok(Vec::new());
+    }
+    match single_items(value)? {
         Some(items) => Ok(items),
         None => Err("neither an event nor a message".to_owned()),
     }
 }
 
-/// Returns what an object holds; `None` if it is nothing that the tool knows.
-fn object_items(value: &RawValue) -> Result<Option<Vec<Item>>, String> {
+/// Returns what a value other than an array holds; `None` if it is nothing that the tool knows.
+fn single_items(value: &RawValue) -> Result<Option<Vec<Item>>, String> {
     if is_message(value) {
         return Ok(Some(vec![Item::Message(value.to_owned())]));
     }

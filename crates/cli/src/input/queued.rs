@@ -1,7 +1,9 @@
 //! Messages of the function's SQS queues, as Lambda, the AWS CLI or a dead-letter queue hold them.
 
+use std::borrow::Cow;
+
 use segment_klaviyo::queue::{ImportEntry, QueueEntry};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::item::is_message;
@@ -11,6 +13,17 @@ use super::item::is_message;
 pub(crate) struct QueuedMessage {
     /// The body: an entry of the function.
     body: String,
+}
+
+/// The reason why a message is in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct QueueReason {
+    /// The stable name.
+    pub(crate) reason: String,
+    /// The reason in words.
+    pub(crate) detail: String,
+    /// Klaviyo's own words about a refusal, which may quote the message.
+    pub(crate) klaviyo_detail: Option<String>,
 }
 
 /// An event of SQS: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
@@ -61,13 +74,23 @@ pub(super) fn queued_messages(value: &RawValue) -> Option<Vec<QueuedMessage>> {
         }
     } else if let Ok(message) = serde_json::from_str::<ReceivedMessage>(json) {
         bodies.push(message.body);
-    } else if QueueEntry::parse(json).is_ok() || ImportEntry::is_one(json) {
+    } else if let Ok(body) = serde_json::from_str::<String>(json) {
+        // What `--query 'Messages[].Body'` prints.
+        if !is_entry(&body) {
+            return None;
+        }
+        bodies.push(body);
+    } else if is_entry(json) {
         bodies.push(json.to_owned());
     } else {
         return None;
     }
     let messages = bodies.into_iter().map(|body| QueuedMessage { body });
     Some(messages.collect())
+}
+
+fn is_entry(body: &str) -> bool {
+    QueueEntry::parse(body).is_ok() || ImportEntry::is_one(body)
 }
 
 impl QueuedMessage {
@@ -80,6 +103,16 @@ impl QueuedMessage {
             );
         }
         QueueEntry::parse(&self.body).map_err(|error| error.to_string())
+    }
+
+    /// Returns the reason why it is in the queue, if it is an entry of the function.
+    pub(crate) fn reason(&self) -> Option<QueueReason> {
+        let entry = self.entry().ok()?;
+        Some(QueueReason {
+            reason: entry.reason.into_owned(),
+            detail: entry.detail.into_owned(),
+            klaviyo_detail: entry.klaviyo_detail.map(Cow::into_owned),
+        })
     }
 
     /// Returns the message of Segment that waits in the queue.

@@ -124,7 +124,7 @@ fn parse_value(text: &[u8], filter: &Filter) -> Result<Vec<Result<FoundMessage, 
                     found.push(Err(delivery.rejection.unwrap_or_default()));
                 }
                 for message in delivery.messages {
-                    found.push(checked(message, Vec::new(), filter));
+                    found.push(checked(message.raw, Vec::new(), filter));
                 }
             }
         }

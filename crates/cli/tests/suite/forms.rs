@@ -161,6 +161,30 @@ fn a_record_that_is_no_entry_costs_only_itself() {
 }
 
 #[test]
+fn a_dead_letter_is_explained_with_the_reason_why_it_is_there() {
+    let message = json!({"type": "track", "event": "Seen", "messageId": "m-1", "userId": "usr_1"});
+    let mut letter: Value = serde_json::from_str(&entry(&message)).unwrap();
+    letter["reason"] = json!("refused_by_klaviyo");
+    letter["detail"] = json!("Klaviyo answered 400: invalid at /data/attributes/email");
+    letter["klaviyo_detail"] = json!("Invalid email address\u{1b}[2J");
+    let received = json!({"Messages": [{"ReceiptHandle": "r", "Body": letter.to_string()}]});
+    let (code, shown) = segment_klaviyo(&["explain", "-"], &received.to_string());
+    assert_eq!(code, 0);
+    for expected in [
+        "  in the queue (refused_by_klaviyo): Klaviyo answered 400: invalid at /data/attributes/email\n",
+        "    Klaviyo: Invalid email address [2J\n",
+        "  ignored (no_email): ",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let (_, output, _) = outputs(&["explain", "--json", "-"], &received.to_string());
+    let files: Value = serde_json::from_str(&output).unwrap();
+    let found = &files[0]["messages"][0]["queued"];
+    assert_eq!(found["reason"], "refused_by_klaviyo");
+    assert_eq!(found["klaviyo_detail"], "Invalid email address\u{1b}[2J");
+}
+
+#[test]
 fn more_than_one_delivery_is_for_replay() {
     let folder = Folder::new("large");
     let note = "x".repeat(90_000);
@@ -228,11 +252,13 @@ fn a_misspelled_command_is_recognized() {
 
 #[test]
 fn an_empty_queue_is_said_to_be_empty() {
-    // `aws sqs receive-message` prints nothing then.
-    let (code, shown) = segment_klaviyo(&["explain", "-"], "");
-    assert_eq!(code, 2);
-    assert!(
-        shown.starts_with("error: stdin: holds no messages; expected"),
-        "{shown}"
-    );
+    // What `aws sqs receive-message` prints then, without and with --query.
+    for output in ["", "null\n"] {
+        let (code, shown) = segment_klaviyo(&["explain", "-"], output);
+        assert_eq!(code, 2);
+        assert!(
+            shown.starts_with("error: stdin: holds no messages; expected"),
+            "{shown}"
+        );
+    }
 }
