@@ -15,6 +15,7 @@ mod compare;
 mod commands;
 mod explain;
 mod forms;
+mod guide;
 mod reach;
 mod replay;
 mod send;
