@@ -3,11 +3,14 @@
     python .ci/volume.py PATH_TO_BOOTSTRAP
 """
 
+import contextlib
 import json
 import sys
 
 from emulator import Function, signed
+from klaviyo import Klaviyo
 from messages import audience, changed_identify, deletion, group, identify, order, track
+from rig import free_port
 
 MAX_MEMORY_MIB = 96
 MAX_REQUEST_BYTES = 5_000_000
@@ -35,7 +38,7 @@ CASES = {
     "60 events of which 2 differ": ([track(n % 2) for n in range(60)], 2, (2, 2, 0)),
     "1 event": ([track(0)], 1, (1, 1, 0)),
     "300 subscriptions by group": (numbered(300, group, True), 1, (0, 300, 300)),
-    "300 unsubscriptions by group": (numbered(300, group, False), 3, (0, 0, 300)),
+    "300 unsubscriptions by group": (numbered(300, group, False), 6, (0, 0, 300)),
     "200 entries to an audience": (numbered(200, audience, "Audience Entered"), 1, (0, 200, 0)),
     "200 exits of unknown people": (numbered(200, audience, "Audience Exited"), 4, (0, 0, 0)),
     "2 deletions": (numbered(2, deletion), 2, (0, 0, 0)),
@@ -67,7 +70,11 @@ def deliver(function, name):
 
 def check(bootstrap):
     print(f"{'':30} requests  seconds  largest bytes  peak MiB")
-    with Function(bootstrap, latency_ms=60, **SETTINGS) as function:
+    with contextlib.ExitStack() as at_end:
+        # moto copies the whole table for each transaction, so the stand-in plays DynamoDB here.
+        table = Klaviyo(at_end, f"127.0.0.1:{free_port()}", "--quiet").url
+        function = Function(bootstrap, 60, AWS_ENDPOINT_URL_DYNAMODB=table, **SETTINGS)
+        at_end.enter_context(function)
         # The first invocation starts the function.
         function.deliver(signed([track(0)]))
         for name in CASES:
