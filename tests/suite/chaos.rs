@@ -1,18 +1,20 @@
 //! A long run through a Klaviyo that throttles, fails, closes connections, loses acknowledgements and
 //! does not accept all profiles of import jobs at random, with redelivery from the queue until it is
-//! empty. In the end every message is accounted for exactly once.
+//! empty. In the end every message is accounted for exactly once. It is done by one function with an SQS
+//! that works, and by six with an SQS that fails and repeats itself, and a common ledger of consents.
 //!
 //! `CHAOS_MESSAGES` and `CHAOS_SEED` choose another run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use segment_klaviyo_stand_in::Chaos;
 use serde_json::{Value, json};
 
 use crate::support::klaviyo::Klaviyo;
 use crate::support::messages::{identify, order};
 use crate::support::people::{PHONE, person};
-use crate::support::settings::{LIST, SUBSCRIBE_ALL};
+use crate::support::settings::{LIST, SUBSCRIBE_ALL, Setting};
 use crate::support::shop::Shop;
 
 /// Somebody whose phone number others claim.
@@ -26,6 +28,11 @@ const IMPORT_FAILURE_PERCENT: u8 = 30;
 
 /// The percentage of requests whose phone numbers Klaviyo leaves out.
 const PARTIAL_FAILURE_PERCENT: u8 = 10;
+
+/// The number of instances that share a Klaviyo, an SQS and a ledger.
+const INSTANCES: usize = 6;
+
+const SETTINGS: [Setting<'_>; 2] = [("DELIVERY_BUDGET_MS", "3000"), SUBSCRIBE_ALL];
 
 /// The most times that the queue is delivered again.
 const MAX_REDELIVERIES: usize = 200;
@@ -89,9 +96,22 @@ fn event_ids(number: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_is_lost_and_nothing_doubled_in_chaos() {
+    let shop = Shop::open_with_queues(&SETTINGS).await;
+    run(&shop, 1, 0).await;
+}
+
+#[tokio::test]
+async fn six_instances_ask_nobody_twice_without_a_lost_answer() {
+    for percent in [1, 10] {
+        let shop = Shop::open_with_instances(INSTANCES, &SETTINGS).await;
+        run(&shop, INSTANCES, percent).await;
+    }
+}
+
+/// Delivers everything while `queue_fault_percent` of the requests to SQS fail, and checks the end.
+async fn run(shop: &Shop, instances: usize, queue_fault_percent: u8) {
     let count = number_from_env("CHAOS_MESSAGES", 1_000);
     let seed = number_from_env("CHAOS_SEED", 1) as u64;
-    let shop = Shop::open_with_queues(&[("DELIVERY_BUDGET_MS", "3000"), SUBSCRIBE_ALL]).await;
     shop.klaviyo().switch(|switches| switches.import_ms = 0);
     shop.klaviyo().add_profile(OWNER, Some(PHONE));
     for number in (0..count).filter(|number| has_conflict(*number)) {
@@ -101,50 +121,65 @@ async fn nothing_is_lost_and_nothing_doubled_in_chaos() {
         .with_import_failures(IMPORT_FAILURE_PERCENT)
         .with_partial_failures(PARTIAL_FAILURE_PERCENT);
     shop.klaviyo().start_chaos(chaos);
+    shop.break_queues_at_random(seed, queue_fault_percent);
 
-    let deliveries = deliver_all(&shop, count, seed).await;
+    let deliveries = deliver_all(shop, instances, count, seed).await;
     let queued = shop.retry_queue().len();
-    let redeliveries = redeliver_all(&shop).await;
+    let duplicate_percent = if queue_fault_percent > 0 { 2 } else { 0 };
+    let redeliveries = redeliver_all(shop, seed, duplicate_percent).await;
 
-    let given_up = given_up(&shop);
+    let given_up = given_up(shop);
     check_events(&shop.klaviyo(), count);
     check_profiles(&shop.klaviyo(), count);
     check_consents(&shop.klaviyo(), count, &given_up);
     let consents = shop.klaviyo().consents().len();
     println!(
-        "seed {seed}: {count} messages in {deliveries} deliveries, {queued} queued, \
-         {redeliveries} redeliveries, {consents} subscriptions, {} given up",
+        "seed {seed}, {instances} instances, SQS fails at {queue_fault_percent} %: {count} messages \
+         in {deliveries} deliveries, {queued} queued, {redeliveries} redeliveries, \
+         {consents} subscriptions of {}, {} unacknowledged, {} given up",
+        identified(count).len(),
+        shop.klaviyo().unacknowledged_consents(),
         given_up.len()
     );
 }
 
-/// Sends the messages in deliveries of random size. Returns how many there were.
-async fn deliver_all(shop: &Shop, count: usize, seed: u64) -> usize {
+/// Sends the messages in deliveries of random size, to all instances side by side. Returns how many
+/// there were.
+async fn deliver_all(shop: &Shop, instances: usize, count: usize, seed: u64) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut sent = 0;
     let mut deliveries = 0;
     while sent < count {
-        let size = [1, 1, 3, 30, 300][random.usize(0..5)].min(count - sent);
-        let answer = shop
-            .send_all((sent..sent + size).map(message).collect())
-            .await;
-        assert_eq!(
-            (answer.status, answer.body.rejected),
-            (200, 0),
-            "a message that cannot be delivered now is queued"
-        );
-        sent += size;
-        deliveries += 1;
+        let mut answers = Vec::new();
+        for instance in 0..instances {
+            let size = [1, 1, 3, 30, 300][random.usize(0..5)].min(count - sent);
+            if size > 0 {
+                let messages = (sent..sent + size).map(message).collect();
+                answers.push(shop.send_until_taken(instance, messages));
+                sent += size;
+                deliveries += 1;
+            }
+        }
+        for answer in join_all(answers).await {
+            assert_eq!(
+                (answer.status, answer.body.rejected),
+                (200, 0),
+                "a message that cannot be delivered now is queued"
+            );
+        }
         shop.klaviyo().forget_requests();
     }
     deliveries
 }
 
-/// Delivers the queue again until it is empty. Returns how often.
-async fn redeliver_all(shop: &Shop) -> usize {
+/// Delivers the queue again until it is empty. SQS hands over `duplicate_percent` of the records twice.
+/// Returns how often.
+async fn redeliver_all(shop: &Shop, seed: u64, duplicate_percent: u8) -> usize {
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut redeliveries = 0;
     while !shop.retry_queue().is_empty() {
         shop.let_half_an_hour_pass();
+        shop.duplicate_records(|| random.u8(0..100) < duplicate_percent);
         shop.redeliver().await;
         shop.klaviyo().forget_requests();
         redeliveries += 1;

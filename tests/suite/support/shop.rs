@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use segment_klaviyo::handler::{Destination, InvocationContext, InvocationError, Reply};
 use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::response::WebhookResponse;
@@ -31,7 +32,8 @@ const RECORDS_PER_EVENT: usize = 10;
 
 pub(crate) struct Shop {
     stand_in: StandIn,
-    function: Destination,
+    /// The instances of the function. Only the first one, unless a test names another.
+    instances: Vec<Destination>,
     log: Arc<MemoryLog>,
 }
 
@@ -44,7 +46,7 @@ impl Shop {
         let function = start(&stand_in, settings, log.clone()).await.unwrap();
         Shop {
             stand_in,
-            function,
+            instances: vec![function],
             log,
         }
     }
@@ -69,7 +71,22 @@ impl Shop {
         let function = start(&self.stand_in, settings, self.log.clone())
             .await
             .unwrap();
-        Shop { function, ..self }
+        Shop {
+            instances: vec![function],
+            ..self
+        }
+    }
+
+    /// Starts as many functions with a retry queue, a dead-letter queue and a common ledger of
+    /// consents.
+    pub(crate) async fn open_with_instances(count: usize, settings: &[Setting<'_>]) -> Self {
+        let settings = [settings, &QUEUES, &[("MEMORY_TABLE", TABLE)]].concat();
+        let mut shop = Shop::open(&settings).await;
+        while shop.instances.len() < count {
+            let instance = start(&shop.stand_in, &settings, shop.log.clone()).await;
+            shop.instances.push(instance.unwrap());
+        }
+        shop
     }
 }
 
@@ -104,8 +121,37 @@ impl Shop {
         event: &Value,
         invocation: InvocationContext,
     ) -> Result<Reply, InvocationError> {
+        self.invoke_instance(0, event, invocation).await
+    }
+
+    async fn invoke_instance(
+        &self,
+        instance: usize,
+        event: &Value,
+        invocation: InvocationContext,
+    ) -> Result<Reply, InvocationError> {
         let event: EventPayload = serde_json::from_str(&event.to_string()).unwrap();
-        self.function.handle(&event, invocation).await
+        self.instances[instance].handle(&event, invocation).await
+    }
+
+    /// Sends messages in one delivery to an instance until it takes them, as Segment resends what is
+    /// answered 5xx. Returns the answer.
+    pub(crate) async fn send_until_taken(
+        &self,
+        instance: usize,
+        messages: Vec<Value>,
+    ) -> WebhookResponse {
+        let event = signed_event(&Value::from(messages).to_string());
+        loop {
+            let invocation = InvocationContext::default();
+            let reply = self.invoke_instance(instance, &event, invocation).await;
+            let Ok(Reply::Webhook(answer)) = reply else {
+                panic!("{reply:?}")
+            };
+            if answer.status < 500 {
+                return answer;
+            }
+        }
     }
 }
 
@@ -208,9 +254,20 @@ impl Shop {
 
     /// Puts another copy of each record into the retry queue, as SQS does now and then.
     pub(crate) fn duplicate_retry_queue(&self) {
+        self.duplicate_records(|| true);
+    }
+
+    /// Puts another copy of the records that `choose` chooses into the retry queue.
+    pub(crate) fn duplicate_records(&self, mut choose: impl FnMut() -> bool) {
         let queues = &mut self.stand_in.state().queues;
         let queue = queues.entry(RETRY_QUEUE.to_owned()).or_default();
-        queue.extend(queue.clone());
+        let copies: Vec<_> = queue.iter().filter(|_| choose()).cloned().collect();
+        queue.extend(copies);
+    }
+
+    /// Makes SQS answer 500 at random.
+    pub(crate) fn break_queues_at_random(&self, seed: u64, percent: u8) {
+        self.stand_in.state().queue_faults = QueueFaults::at_random(seed, percent);
     }
 
     /// Makes SQS answer 500 to everything.
@@ -244,22 +301,28 @@ impl Shop {
         self.redeliver_from(DEAD_LETTER_QUEUE).await
     }
 
+    /// Hands the records of a queue to the instances by turns, which work side by side.
     async fn redeliver_from(&self, url: &str) -> usize {
         let bodies = self.stand_in.state().queues.remove(url);
-        let mut failures = 0;
-        for bodies in bodies.unwrap_or_default().chunks(RECORDS_PER_EVENT) {
-            for failed in self.deliver_records(bodies).await {
-                failures += 1;
-                let queues = &mut self.stand_in.state().queues;
-                let queue = queues.entry(url.to_owned()).or_default();
-                queue.push(failed);
-            }
+        let bodies = bodies.unwrap_or_default();
+        let mut events = vec![Vec::new(); self.instances.len()];
+        for (turn, bodies) in bodies.chunks(RECORDS_PER_EVENT).enumerate() {
+            events[turn % self.instances.len()].push(bodies);
         }
-        failures
+        let instances = events.into_iter().enumerate();
+        let failures = join_all(instances.map(|(instance, events)| async move {
+            let mut failures = 0;
+            for bodies in events {
+                failures += self.deliver_records(instance, url, bodies).await;
+            }
+            failures
+        }));
+        failures.await.into_iter().sum()
     }
 
-    /// Hands over records with these bodies. Returns the bodies of those that failed.
-    async fn deliver_records(&self, bodies: &[String]) -> Vec<String> {
+    /// Hands records with these bodies to an instance, and puts those that failed back into the queue.
+    /// Returns how many failed.
+    async fn deliver_records(&self, instance: usize, url: &str, bodies: &[String]) -> usize {
         let mut records = Vec::new();
         for (index, body) in bodies.iter().enumerate() {
             records.push(json!({
@@ -269,15 +332,18 @@ impl Shop {
             }));
         }
         let event = json!({ "Records": records });
-        let reply = self.invoke(&event, InvocationContext::default()).await;
+        let invocation = InvocationContext::default();
+        let reply = self.invoke_instance(instance, &event, invocation).await;
         let Ok(Reply::Records(failed)) = reply else {
             panic!("{reply:?}")
         };
-        failed
-            .batch_item_failures
-            .iter()
-            .map(|failure| bodies[failure.item_identifier.parse::<usize>().unwrap()].clone())
-            .collect()
+        let queues = &mut self.stand_in.state().queues;
+        let queue = queues.entry(url.to_owned()).or_default();
+        for failure in &failed.batch_item_failures {
+            let index: usize = failure.item_identifier.parse().unwrap();
+            queue.push(bodies[index].clone());
+        }
+        failed.batch_item_failures.len()
     }
 }
 
