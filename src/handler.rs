@@ -5,6 +5,7 @@ mod imports;
 mod intake;
 mod processing;
 mod queues;
+mod records;
 mod reply;
 
 pub use destination::{Destination, InvocationContext, StartError};

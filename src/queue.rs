@@ -1,9 +1,13 @@
 //! Messages that wait in SQS: those that Klaviyo cannot take now, and those that it never can.
 
+mod body;
+mod bundle;
 mod client;
 mod entry;
 mod import_entry;
 
+pub use body::RecordBody;
+pub use bundle::{Bundle, pack};
 pub use client::{Queue, QueueError, QueueMessage};
 pub use entry::{EntryError, QueueEntry};
 pub use import_entry::{ImportEntry, ImportMember};

@@ -268,17 +268,6 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    /// Whether this attempt has completed an operation, or has made one that Klaviyo did not answer.
-    /// Both have to be remembered.
-    pub fn has_advanced(&self) -> bool {
-        self.tasks.iter().any(|task| {
-            matches!(
-                task.state(),
-                TaskState::Acknowledged | TaskState::Failed(OperationError::Unanswered)
-            )
-        })
-    }
-
     /// Returns the attempts that Klaviyo did not answer, this one's included. `now` is in epoch
     /// seconds.
     pub fn unanswered(&self, now: i64) -> Vec<UnansweredAttempt> {

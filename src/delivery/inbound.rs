@@ -28,6 +28,9 @@ pub struct InboundMessage<'a> {
     pub unanswered: Vec<UnansweredAttempt>,
     /// Whether somebody has redriven the message after Klaviyo left its subscription unanswered.
     pub is_redriven: bool,
+    /// The record of the retry queue that the message is in, by its index among those of the
+    /// invocation.
+    pub record: Option<usize>,
 }
 
 /// The operations of a message that Klaviyo acknowledged on earlier attempts.
@@ -67,6 +70,7 @@ impl<'a> InboundMessage<'a> {
             completed,
             unanswered: Vec::new(),
             is_redriven: false,
+            record: None,
         }
     }
 

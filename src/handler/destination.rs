@@ -18,8 +18,8 @@ use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger};
 use crate::klaviyo::{Klaviyo, revision};
 use crate::ledger::ConsentLedger;
-use crate::outcome::{Outcome, RejectReason};
-use crate::queue::{ImportEntry, Queue, QueueEntry};
+use crate::outcome::RejectReason;
+use crate::queue::Queue;
 use crate::response::{WebhookResponse, loggable_id};
 use crate::secrets::{SecretError, Secrets};
 use crate::settings::{Settings, SettingsError};
@@ -224,53 +224,6 @@ impl Destination {
             summary,
         )
         .await
-    }
-
-    /// Delivers the messages in records of the retry queue. Returns the ids of the records that stay
-    /// in the queue.
-    async fn handle_records<'r>(
-        &self,
-        records: &'r [QueueRecord],
-        deadline: Instant,
-        summary: &mut DeliverySummary,
-    ) -> Vec<&'r str> {
-        let mut ids = Vec::with_capacity(records.len());
-        let mut messages = Vec::with_capacity(records.len());
-        let (imports, records): (Vec<_>, Vec<_>) = records
-            .iter()
-            .partition(|record| ImportEntry::is_one(record.body()));
-        let mut failed = self.follow_imports(&imports, deadline, summary).await;
-        for record in records {
-            match QueueEntry::parse(record.body()) {
-                Ok(entry) => {
-                    ids.push(record.id());
-                    messages.push(entry.into_inbound());
-                }
-                Err(error) => {
-                    self.log.error(
-                        "a record of the queue cannot be read and stays there",
-                        &error,
-                    );
-                    failed.push(record.id());
-                }
-            }
-        }
-        let delivery = Delivery::plan(messages, &self.settings.rules);
-        let results = self
-            .process(
-                delivery,
-                Origin::RetryQueue,
-                |message| message.brief_result(),
-                deadline,
-                summary,
-            )
-            .await;
-        for (id, result) in ids.iter().zip(results) {
-            if matches!(result.outcome, Outcome::Retry(_)) {
-                failed.push(*id);
-            }
-        }
-        failed
     }
 
     /// Creates a dispatcher for this many messages, which leaves time for the queues.

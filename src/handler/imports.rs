@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use super::destination::Destination;
 use crate::delivery::{Dispatcher, ImportResult, InFlight, decide_batch};
-use crate::ingress::QueueRecord;
 use crate::klaviyo::{ApiErrors, ImportError, OperationId};
 use crate::outcome::{Outcome, RejectReason};
 use crate::queue::{ImportEntry, ImportMember};
@@ -21,40 +20,21 @@ const MAX_ASKED: u32 = 40;
 struct UnknownImport(usize);
 
 impl Destination {
-    /// Follows the import jobs in records of the retry queue, one after another. Returns the ids of
-    /// the records that stay in the queue.
-    pub(super) async fn follow_imports<'r>(
+    /// Follows the import job in a record of the retry queue. Returns whether the record has served
+    /// its purpose.
+    pub(super) async fn follow_import(
         &self,
-        records: &[&'r QueueRecord],
-        deadline: Instant,
-        summary: &mut DeliverySummary,
-    ) -> Vec<&'r str> {
-        let mut failed = Vec::new();
-        for record in records {
-            let is_done = match ImportEntry::parse(record.body()) {
-                Ok(entry) => self.follow_import(entry, deadline, summary).await,
-                Err(error) => {
-                    self.log.error(
-                        "a record of the queue cannot be read and stays there",
-                        &error,
-                    );
-                    false
-                }
-            };
-            if !is_done {
-                failed.push(record.id());
-            }
-        }
-        failed
-    }
-
-    /// Returns whether the record has served its purpose.
-    async fn follow_import(
-        &self,
-        mut entry: ImportEntry<'_>,
+        json: &str,
         deadline: Instant,
         summary: &mut DeliverySummary,
     ) -> bool {
+        let mut entry = match ImportEntry::parse(json) {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.log_unreadable(&error);
+                return false;
+            }
+        };
         let dispatcher = self.dispatcher(entry.members.len(), deadline);
         let refused = match dispatcher.read_import(&entry.import_job).await {
             ImportResult::Running if entry.asked < MAX_ASKED => {

@@ -1,17 +1,21 @@
 //! Messages on their way through a delivery: they are sent, those that are not finished go into the
 //! queues, and each gets its result.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
 use super::destination::Destination;
 use crate::delivery::{Backlog, Delivery, Dispatcher, InFlight, MessageResult};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, RetryReason};
 use crate::telemetry::{DeliverySummary, Origin, elapsed_ms};
 
 /// A result of a message, with what the log says beside it.
 struct Processed {
     /// The place of the message in the delivery.
     place: usize,
+    /// The record of the retry queue that it is in.
+    record: Option<usize>,
     result: MessageResult,
     is_order: bool,
 }
@@ -58,6 +62,7 @@ impl Destination {
         let is_backlog_resent = processed.iter().any(|one| is_retry(&one.result));
         if origin == Origin::RetryQueue {
             self.queues.settle(&unasked, origin, deadline).await;
+            keep_whole_records(&batch, &processed);
         } else if !is_backlog_resent && !others.iter().any(|message| message.needs_retry()) {
             self.queues.enqueue_unasked(&unasked, deadline).await;
         }
@@ -77,14 +82,13 @@ impl Destination {
         } else {
             self.queues.settle(&unsettled, origin, deadline).await;
         }
-        self.requeue_advanced(&batch, origin, deadline).await;
 
         let stats = dispatcher.into_stats();
-        summary.klaviyo_ms = elapsed_ms(started);
-        summary.klaviyo_requests = stats.latencies.len();
-        summary.klaviyo_throttled = stats.throttled;
-        summary.revision_refused = stats.revision_refused;
-        summary.klaviyo_latencies = stats.latencies;
+        summary.klaviyo_ms += elapsed_ms(started);
+        summary.klaviyo_requests += stats.latencies.len();
+        summary.klaviyo_throttled += stats.throttled;
+        summary.revision_refused += stats.revision_refused;
+        summary.klaviyo_latencies.extend(stats.latencies);
 
         self.log_results(self.merge(&batch, processed, take_result), summary)
     }
@@ -110,29 +114,16 @@ impl Destination {
             dispatcher.dispatch_events(&slice.batch).await;
             let all: Vec<_> = slice.batch.iter().collect();
             self.queues.settle(&all, origin, deadline).await;
-            self.requeue_advanced(&slice.batch, origin, deadline).await;
             for (place, message) in slice.places.iter().zip(&slice.batch) {
                 processed.push(self.processed(*place, message, take_result));
             }
         }
     }
 
-    /// Puts records that advanced into the queue as new entries, so that nothing of them is repeated.
-    /// The others stay as they are.
-    async fn requeue_advanced(&self, batch: &[InFlight<'_>], origin: Origin, deadline: Instant) {
-        if origin == Origin::Webhook {
-            return;
-        }
-        let advanced: Vec<_> = batch
-            .iter()
-            .filter(|message| message.has_advanced())
-            .collect();
-        self.queues.enqueue_retries(&advanced, deadline).await;
-    }
-
     fn processed(&self, place: usize, message: &InFlight, take_result: TakeResult) -> Processed {
         Processed {
             place,
+            record: message.inbound().record,
             result: take_result(message),
             is_order: message.inbound().is_order(&self.settings.rules),
         }
@@ -173,6 +164,7 @@ impl Destination {
             place,
             result,
             is_order,
+            ..
         } in processed
         {
             if let Outcome::Rejected(reason) = &result.outcome {
@@ -185,6 +177,26 @@ impl Destination {
             results.push(result);
         }
         results
+    }
+}
+
+/// Keeps the subscriptions of messages from being sent whose records stay in the queue because of
+/// another message: the record asks again, and nobody may be asked by both.
+fn keep_whole_records(batch: &[InFlight<'_>], backlog: &[Processed]) {
+    let mut kept = BTreeSet::new();
+    for one in backlog {
+        kept.extend(one.record.filter(|_| is_retry(&one.result)));
+    }
+    for message in batch {
+        let stays = message.is_settled() && message.needs_retry();
+        kept.extend(message.inbound().record.filter(|_| stays));
+    }
+    for message in batch {
+        let record = message.inbound().record;
+        let is_kept = record.is_some_and(|record| kept.contains(&record));
+        if is_kept && !message.is_settled() && message.has_pending_subscription() {
+            message.settle(Outcome::Retry(RetryReason::QueueWriteFailed));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::delivery::InFlight;
 use crate::outcome::{Outcome, RetryReason};
-use crate::queue::{ImportEntry, Queue, QueueEntry, QueueMessage};
+use crate::queue::{Bundle, ImportEntry, Queue, QueueEntry, QueueMessage, pack};
 use crate::telemetry::Origin;
 
 /// The part of a delivery's time that is left for writing queues. A write takes a few milliseconds;
@@ -38,10 +38,7 @@ impl Queues {
         origin: Origin,
         deadline: Instant,
     ) {
-        // A record that is to be retried is in the queue already.
-        if origin == Origin::Webhook {
-            self.enqueue_retries(messages, deadline).await;
-        }
+        self.enqueue_retries(messages, deadline).await;
         self.enqueue_dead_letters(messages, origin, deadline).await;
         for message in messages {
             if !message.is_settled() {
@@ -52,27 +49,45 @@ impl Queues {
 
     /// Puts messages of Segment into the retry queue whose subscriptions were not sent, all or none of
     /// them: what is in the queue must not be sent again by Segment as well, or people would be asked
-    /// by both. So nothing is written if one does not fit, and nothing after a failure. A failure
-    /// behind the first ten messages, or the first 256 KB, leaves some in the queue; only the ledger
-    /// of consents tells the two apart then.
+    /// by both. So nothing is written if one does not fit, and nothing after a failure. Hardly any
+    /// delivery needs more than one request. One that does, and fails half-way, leaves some in the
+    /// queue; only the ledger of consents tells the two apart then.
     pub(super) async fn enqueue_unasked(&self, messages: &[&InFlight<'_>], deadline: Instant) {
         let Some(queue) = &self.retry else { return };
-        let (waiting, entries) = retry_entries(messages);
-        let accepted = if entries.iter().all(|entry| Queue::fits(&entry.body)) {
-            queue.send_in_order(entries, deadline).await
+        let mut retries = Retries::of(messages);
+        let accepted = if retries.fit() {
+            queue.send_in_order(retries.messages(), deadline).await
         } else {
-            vec![false; entries.len()]
+            Vec::new()
         };
-        settle_queued(&waiting, accepted);
+        retries.settle(&accepted);
     }
 
     /// Puts messages that are to be retried into the retry queue. A message that the queue does not
     /// take stays with its sender.
     pub(super) async fn enqueue_retries(&self, messages: &[&InFlight<'_>], deadline: Instant) {
         let Some(queue) = &self.retry else { return };
-        let (waiting, entries) = retry_entries(messages);
+        let mut retries = Retries::of(messages);
+        let accepted = queue.send_all(retries.messages(), deadline).await;
+        retries.settle(&accepted);
+    }
+
+    /// Puts entries that cannot be read back into the retry queue, each by itself. Each comes with the
+    /// index of its record; returns the indexes of those that the queue did not take.
+    pub(super) async fn put_back(
+        &self,
+        unreadable: Vec<(usize, String)>,
+        deadline: Instant,
+    ) -> Vec<usize> {
+        let (records, entries): (Vec<_>, Vec<_>) = unreadable.into_iter().unzip();
+        let Some(queue) = &self.retry else {
+            return records;
+        };
+        let entries = entries.into_iter().map(QueueMessage::from).collect();
         let accepted = queue.send_all(entries, deadline).await;
-        settle_queued(&waiting, accepted);
+        let outcomes = records.into_iter().zip(accepted);
+        let refused = outcomes.filter(|(_, is_accepted)| !is_accepted);
+        refused.map(|(record, _)| record).collect()
     }
 
     /// Puts rejected messages into the dead-letter queue. If the write fails, the message is
@@ -161,33 +176,61 @@ impl Queues {
     }
 }
 
-/// Returns the messages that are to be retried, with their reasons, and an entry for each.
-fn retry_entries<'m, 'a>(
-    messages: &[&'m InFlight<'a>],
-) -> (Vec<(&'m InFlight<'a>, RetryReason)>, Vec<QueueMessage>) {
-    let now = OffsetDateTime::now_utc();
-    let mut waiting = Vec::new();
-    let mut entries = Vec::new();
-    for message in messages {
-        if let Outcome::Retry(reason) = message.outcome() {
-            waiting.push((*message, reason));
-            entries.push(QueueMessage {
-                body: QueueEntry::new(message, now).write(),
-                delay: message.wait(now.unix_timestamp()),
-            });
-        }
-    }
-    (waiting, entries)
+/// Messages that are to be retried, packed for the retry queue.
+struct Retries<'m, 'a> {
+    waiting: Vec<(&'m InFlight<'a>, RetryReason)>,
+    bundles: Vec<Bundle>,
 }
 
-/// Settles messages by whether the queue has accepted them.
-fn settle_queued(waiting: &[(&InFlight<'_>, RetryReason)], accepted: Vec<bool>) {
-    for ((message, reason), is_accepted) in waiting.iter().zip(accepted) {
-        message.settle(if is_accepted {
-            Outcome::Queued(*reason)
-        } else {
-            Outcome::Retry(RetryReason::QueueWriteFailed)
-        });
+impl<'m, 'a> Retries<'m, 'a> {
+    /// Packs those of the messages that are to be retried.
+    fn of(messages: &[&'m InFlight<'a>]) -> Self {
+        let now = OffsetDateTime::now_utc();
+        let mut waiting = Vec::new();
+        let mut entries = Vec::new();
+        for message in messages {
+            if let Outcome::Retry(reason) = message.outcome() {
+                waiting.push((*message, reason));
+                entries.push(QueueMessage {
+                    body: QueueEntry::new(message, now).write(),
+                    delay: message.wait(now.unix_timestamp()),
+                });
+            }
+        }
+        let bundles = pack(entries);
+        Retries { waiting, bundles }
+    }
+
+    /// Whether SQS takes all of them.
+    fn fit(&self) -> bool {
+        let mut bundles = self.bundles.iter();
+        bundles.all(|bundle| Queue::fits(&bundle.message.body))
+    }
+
+    /// Takes the messages for SQS.
+    fn messages(&mut self) -> Vec<QueueMessage> {
+        let mut messages = Vec::with_capacity(self.bundles.len());
+        for bundle in &mut self.bundles {
+            messages.push(std::mem::take(&mut bundle.message));
+        }
+        messages
+    }
+
+    /// Settles the messages by whether the queue has accepted their bundles.
+    fn settle(&self, accepted: &[bool]) {
+        for (index, bundle) in self.bundles.iter().enumerate() {
+            let is_accepted = accepted.get(index) == Some(&true);
+            for member in &bundle.members {
+                let Some((message, reason)) = self.waiting.get(*member) else {
+                    continue;
+                };
+                message.settle(if is_accepted {
+                    Outcome::Queued(*reason)
+                } else {
+                    Outcome::Retry(RetryReason::QueueWriteFailed)
+                });
+            }
+        }
     }
 }
 

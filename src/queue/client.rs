@@ -15,14 +15,11 @@ use crate::telemetry::{Log, error_chain};
 /// The most entries, and bytes of entries, in one request to SQS:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 const MAX_BATCH_ENTRIES: usize = 10;
-const MAX_BATCH_BYTES: usize = 256 * 1024;
-
-/// The most bytes of one entry.
-pub(super) const MAX_BODY_BYTES: usize = MAX_BATCH_BYTES;
+const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
 /// The longest delay:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html>
-const MAX_DELAY: Duration = Duration::from_secs(900);
+pub(super) const MAX_DELAY: Duration = Duration::from_secs(900);
 
 /// The most requests under way at a time.
 const MAX_CONCURRENT_REQUESTS: usize = 20;
@@ -50,7 +47,7 @@ pub struct Queue {
 }
 
 /// A message for a queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueMessage {
     /// The body.
     pub body: String,

@@ -56,6 +56,9 @@ pub enum EntryError {
         /// The column of the first wrong byte, from 1.
         column: usize,
     },
+    /// The body is not compressed as this function does it.
+    #[error("not a compressed entry of this function's queues")]
+    Compression,
     /// The entry has another version.
     #[error("an entry of version {0}: expected version {VERSION}")]
     Version(u8),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::client::MAX_BODY_BYTES;
+use super::body;
 use super::entry::{EntryError, QueueEntry};
 use crate::delivery::InFlight;
 use crate::json;
@@ -33,18 +33,21 @@ pub struct ImportMember<'a> {
     pub entry: QueueEntry<'a>,
 }
 
+/// The most bytes of an entry before it is compressed: SQS takes it even if it cannot be.
+const MAX_BYTES: usize = 1_000_000;
+
 /// The bytes that surround the members of an entry.
 const ENVELOPE_BYTES: usize = 200;
 
 impl<'a> ImportEntry<'a> {
-    /// Whether the body of a record follows an import job.
-    pub fn is_one(body: &str) -> bool {
-        body.starts_with(r#"{"import_job":"#)
+    /// Whether the JSON of a record follows an import job.
+    pub fn is_one(json: &str) -> bool {
+        json.starts_with(r#"{"import_job":"#)
     }
 
-    /// Parses the body of an SQS message.
-    pub fn parse(body: &'a str) -> Result<Self, EntryError> {
-        serde_json::from_str(body).map_err(|error| EntryError::from(&error))
+    /// Parses the JSON of a record.
+    pub fn parse(json: &'a str) -> Result<Self, EntryError> {
+        serde_json::from_str(json).map_err(|error| EntryError::from(&error))
     }
 
     /// Writes the entry as the body of an SQS message.
@@ -54,7 +57,7 @@ impl<'a> ImportEntry<'a> {
     )]
     pub fn write(&self) -> String {
         let body = serde_json::to_string(self).expect("text and valid JSON can be written");
-        json::escape_noncharacters(&body).into_owned()
+        body::compress_if_long(json::escape_noncharacters(&body).into_owned())
     }
 
     /// Returns the time to wait before the job is asked for (again): from 15 seconds to 15 minutes,
@@ -68,7 +71,7 @@ impl<'a> ImportEntry<'a> {
     }
 
     /// Returns the entries that follow the import jobs of a delivery, each with the messages that are
-    /// in it. An entry holds as many members as SQS takes.
+    /// in it. An entry holds as many members as SQS takes for certain.
     pub fn of_batch<'b>(batch: &[&'b InFlight<'a>]) -> Vec<(Self, Vec<&'b InFlight<'a>>)> {
         let mut entries: Vec<(Self, Vec<&InFlight>)> = Vec::new();
         let mut bytes = 0;
@@ -82,7 +85,7 @@ impl<'a> ImportEntry<'a> {
                 bytes += member_bytes;
                 match entries.last_mut() {
                     Some((entry, messages))
-                        if *entry.import_job == *import.job_id && bytes <= MAX_BODY_BYTES =>
+                        if *entry.import_job == *import.job_id && bytes <= MAX_BYTES =>
                     {
                         entry.members.push(member);
                         messages.push(message);

@@ -31,6 +31,7 @@ mod ledger;
 mod merging;
 mod metrics;
 mod one_owner;
+mod packed_entries;
 mod panics;
 mod privacy;
 mod properties;

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::messages::{identify, nameless, sarah};
+use crate::support::messages::{identify, nameless, noise, sarah};
 use crate::support::paths::{IMPORT, IMPORT_JOBS};
 use crate::support::people::{LI, person};
-use crate::support::settings::{BRIEF, SUBSCRIBE_ALL};
+use crate::support::settings::{BRIEF, PATIENT, SUBSCRIBE_ALL};
 use crate::support::shop::Shop;
 
 /// Returns the operations that the retry queue is to do and that would ask somebody.
@@ -64,7 +64,7 @@ async fn a_neighbor_whose_entry_outgrows_sqs() {
     let shop = Shop::open_with_queues(&[BRIEF, SUBSCRIBE_ALL]).await;
     shop.klaviyo().throttle(IMPORT).always();
     let mut large = identify(LI, json!({}));
-    large["context"]["texts"] = vec!["x".repeat(90_000); 3].into();
+    large["context"]["text"] = noise(3_000_000).into();
     check_one_owner(&shop, &json!([large, sarah()]), 2).await;
 }
 
@@ -81,14 +81,19 @@ async fn a_first_write_that_fails_leaves_everything_to_segment() {
 
 #[tokio::test]
 async fn a_queue_that_fails_half_way_asks_nobody_twice_with_a_ledger() {
-    let shop = Shop::open_with_ledger(&[BRIEF, SUBSCRIBE_ALL]).await;
+    let shop = Shop::open_with_ledger(&[PATIENT, SUBSCRIBE_ALL]).await;
     shop.klaviyo().throttle(IMPORT_JOBS).always();
-    shop.break_queues_after(2);
+    // 60 of them are two messages of SQS, each of which needs a request.
+    shop.break_queues_after(1);
     let batch: Value = (0..60)
-        .map(|number| identify(&person(number), json!({})))
+        .map(|number| {
+            let mut large = identify(&person(number), json!({}));
+            large["context"]["text"] = noise(30_000 + number).into();
+            large
+        })
         .collect();
     let answer = shop.send(&batch).await;
-    assert_eq!((answer.status, answer.body.queued), (503, 20));
+    assert_eq!((answer.status, answer.body.queued), (503, 32));
     shop.klaviyo().recover();
     shop.repair_queues();
     assert_eq!(shop.redeliver().await, 0);

@@ -8,9 +8,9 @@ use time::format_description::well_known::Rfc3339;
 use crate::support::answers::{counts, reasons};
 use crate::support::http::http_event;
 use crate::support::klaviyo::Trouble;
-use crate::support::messages::{identify, nameless, order, track, track_with};
+use crate::support::messages::{identify, nameless, noise, order, track, track_with};
 use crate::support::paths::{EVENT_JOBS, EVENTS};
-use crate::support::people::person;
+use crate::support::people::LI;
 use crate::support::settings::{BRIEF, PATIENT};
 use crate::support::shop::Shop;
 
@@ -73,9 +73,9 @@ async fn a_queue_that_cannot_be_written_is_503_and_segment_keeps_the_message() {
 
 #[tokio::test]
 async fn a_message_over_the_limit_of_sqs_goes_back_to_segment() {
-    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    let shop = Shop::open_with_queues(&[PATIENT]).await;
     shop.klaviyo().throttle(EVENTS).times(2);
-    let large = track_with("m-large", json!({"texts": vec!["x".repeat(90_000); 4]}));
+    let large = track_with("m-large", json!({"texts": vec![noise(90_000); 34]}));
     let answer = shop.send(&json!([large, track("m-small")])).await;
     assert_eq!((answer.status, answer.retry), (503, 1));
     assert_eq!(answer.body.queued, 1);
@@ -149,11 +149,12 @@ async fn entries_of_version_0_1_0_that_fail_again_keep_their_progress() {
 }
 
 #[tokio::test]
-async fn a_record_that_advances_becomes_a_new_entry_and_one_that_does_not_stays() {
+async fn what_is_left_of_a_record_becomes_a_new_entry() {
     let shop = Shop::open_with_queues(&[BRIEF]).await;
     shop.klaviyo().throttle_after(0);
     shop.send(&order("R1", 3)).await;
-    assert_eq!(shop.redeliver().await, 1, "the record stays as it is");
+    assert_eq!(shop.redeliver().await, 0);
+    assert_eq!(progress(&shop.retry_queue()[0]), [0, 4]);
     shop.klaviyo().throttle_after(3);
     assert_eq!(shop.redeliver().await, 0);
     assert_eq!(progress(&shop.retry_queue()[0]), [3, 1]);
@@ -164,15 +165,17 @@ async fn a_record_that_advances_becomes_a_new_entry_and_one_that_does_not_stays(
 }
 
 #[tokio::test]
-async fn only_records_that_fail_are_reported() {
+async fn only_records_that_cannot_be_written_again_are_reported() {
     let shop = Shop::open_with_queues(&[BRIEF]).await;
     shop.klaviyo().throttle_after(0);
-    let people = (0..5).map(|n| identify(&person(n), json!({}))).collect();
-    assert_eq!(shop.send_all(people).await.body.queued, 5);
-    shop.klaviyo().throttle_after(3);
-    assert_eq!(shop.redeliver().await, 2);
-    assert_eq!(shop.klaviyo().profiles().len(), 3);
-    assert_eq!(shop.retry_queue().len(), 2);
+    for message in [track("m1"), identify(LI, json!({}))] {
+        assert_eq!(shop.send(&message).await.body.queued, 1);
+    }
+    shop.klaviyo().throttle_path_after(EVENTS, 0);
+    shop.break_queues();
+    assert_eq!(shop.redeliver().await, 1);
+    assert_eq!(shop.klaviyo().profiles().len(), 1);
+    assert_eq!(shop.retry_queue()[0]["message"]["messageId"], "m1");
 }
 
 #[tokio::test]

@@ -108,8 +108,13 @@ async fn serve(
     let target = request.header("x-amz-target");
     if target.starts_with("AmazonSQS") {
         let state = &mut *lock(&state);
-        return sqs::send_message_batch(&mut state.queues, &mut state.queue_faults, &request.body)
-            .into_http();
+        return sqs::send_message_batch(
+            &mut state.queues,
+            &mut state.queue_faults,
+            &mut state.queue_requests,
+            &request.body,
+        )
+        .into_http();
     }
     if target.starts_with("DynamoDB") {
         let state = &mut *lock(&state);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::json::at;
 use crate::response::JsonResponse;
 
-/// The most bytes of a request.
+/// The most bytes of the bodies in a request.
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// The most entries of a request.
 const MAX_BATCH_ENTRIES: usize = 10;
@@ -49,10 +49,12 @@ impl QueueFaults {
     }
 }
 
-/// Answers `SendMessageBatch` and puts the bodies into the queue.
+/// Answers `SendMessageBatch` and puts the bodies into the queue. Adds the delays of the entries to
+/// `requests`, in seconds.
 pub(crate) fn send_message_batch(
     queues: &mut BTreeMap<String, Vec<String>>,
     faults: &mut QueueFaults,
+    requests: &mut Vec<Vec<u64>>,
     body: &[u8],
 ) -> JsonResponse {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -64,7 +66,13 @@ pub(crate) fn send_message_batch(
         Some(entries) => entries.as_slice(),
         None => &[],
     };
-    if entries.is_empty() || entries.len() > MAX_BATCH_ENTRIES || body.len() > MAX_BATCH_BYTES {
+    let delays = entries.iter().map(|entry| at(entry, "/DelaySeconds"));
+    requests.push(delays.map(|delay| delay.as_u64().unwrap_or(0)).collect());
+    let bodies = entries.iter().map(|entry| at(entry, "/MessageBody"));
+    let bytes: usize = bodies
+        .map(|body| body.as_str().unwrap_or_default().len())
+        .sum();
+    if entries.is_empty() || entries.len() > MAX_BATCH_ENTRIES || bytes > MAX_BATCH_BYTES {
         return JsonResponse::new(
             400,
             json!({"__type": "BatchRequestTooLong", "message": "1 to 10 entries of 1 MB in all"}),

@@ -21,6 +21,8 @@ pub struct StandInState {
     pub secret: Option<String>,
     /// The bodies in each SQS queue, by its URL.
     pub queues: BTreeMap<String, Vec<String>>,
+    /// The delays of the entries in each request to SQS that did not fail, in seconds.
+    pub queue_requests: Vec<Vec<u64>>,
     /// When SQS answers 500.
     pub queue_faults: QueueFaults,
     /// The items of DynamoDB's tables.
@@ -69,6 +71,7 @@ impl StandInState {
         StandInState {
             secret: Some(secret),
             queues: BTreeMap::new(),
+            queue_requests: Vec::new(),
             queue_faults: QueueFaults::default(),
             tables: Tables::new(),
             tables_down: false,

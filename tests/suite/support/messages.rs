@@ -31,6 +31,12 @@ pub(crate) fn tracks(count: usize) -> Vec<Value> {
         .collect()
 }
 
+/// Returns a text of so many bytes that compression makes hardly smaller than half.
+pub(crate) fn noise(bytes: usize) -> String {
+    let mut random = fastrand::Rng::with_seed(bytes as u64);
+    (0..bytes).map(|_| random.alphanumeric()).collect()
+}
+
 /// Returns an event that Klaviyo can never accept, since it has no name.
 pub(crate) fn nameless() -> Value {
     json!({"type": "track", "event": "", "messageId": "m-nameless", "userId": SARAH})

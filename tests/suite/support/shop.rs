@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use segment_klaviyo::handler::{Destination, InvocationContext, InvocationError, Reply};
 use segment_klaviyo::ingress::EventPayload;
+use segment_klaviyo::queue::RecordBody;
 use segment_klaviyo::response::WebhookResponse;
 use segment_klaviyo_stand_in::{QueueFaults, StandIn};
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ const QUEUES: [Setting; 2] = [
     ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE),
 ];
 
-/// The most records that Lambda hands over in one event.
+/// The most records that Lambda hands over in one event here.
 const RECORDS_PER_EVENT: usize = 10;
 
 pub(crate) struct Shop {
@@ -188,11 +189,38 @@ impl Shop {
 
     fn entries(&self, url: &str) -> Vec<Value> {
         let bodies = self.stand_in.state().queues.get(url).cloned();
-        bodies
-            .unwrap_or_default()
-            .iter()
-            .map(|body| serde_json::from_str(body).unwrap())
-            .collect()
+        let mut entries = Vec::new();
+        for body in bodies.unwrap_or_default() {
+            entries.extend(unpacked(&body));
+        }
+        entries
+    }
+
+    /// Returns the bodies of the records in the retry queue.
+    pub(crate) fn retry_queue_bodies(&self) -> Vec<String> {
+        let bodies = self.stand_in.state().queues.get(RETRY_QUEUE).cloned();
+        bodies.unwrap_or_default()
+    }
+
+    /// Returns the delays of the entries in each request to SQS so far, in seconds.
+    pub(crate) fn queue_requests(&self) -> Vec<Vec<u64>> {
+        self.stand_in.state().queue_requests.clone()
+    }
+
+    /// Changes the entries of the retry queue. Those of a record stay together.
+    fn change_retry_queue(&self, change: impl Fn(&mut Value)) {
+        let mut bodies = Vec::new();
+        for body in self.retry_queue_bodies() {
+            let mut entries = unpacked(&body);
+            entries.iter_mut().for_each(&change);
+            let entries: Vec<_> = entries.iter().map(written).collect();
+            bodies.push(match entries.as_slice() {
+                [entry] => entry.clone(),
+                entries => format!("{{\"entries\":[{}]}}", entries.join(",")),
+            });
+        }
+        let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+        self.fill_retry_queue(&bodies);
     }
 
     /// Replaces the bodies of the records in the retry queue.
@@ -209,28 +237,19 @@ impl Shop {
             let claimed_at: i64 = item["claimed_at"]["N"].as_str().unwrap().parse().unwrap();
             item["claimed_at"]["N"] = (claimed_at - 30 * 60).to_string().into();
         }
-        let mut bodies = Vec::new();
-        for mut entry in self.retry_queue() {
+        self.change_retry_queue(|entry| {
             let unanswered = entry.get_mut("unanswered").and_then(Value::as_array_mut);
             for attempt in unanswered.into_iter().flatten() {
                 attempt["at"] = (attempt["at"].as_i64().unwrap() - 30 * 60).into();
             }
-            bodies.push(entry);
-        }
-        let bodies: Vec<_> = bodies.iter().map(written).collect();
-        let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
-        self.fill_retry_queue(&bodies);
+        });
     }
 
     /// Makes the messages in the retry queue older by so many seconds.
     pub(crate) fn age_retry_queue(&self, seconds: i64) {
-        let mut bodies = Vec::new();
-        for mut entry in self.retry_queue() {
+        self.change_retry_queue(|entry| {
             entry["decided_at"] = (entry["decided_at"].as_i64().unwrap() - seconds).into();
-            bodies.push(entry.to_string());
-        }
-        let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
-        self.fill_retry_queue(&bodies);
+        });
     }
 
     /// Returns the items of the ledger's table, by their ids.
@@ -345,6 +364,15 @@ impl Shop {
         }
         failed.batch_item_failures.len()
     }
+}
+
+/// Returns the entries in the body of a record.
+fn unpacked(body: &str) -> Vec<Value> {
+    let body = RecordBody::read(body).unwrap();
+    let entries = body.entries().unwrap().into_iter();
+    entries
+        .map(|entry| serde_json::from_str(entry).unwrap())
+        .collect()
 }
 
 /// Writes an entry of the retry queue as the function does: what an entry is shows in its first key.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use segment_klaviyo::queue::{ImportEntry, QueueEntry};
+use segment_klaviyo::queue::{ImportEntry, QueueEntry, RecordBody};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -85,12 +85,31 @@ pub(super) fn queued_messages(value: &RawValue) -> Option<Vec<QueuedMessage>> {
     } else {
         return None;
     }
-    let messages = bodies.into_iter().map(|body| QueuedMessage { body });
-    Some(messages.collect())
+    let mut messages = Vec::new();
+    for body in bodies {
+        let entries = entries_of(&body).into_iter();
+        messages.extend(entries.map(|body| QueuedMessage { body }));
+    }
+    Some(messages)
+}
+
+/// Returns the entries in the body of a message, decompressed: several if the function has packed
+/// them together, else the body as it is.
+fn entries_of(body: &str) -> Vec<String> {
+    let Ok(record) = RecordBody::read(body) else {
+        return vec![body.to_owned()];
+    };
+    match record.entries() {
+        Ok(entries) => entries.into_iter().map(str::to_owned).collect(),
+        Err(_) => vec![body.to_owned()],
+    }
 }
 
 fn is_entry(body: &str) -> bool {
-    QueueEntry::parse(body).is_ok() || ImportEntry::is_one(body)
+    let entries = entries_of(body);
+    entries
+        .iter()
+        .any(|entry| QueueEntry::parse(entry).is_ok() || ImportEntry::is_one(entry))
 }
 
 impl QueuedMessage {
