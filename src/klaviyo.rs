@@ -19,8 +19,8 @@ mod wire;
 
 pub use attribute::Attribute;
 pub use bulk::{
-    MAX_SUBSCRIPTIONS_PER_JOB, PlannedRequest, build_requests, build_requests_by_id,
-    build_single_profiles,
+    MAX_SUBSCRIPTIONS_PER_JOB, PlannedRequest, SingleLimits, build_requests, build_requests_by_id,
+    build_requests_within, build_single_profiles,
 };
 pub use client::{Acknowledgement, Klaviyo};
 pub use error::{ApiError, ApiErrors, RequestError};

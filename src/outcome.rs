@@ -122,6 +122,9 @@ pub enum RejectReason {
          redrive the message if not"
     )]
     SubscriptionUnanswered,
+    /// The message has waited too long; the reason why it was last to be retried.
+    #[error("not delivered within 12 hours, at last because: {0}")]
+    GivenUp(RetryReason),
     /// A rule panicked.
     #[error("an internal error: please report it with the message's type")]
     InternalError,
@@ -228,6 +231,7 @@ impl RejectReason {
             RejectReason::InvalidListId => "invalid_list_id",
             RejectReason::DeletionUnresolved => "deletion_unresolved",
             RejectReason::SubscriptionUnanswered => "subscription_unanswered",
+            RejectReason::GivenUp(_) => "given_up",
             RejectReason::InternalError => "internal_error",
             RejectReason::RefusedByKlaviyo { .. } => "refused_by_klaviyo",
         }

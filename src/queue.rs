@@ -3,11 +3,13 @@
 mod body;
 mod bundle;
 mod client;
+mod delay;
 mod entry;
 mod import_entry;
 
 pub use body::RecordBody;
 pub use bundle::{Bundle, pack};
 pub use client::{Queue, QueueError, QueueMessage};
+pub use delay::{retry_delay, spread};
 pub use entry::{EntryError, QueueEntry};
 pub use import_entry::{ImportEntry, ImportMember};

@@ -22,7 +22,7 @@ use super::session::{RequestStats, SendError, Session};
 use super::stages::{Stages, rounds};
 use super::task::{OperationError, Task, TaskState};
 use crate::klaviyo::{
-    Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn, ProfileFields,
+    Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn, ProfileFields, SingleLimits,
 };
 use crate::ledger::ConsentLedger;
 use crate::outcome::{RejectReason, RetryReason};
@@ -44,6 +44,7 @@ pub struct Dispatcher<'d> {
     session: Session<'d>,
     list_opt_ins: &'d ListOptIns,
     ledger: Option<&'d ConsentLedger>,
+    limits: SingleLimits,
     /// Subscriptions start only while there is this much time left.
     min_subscription_time: Duration,
 }
@@ -52,13 +53,14 @@ pub struct Dispatcher<'d> {
 pub struct PendingSubscriptions<'t, 'a>(Vec<Dispatch<'t, 'a>>);
 
 impl<'d> Dispatcher<'d> {
-    /// Creates a dispatcher for a delivery of this many messages. It ends at `deadline`, whatever
-    /// Klaviyo does.
+    /// Creates a dispatcher for a delivery of this many messages, with these limits of single requests.
+    /// It ends at `deadline`, whatever Klaviyo does.
     pub fn new(
         klaviyo: &'d Klaviyo,
         secrets: &'d Secrets,
         list_opt_ins: &'d ListOptIns,
         ledger: Option<&'d ConsentLedger>,
+        limits: SingleLimits,
         message_count: usize,
         deadline: Instant,
     ) -> Self {
@@ -68,8 +70,13 @@ impl<'d> Dispatcher<'d> {
             session,
             list_opt_ins,
             ledger,
+            limits,
             min_subscription_time,
         }
+    }
+
+    fn addressing(&self) -> Addressing<'static> {
+        Addressing::Identifiers(self.limits)
     }
 
     /// Returns the counts of all requests so far.
@@ -99,8 +106,7 @@ impl<'d> Dispatcher<'d> {
         let (profiles, ()) =
             futures_util::join!(look_up, self.dispatch_stages(stages, further_events));
         let unsubscriptions = consent_guard::without_who_left(unsubscriptions, &profiles);
-        self.send_stage(unsubscriptions, Addressing::Identifiers)
-            .await;
+        self.send_stage(unsubscriptions, self.addressing()).await;
         let guarded = consent_guard::sort(subscriptions, &profiles, now);
         self.send_stage(guarded.memberships, Addressing::ProfileIds(&profiles))
             .await;
@@ -109,7 +115,7 @@ impl<'d> Dispatcher<'d> {
 
     /// Records the events of messages that mean nothing else.
     pub async fn dispatch_events(&self, batch: &[InFlight<'_>]) {
-        self.send_stage(Stages::from_batch(batch).events, Addressing::Identifiers)
+        self.send_stage(Stages::from_batch(batch).events, self.addressing())
             .await;
     }
 
@@ -123,11 +129,8 @@ impl<'d> Dispatcher<'d> {
         stages: Stages<'_, '_>,
         further_events: impl Future<Output = ()>,
     ) {
-        let split = self
-            .send_stage(stages.profiles, Addressing::Identifiers)
-            .await;
-        self.send_stage(stages.events, Addressing::Identifiers)
-            .await;
+        let split = self.send_stage(stages.profiles, self.addressing()).await;
+        self.send_stage(stages.events, self.addressing()).await;
         further_events.await;
         self.dispatch_by_profile_id(stages.removals).await;
         // Further updates of a profile go after the events, which name the profile by identifiers
@@ -136,14 +139,14 @@ impl<'d> Dispatcher<'d> {
         let mut waiting: VecDeque<_> = stages.rounds.into();
         waiting.extend(rounds(split));
         while let Some(round) = waiting.pop_front() {
-            let split = self.send_stage(round, Addressing::Identifiers).await;
+            let split = self.send_stage(round, self.addressing()).await;
             waiting.extend(rounds(split));
         }
         let (by_profile_id, by_email) = stages
             .deletions
             .into_iter()
             .partition(|dispatch| dispatch.operation().needs_profile_id());
-        self.send_stage(by_email, Addressing::Identifiers).await;
+        self.send_stage(by_email, self.addressing()).await;
         self.dispatch_by_profile_id(by_profile_id).await;
         for dispatch in stages.skipped {
             dispatch.acknowledge();
@@ -251,15 +254,14 @@ impl<'d> Dispatcher<'d> {
     /// time that is not needed for the answer, and closed after it.
     async fn ask(&self, subscriptions: Vec<Dispatch<'_, '_>>, time_needed: Duration) {
         let Some(ledger) = self.ledger else {
-            self.send_stage(subscriptions, Addressing::Identifiers)
-                .await;
+            self.send_stage(subscriptions, self.addressing()).await;
             return;
         };
         let secret = self.session.secret().await;
         let key = secret.klaviyo_api_key().as_bytes();
         let deadline = Instant::now() + self.session.time_left().saturating_sub(time_needed);
         let (granted, claimed) = asked_once::claim(ledger, key, subscriptions, deadline).await;
-        self.send_stage(granted, Addressing::Identifiers).await;
+        self.send_stage(granted, self.addressing()).await;
         let deadline = Instant::now() + self.session.time_left().max(MIN_SETTLING_TIME);
         claimed.settle(ledger, deadline).await;
     }

@@ -44,7 +44,8 @@ pub struct Import {
 enum Progress {
     /// The outcome follows from the tasks.
     Pending,
-    /// The rules have rejected the message, and it is not in the dead-letter queue yet.
+    /// The rules have rejected the message, or it is given up, and it is not in the dead-letter queue
+    /// yet.
     Rejected(RejectReason),
     /// The outcome is final for this invocation.
     Settled(Outcome),
@@ -187,6 +188,20 @@ impl<'a> InFlight<'a> {
                 task.set_state(TaskState::Withheld);
             }
         }
+    }
+
+    /// Returns the time since the message was first put aside. `now` is in epoch seconds.
+    pub fn waited(&self, now: i64) -> Duration {
+        let seconds = now.saturating_sub(self.inbound.queued_at.unwrap_or(now));
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+    }
+
+    /// Gives the message up, which was last to be retried for this reason. Operations that are still
+    /// pending are not sent any more.
+    pub fn give_up(&self, reason: RetryReason) {
+        self.settle(Outcome::Retry(reason));
+        let reason = RejectReason::GivenUp(reason);
+        self.progress.replace(Progress::Rejected(reason));
     }
 
     /// Rejects the pending operations if Klaviyo has refused another one of the message: a person

@@ -28,6 +28,8 @@ pub struct InboundMessage<'a> {
     pub unanswered: Vec<UnansweredAttempt>,
     /// Whether somebody has redriven the message after Klaviyo left its subscription unanswered.
     pub is_redriven: bool,
+    /// The moment at which the message was first put aside, in epoch seconds.
+    pub queued_at: Option<i64>,
     /// The record of the retry queue that the message is in, by its index among those of the
     /// invocation.
     pub record: Option<usize>,
@@ -70,6 +72,7 @@ impl<'a> InboundMessage<'a> {
             completed,
             unanswered: Vec::new(),
             is_redriven: false,
+            queued_at: None,
             record: None,
         }
     }

@@ -4,14 +4,15 @@ use super::dispatch::Dispatch;
 use super::halving::Halves;
 use super::profile_lookup::FoundProfiles;
 use crate::klaviyo::{
-    Operation, PlannedRequest, build_requests, build_requests_by_id, build_single_profiles,
+    Operation, PlannedRequest, SingleLimits, build_requests_by_id, build_requests_within,
+    build_single_profiles,
 };
 
 /// The identifiers by which requests name profiles.
 #[derive(Clone, Copy)]
 pub(super) enum Addressing<'i> {
-    /// By the identifiers in the operations.
-    Identifiers,
+    /// By the identifiers in the operations; so many of them singly.
+    Identifiers(SingleLimits),
     /// By Klaviyo's own ids.
     ProfileIds(&'i FoundProfiles),
     /// Profiles by the identifiers in the operations, each in a request of its own.
@@ -21,7 +22,7 @@ pub(super) enum Addressing<'i> {
 impl Addressing<'_> {
     fn build_requests(self, operations: &[&Operation]) -> Vec<PlannedRequest> {
         match self {
-            Addressing::Identifiers => build_requests(operations),
+            Addressing::Identifiers(limits) => build_requests_within(operations, limits),
             Addressing::Singly => build_single_profiles(operations),
             Addressing::ProfileIds(ids) => {
                 build_requests_by_id(operations, |identifiers| ids.id(identifiers))

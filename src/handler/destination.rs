@@ -16,7 +16,7 @@ use crate::check::{self, CheckReport, Finding};
 use crate::delivery::{Delivery, Dispatcher, InboundMessage, ListOptIns, MessageResult};
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger};
-use crate::klaviyo::{Klaviyo, revision};
+use crate::klaviyo::{Klaviyo, SingleLimits, revision};
 use crate::ledger::ConsentLedger;
 use crate::outcome::RejectReason;
 use crate::queue::Queue;
@@ -227,12 +227,22 @@ impl Destination {
     }
 
     /// Creates a dispatcher for this many messages, which leaves time for the queues.
-    pub(super) fn dispatcher(&self, message_count: usize, deadline: Instant) -> Dispatcher<'_> {
+    pub(super) fn dispatcher(
+        &self,
+        message_count: usize,
+        origin: Origin,
+        deadline: Instant,
+    ) -> Dispatcher<'_> {
+        let limits = match origin {
+            Origin::Webhook => SingleLimits::OF_DELIVERY,
+            Origin::RetryQueue => SingleLimits::OF_QUEUE,
+        };
         Dispatcher::new(
             &self.klaviyo,
             &self.secrets,
             &self.list_opt_ins,
             self.ledger.as_ref(),
+            limits,
             message_count,
             deadline - self.queues.budget(deadline),
         )

@@ -9,7 +9,7 @@ use crate::delivery::{Dispatcher, ImportResult, InFlight, decide_batch};
 use crate::klaviyo::{ApiErrors, ImportError, OperationId};
 use crate::outcome::{Outcome, RejectReason};
 use crate::queue::{ImportEntry, ImportMember};
-use crate::telemetry::DeliverySummary;
+use crate::telemetry::{DeliverySummary, Origin};
 
 /// How often a job is asked for: for about eight hours.
 const MAX_ASKED: u32 = 40;
@@ -35,7 +35,7 @@ impl Destination {
                 return false;
             }
         };
-        let dispatcher = self.dispatcher(entry.members.len(), deadline);
+        let dispatcher = self.dispatcher(entry.members.len(), Origin::RetryQueue, deadline);
         let refused = match dispatcher.read_import(&entry.import_job).await {
             ImportResult::Running if entry.asked < MAX_ASKED => {
                 entry.asked += 1;

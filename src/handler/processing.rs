@@ -35,7 +35,7 @@ impl Destination {
         summary: &mut DeliverySummary,
     ) -> Vec<MessageResult> {
         let started = Instant::now();
-        let dispatcher = self.dispatcher(delivery.len(), deadline);
+        let dispatcher = self.dispatcher(delivery.len(), origin, deadline);
         let Delivery { batch, backlog } = delivery;
 
         // Everything that may safely be repeated.

@@ -7,12 +7,18 @@ use tokio::time::Instant;
 
 use crate::delivery::InFlight;
 use crate::outcome::{Outcome, RetryReason};
-use crate::queue::{Bundle, ImportEntry, Queue, QueueEntry, QueueMessage, pack};
+use crate::queue::{
+    Bundle, ImportEntry, Queue, QueueEntry, QueueMessage, pack, retry_delay, spread,
+};
 use crate::telemetry::Origin;
 
 /// The part of a delivery's time that is left for writing queues. A write takes a few milliseconds;
 /// a sixth leaves the SDK time for its retries.
 const QUEUE_BUDGET_DIVISOR: u32 = 6;
+
+/// The time for which a message is tried again, from the moment at which it was first put aside. An
+/// outage of a night ends by itself, and Segment tries for four hours.
+const PATIENCE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// The queues that the settings name.
 pub(super) struct Queues {
@@ -38,11 +44,27 @@ impl Queues {
         origin: Origin,
         deadline: Instant,
     ) {
+        self.give_up_old(messages);
         self.enqueue_retries(messages, deadline).await;
         self.enqueue_dead_letters(messages, origin, deadline).await;
         for message in messages {
             if !message.is_settled() {
                 message.settle(message.outcome());
+            }
+        }
+    }
+
+    /// Gives up messages that have waited too long, if there is a queue for them.
+    fn give_up_old(&self, messages: &[&InFlight<'_>]) {
+        if self.dead_letters.is_none() {
+            return;
+        }
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        for message in messages {
+            if let Outcome::Retry(reason) = message.outcome()
+                && message.waited(now) >= PATIENCE
+            {
+                message.give_up(reason);
             }
         }
     }
@@ -186,18 +208,23 @@ impl<'m, 'a> Retries<'m, 'a> {
     /// Packs those of the messages that are to be retried.
     fn of(messages: &[&'m InFlight<'a>]) -> Self {
         let now = OffsetDateTime::now_utc();
+        let seconds = now.unix_timestamp();
         let mut waiting = Vec::new();
         let mut entries = Vec::new();
         for message in messages {
             if let Outcome::Retry(reason) = message.outcome() {
                 waiting.push((*message, reason));
+                let waited = message.waited(seconds);
                 entries.push(QueueMessage {
                     body: QueueEntry::new(message, now).write(),
-                    delay: message.wait(now.unix_timestamp()),
+                    delay: retry_delay(reason, waited, message.wait(seconds)),
                 });
             }
         }
-        let bundles = pack(entries);
+        let mut bundles = pack(entries);
+        for bundle in &mut bundles {
+            bundle.message.delay = spread(bundle.message.delay);
+        }
         Retries { waiting, bundles }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::destination::Destination;
@@ -77,6 +78,7 @@ impl Destination {
     ) -> Vec<&'r str> {
         let time_left = deadline.saturating_duration_since(Instant::now());
         let import_deadline = Instant::now() + time_left / IMPORT_TIME_DIVISOR;
+        let now = OffsetDateTime::now_utc().unix_timestamp();
         let mut kept = BTreeSet::new();
         let mut messages = Vec::new();
         let mut unreadable = Vec::new();
@@ -99,6 +101,8 @@ impl Destination {
                     Ok(entry) => {
                         let mut inbound = entry.into_inbound();
                         inbound.record = Some(index);
+                        // A redriven message, and one of the version before, begin to wait now.
+                        inbound.queued_at = inbound.queued_at.or(Some(now));
                         messages.push(inbound);
                     }
                     Err(error) => {

@@ -25,10 +25,30 @@ pub use job_kind::MAX_SUBSCRIPTIONS_PER_JOB;
 pub(super) use job_kind::PROFILE_SLOTS;
 pub use planned_request::PlannedRequest;
 
-/// Up to this many operations go as single requests, each of which has Klaviyo's own answer. The
-/// rate limits let more through as jobs: 150 jobs of 1,000 events a minute, or 3,500 single events.
-const MAX_SINGLE_EVENTS: usize = 23;
-const MAX_SINGLE_PROFILES: usize = 5;
+/// How many operations of a kind go as single requests, each of which has Klaviyo's own answer. More
+/// go in jobs, of which the rate limits let more through: 150 jobs of 1,000 events a minute, or 3,500
+/// single events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SingleLimits {
+    /// The most events.
+    pub events: usize,
+    /// The most profiles.
+    pub profiles: usize,
+}
+
+impl SingleLimits {
+    /// The limits of a delivery, whose sender waits for the answers.
+    pub const OF_DELIVERY: SingleLimits = SingleLimits {
+        events: 23,
+        profiles: 5,
+    };
+    /// The limits of messages that have waited in a queue: the single requests that Klaviyo allows
+    /// are for deliveries.
+    pub const OF_QUEUE: SingleLimits = SingleLimits {
+        events: 1,
+        profiles: 1,
+    };
+}
 
 /// Klaviyo takes 1,000 ids in one request:
 /// <https://developers.klaviyo.com/en/reference/remove_profiles_from_list>
@@ -37,6 +57,14 @@ const MAX_MEMBERS_PER_REQUEST: usize = 1_000;
 /// Plans requests so that each operation is in exactly one of them. Operations that need a profile's
 /// id from Klaviyo are left to [`build_requests_by_id`].
 pub fn build_requests(operations: &[&Operation]) -> Vec<PlannedRequest> {
+    build_requests_within(operations, SingleLimits::OF_DELIVERY)
+}
+
+/// Plans requests as [`build_requests`] does, with other limits of single requests.
+pub fn build_requests_within(
+    operations: &[&Operation],
+    limits: SingleLimits,
+) -> Vec<PlannedRequest> {
     let mut requests = Vec::new();
     let mut profiles = Vec::new();
     let mut events = Vec::new();
@@ -87,8 +115,8 @@ pub fn build_requests(operations: &[&Operation]) -> Vec<PlannedRequest> {
             .or_default()
             .push(JobItem::single(index, item));
     }
-    requests.extend(profile_requests(&profiles));
-    requests.extend(event_requests(&events));
+    requests.extend(profile_requests(&profiles, limits.profiles));
+    requests.extend(event_requests(&events, limits.events));
     for (job, items) in list_jobs {
         requests.extend(write_requests(&job.kind(), items));
     }
@@ -150,8 +178,8 @@ pub fn build_requests_by_id<'i>(
     requests
 }
 
-fn profile_requests(profiles: &[(usize, &Profile)]) -> Vec<PlannedRequest> {
-    let are_few = profiles.len() <= MAX_SINGLE_PROFILES;
+fn profile_requests(profiles: &[(usize, &Profile)], max_single: usize) -> Vec<PlannedRequest> {
+    let are_few = profiles.len() <= max_single;
     let mut requests = Vec::new();
     let mut imported = Vec::new();
     for (index, profile) in profiles {
@@ -183,8 +211,8 @@ pub fn build_single_profiles(operations: &[&Operation]) -> Vec<PlannedRequest> {
     requests
 }
 
-fn event_requests(events: &[(usize, &Event)]) -> Vec<PlannedRequest> {
-    if events.len() > MAX_SINGLE_EVENTS {
+fn event_requests(events: &[(usize, &Event)], max_single: usize) -> Vec<PlannedRequest> {
+    if events.len() > max_single {
         return write_requests(&job_kind::event_creation(), group_by_profile(events));
     }
     let mut requests = Vec::with_capacity(events.len());

@@ -31,6 +31,10 @@ pub struct QueueEntry<'a> {
     /// The moment at which the message first arrived, in epoch seconds. The rules go by it again.
     #[serde(rename = "decided_at")]
     pub first_seen_at: i64,
+    /// The moment at which the message was first put aside, in epoch seconds; none in a dead letter,
+    /// which starts afresh when it is redriven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<i64>,
     /// The operations that are still to be done, for people who read the entry.
     #[serde(rename = "to_do")]
     pub pending: Vec<OperationId>,
@@ -83,7 +87,8 @@ const MAX_PENDING_SHOWN: usize = 100;
 const VERSION: u8 = 1;
 
 impl<'a> QueueEntry<'a> {
-    /// Creates the entry of a message. `now` is the moment of attempts that were not answered.
+    /// Creates the entry of a message. `now` is the moment at which it is put aside, and of attempts
+    /// that were not answered.
     pub fn new(message: &'a InFlight<'_>, now: OffsetDateTime) -> Self {
         let outcome = message.outcome();
         let klaviyo_detail = match &outcome {
@@ -92,10 +97,12 @@ impl<'a> QueueEntry<'a> {
             }
             _ => None,
         };
+        let inbound = message.inbound();
+        let now = now.unix_timestamp();
         // Whoever redrives a dead letter wants another attempt.
-        let unanswered = match &outcome {
-            Outcome::Rejected(_) => Vec::new(),
-            _ => message.unanswered(now.unix_timestamp()),
+        let (unanswered, queued_at) = match &outcome {
+            Outcome::Rejected(_) => (Vec::new(), None),
+            _ => (message.unanswered(now), inbound.queued_at.or(Some(now))),
         };
         let (reason, detail) = match outcome {
             Outcome::Rejected(reason) => (reason.reason(), reason.to_string()),
@@ -105,12 +112,12 @@ impl<'a> QueueEntry<'a> {
             Outcome::Ignored(reason) => (reason.reason(), reason.to_string()),
             Outcome::Delivered => ("delivered", String::new()),
         };
-        let inbound = message.inbound();
         let mut entry = QueueEntry {
             version: VERSION,
             reason: reason.into(),
             detail: detail.into(),
             klaviyo_detail,
+            queued_at,
             unanswered,
             first_seen_at: inbound.first_seen_at.unix_timestamp(),
             pending: message.pending(),
@@ -131,6 +138,7 @@ impl<'a> QueueEntry<'a> {
             reason: "import_refused".into(),
             detail: "Klaviyo's import job did not accept the profile".into(),
             klaviyo_detail: None,
+            queued_at: None,
             unanswered: Vec::new(),
             first_seen_at: inbound.first_seen_at.unix_timestamp(),
             pending: vec![operation.clone()],
@@ -196,6 +204,7 @@ impl<'a> QueueEntry<'a> {
         let is_given_up = self.reason == RejectReason::SubscriptionUnanswered.reason();
         inbound.is_redriven = is_given_up && self.unanswered.is_empty();
         inbound.unanswered = self.unanswered;
+        inbound.queued_at = self.queued_at;
         inbound
     }
 }

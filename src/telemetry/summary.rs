@@ -177,16 +177,16 @@ impl DeliverySummary {
 
     /// Returns the metrics, of which `environment` is the dimension.
     pub(super) fn metrics<'e>(&'e self, environment: &'e str) -> Metrics<'e> {
-        let received = match self.origin {
-            Origin::Webhook => self.received,
-            Origin::RetryQueue => 0,
+        let (received, queued) = match self.origin {
+            Origin::Webhook => (self.received, self.queued),
+            Origin::RetryQueue => (0, 0),
         };
         Metrics::new(environment)
             .count(Metric::MessagesReceived, received)
             .count(Metric::Delivered, self.delivered)
             .count(Metric::Ignored, self.ignored)
             .count(Metric::Rejected, self.rejected)
-            .count(Metric::Queued, self.queued)
+            .count(Metric::Queued, queued)
             .count(Metric::SignatureRejected, self.signatures_rejected)
             .count(Metric::KlaviyoCalls, self.klaviyo_latencies.len())
             .count(Metric::KlaviyoThrottled, self.klaviyo_throttled)

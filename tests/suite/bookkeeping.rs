@@ -6,7 +6,7 @@ use std::time::Duration;
 use segment_klaviyo::aws::Aws;
 use segment_klaviyo::delivery::{Dispatcher, InFlight, InboundMessage, ListOptIns, decide_batch};
 use segment_klaviyo::http::{self, SdkHttp};
-use segment_klaviyo::klaviyo::Klaviyo;
+use segment_klaviyo::klaviyo::{Klaviyo, SingleLimits};
 use segment_klaviyo::outcome::{Outcome, RetryReason};
 use segment_klaviyo::response::WebhookResponse;
 use segment_klaviyo::secrets::Secrets;
@@ -61,6 +61,7 @@ async fn dispatch_without_subscriptions(stand_in: &StandIn, batch: &[InFlight<'_
         &secrets,
         &list_opt_ins,
         None,
+        SingleLimits::OF_DELIVERY,
         batch.len(),
         deadline,
     );

@@ -37,6 +37,7 @@ mod privacy;
 mod properties;
 mod request_counts;
 mod responses;
+mod retry_pace;
 mod retry_queue;
 mod revision;
 mod rules;

@@ -88,6 +88,7 @@ async fn what_is_left_of_an_entry_is_a_new_one() {
 #[tokio::test]
 async fn an_entry_that_stays_asks_nobody_and_then_everybody_once() {
     let shop = Shop::open_with_queues(&[PATIENT, SUBSCRIBE_ALL]).await;
+    shop.klaviyo().switch(|switches| switches.import_ms = 0);
     shop.klaviyo().throttle_after(0);
     shop.send_all([people(20), tracks(30)].concat()).await;
 
@@ -109,6 +110,7 @@ async fn an_entry_that_stays_asks_nobody_and_then_everybody_once() {
 #[tokio::test]
 async fn a_kill_between_the_new_entry_and_the_end_of_the_old_one_doubles_nothing() {
     let shop = Shop::open_with_ledger(&[PATIENT, SUBSCRIBE_ALL]).await;
+    shop.klaviyo().switch(|switches| switches.import_ms = 0);
     shop.klaviyo().throttle_after(0);
     shop.send_all([people(20), tracks(30)].concat()).await;
     let before = shop.retry_queue_bodies();

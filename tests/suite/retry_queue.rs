@@ -109,7 +109,7 @@ async fn acknowledged_operations_of_an_entry_are_not_repeated() {
     shop.klaviyo().recover();
     shop.klaviyo().forget_requests();
     assert_eq!(shop.redeliver().await, 0);
-    assert_eq!(shop.klaviyo().paths().len(), 2);
+    assert_eq!(shop.klaviyo().paths(), [EVENT_JOBS]);
     assert_eq!(shop.klaviyo().events().len(), 4);
 }
 
@@ -124,7 +124,7 @@ async fn entries_of_version_0_1_0_are_resumed_where_it_stopped() {
     assert_eq!(progress(&shop.retry_queue()[0]), [1, 2]);
 
     assert_eq!(shop.redeliver().await, 0);
-    assert_eq!(shop.klaviyo().paths(), [EVENTS; 2]);
+    assert_eq!(shop.klaviyo().paths(), [EVENT_JOBS]);
     assert_eq!(
         shop.klaviyo().event_ids(),
         ["R-1001_p0", "R-1001_p1"],
@@ -138,9 +138,9 @@ async fn entries_of_version_0_1_0_are_resumed_where_it_stopped() {
 async fn entries_of_version_0_1_0_that_fail_again_keep_their_progress() {
     let shop = Shop::open_with_queues(&[BRIEF]).await;
     shop.fill_retry_queue(&[ENTRY_OF_0_1_0]);
-    shop.klaviyo().throttle_after(1);
+    shop.klaviyo().throttle_after(0);
     assert_eq!(shop.redeliver().await, 0);
-    assert_eq!(progress(&shop.retry_queue()[0]), [2, 1]);
+    assert_eq!(progress(&shop.retry_queue()[0]), [1, 2]);
 
     shop.klaviyo().recover();
     assert_eq!(shop.redeliver().await, 0);
@@ -150,18 +150,21 @@ async fn entries_of_version_0_1_0_that_fail_again_keep_their_progress() {
 
 #[tokio::test]
 async fn what_is_left_of_a_record_becomes_a_new_entry() {
-    let shop = Shop::open_with_queues(&[BRIEF]).await;
+    let shop = Shop::open_with_queues(&[PATIENT]).await;
     shop.klaviyo().throttle_after(0);
-    shop.send(&order("R1", 3)).await;
+    // More events than one job takes.
+    let order = order("R1", 1_200);
+    shop.send(&order).await;
     assert_eq!(shop.redeliver().await, 0);
-    assert_eq!(progress(&shop.retry_queue()[0]), [0, 4]);
-    shop.klaviyo().throttle_after(3);
+    assert_eq!(progress(&shop.retry_queue()[0]), [0, 100]);
+    shop.klaviyo().throttle_after(1);
     assert_eq!(shop.redeliver().await, 0);
-    assert_eq!(progress(&shop.retry_queue()[0]), [3, 1]);
+    let [done, _] = progress(&shop.retry_queue()[0]);
+    assert_eq!(done, shop.klaviyo().events().len());
     shop.klaviyo().recover();
     assert_eq!(shop.redeliver().await, 0);
     assert_eq!(shop.retry_queue().len(), 0);
-    assert_eq!(shop.klaviyo().events().len(), 4);
+    assert_eq!(shop.klaviyo().events().len(), 1_201);
 }
 
 #[tokio::test]

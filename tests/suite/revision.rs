@@ -42,6 +42,7 @@ async fn a_large_delivery_stops_at_the_second_refusal() {
 async fn a_batch_of_the_queue_stops_at_the_second_refusal() {
     let shop = Shop::open_with_queues(&[PATIENT]).await;
     shop.klaviyo().fail(EVENTS, 410).always();
+    shop.klaviyo().fail(EVENT_JOBS, 410).always();
     shop.send_all(tracks(10)).await;
     shop.klaviyo().forget_requests();
     assert_eq!(shop.redeliver().await, 0);

@@ -252,6 +252,13 @@ impl Shop {
         });
     }
 
+    /// Lets so many hours pass for the messages in the retry queue: they were put aside earlier.
+    pub(crate) fn let_hours_pass(&self, hours: i64) {
+        self.change_retry_queue(|entry| {
+            entry["queued_at"] = (entry["queued_at"].as_i64().unwrap() - hours * 3_600).into();
+        });
+    }
+
     /// Returns the items of the ledger's table, by their ids.
     pub(crate) fn ledger(&self) -> Vec<(String, Value)> {
         let state = self.stand_in.state();
