@@ -15,6 +15,7 @@ mod request;
 mod retry;
 pub mod revision;
 mod subscription;
+mod throttles;
 mod wire;
 
 pub use attribute::Attribute;

@@ -149,6 +149,10 @@ pub enum RetryReason {
     /// Klaviyo throttles; the seconds that it asks to wait, if it says.
     #[error("Klaviyo throttles")]
     Throttled(Option<u64>),
+    /// Klaviyo throttles single requests, but a job has a limit of its own; the seconds that it asks to
+    /// wait.
+    #[error("Klaviyo throttles")]
+    ThrottledSingly(Option<u64>),
     /// Klaviyo answers 5xx, or the answer does not come from Klaviyo.
     #[error("Klaviyo is unavailable")]
     Unavailable,
@@ -243,7 +247,7 @@ impl RetryReason {
     /// queue entries, log queries and alarms hold them.
     pub fn reason(&self) -> &'static str {
         match self {
-            RetryReason::Throttled(_) => "throttled",
+            RetryReason::Throttled(_) | RetryReason::ThrottledSingly(_) => "throttled",
             RetryReason::Unavailable => "klaviyo_unavailable",
             RetryReason::Unreachable => "klaviyo_unreachable",
             RetryReason::RevisionRefused => "klaviyo_revision_refused",

@@ -191,7 +191,9 @@ fn retry_status(reasons: &[RetryReason]) -> u16 {
     for reason in reasons {
         if !matches!(
             reason,
-            RetryReason::Throttled(_) | RetryReason::WaitingForBatch
+            RetryReason::Throttled(_)
+                | RetryReason::ThrottledSingly(_)
+                | RetryReason::WaitingForBatch
         ) {
             return 503;
         }
@@ -203,7 +205,7 @@ fn retry_status(reasons: &[RetryReason]) -> u16 {
 fn retry_after_seconds(reasons: &[RetryReason]) -> u64 {
     let mut longest = None;
     for reason in reasons {
-        if let RetryReason::Throttled(seconds) = reason {
+        if let RetryReason::Throttled(seconds) | RetryReason::ThrottledSingly(seconds) = reason {
             longest = longest.max(*seconds);
         }
     }

@@ -8,17 +8,22 @@ use crate::outcome::{Outcome, RetryReason};
 /// One operation that can still succeed keeps the message alive. Of several reasons to retry, one
 /// that is not throttling counts, since it says more; of several throttlings, the longest wait.
 pub(super) fn combine(so_far: Outcome, error: OperationError) -> Outcome {
+    use RetryReason::{Throttled, ThrottledSingly};
     match (so_far, error) {
         (so_far, OperationError::Unanswered) => {
             let reason = RetryReason::SubscriptionUnanswered;
             combine(so_far, OperationError::Transient(reason))
         }
         (
-            Outcome::Retry(RetryReason::Throttled(one)),
-            OperationError::Transient(RetryReason::Throttled(other)),
-        ) => Outcome::Retry(RetryReason::Throttled(one.max(other))),
+            Outcome::Retry(ThrottledSingly(one)),
+            OperationError::Transient(ThrottledSingly(other)),
+        ) => Outcome::Retry(ThrottledSingly(one.max(other))),
         (
-            Outcome::Retry(RetryReason::Throttled(_) | RetryReason::WaitingForBatch),
+            Outcome::Retry(Throttled(one) | ThrottledSingly(one)),
+            OperationError::Transient(Throttled(other) | ThrottledSingly(other)),
+        ) => Outcome::Retry(Throttled(one.max(other))),
+        (
+            Outcome::Retry(Throttled(_) | ThrottledSingly(_) | RetryReason::WaitingForBatch),
             OperationError::Transient(reason),
         ) if reason != RetryReason::WaitingForBatch => Outcome::Retry(reason),
         (Outcome::Retry(reason), _) => Outcome::Retry(reason),
@@ -38,6 +43,7 @@ mod tests {
         use OperationError::{Permanent, Transient};
         use RetryReason::{Unavailable, WaitingForBatch};
         let throttled = |seconds| RetryReason::Throttled(Some(seconds));
+        let singly = |seconds| RetryReason::ThrottledSingly(Some(seconds));
         let never = Permanent(RejectReason::InvalidListId);
         for (errors, expected) in [
             (
@@ -51,6 +57,18 @@ mod tests {
             (
                 vec![Transient(throttled(1)), Transient(throttled(120))],
                 Outcome::Retry(throttled(120)),
+            ),
+            (
+                vec![Transient(singly(9)), Transient(singly(3))],
+                Outcome::Retry(singly(9)),
+            ),
+            (
+                vec![Transient(singly(9)), Transient(throttled(3))],
+                Outcome::Retry(throttled(9)),
+            ),
+            (
+                vec![Transient(singly(9)), Transient(Unavailable)],
+                Outcome::Retry(Unavailable),
             ),
             (
                 vec![Transient(throttled(9)), Transient(Unavailable)],

@@ -75,8 +75,54 @@ impl<'d> Dispatcher<'d> {
         }
     }
 
+    /// Fails what would go singly to an endpoint that Klaviyo is known to throttle, with all that its
+    /// message has still to do: the whole message waits, without a request in vain. What is more than
+    /// a few goes as a job instead.
+    pub fn spill(&self, batch: &[InFlight<'_>]) {
+        let [mut events, mut profiles] = self.session.singly_throttled_for();
+        if events.is_none() && profiles.is_none() {
+            return;
+        }
+        let (mut event_count, mut profile_count) = (0, 0);
+        for task in batch.iter().flat_map(InFlight::tasks) {
+            match task.operation() {
+                Operation::RecordEvent(_) => event_count += 1,
+                Operation::UpsertProfile(_) => profile_count += 1,
+                _ => {}
+            }
+        }
+        if event_count > self.limits.while_throttled {
+            events = None;
+        }
+        if profile_count > self.limits.while_throttled {
+            profiles = None;
+        }
+        for message in batch {
+            let mut wait = None;
+            for task in message.tasks().iter().filter(|task| task.is_pending()) {
+                wait = wait.max(match task.operation() {
+                    Operation::RecordEvent(_) => events,
+                    Operation::UpsertProfile(_) => profiles,
+                    _ => None,
+                });
+            }
+            if let Some(wait) = wait {
+                message.put_aside(RetryReason::ThrottledSingly(Some(wait.as_secs() + 1)));
+            }
+        }
+    }
+
+    /// Returns how requests are built at this moment.
     fn addressing(&self) -> Addressing<'static> {
-        Addressing::Identifiers(self.limits)
+        let [events, profiles] = self.session.singly_throttled_for();
+        let mut limits = self.limits;
+        if events.is_some() {
+            limits.events = limits.events.min(limits.while_throttled);
+        }
+        if profiles.is_some() {
+            limits.profiles = limits.profiles.min(limits.while_throttled);
+        }
+        Addressing::Identifiers(limits)
     }
 
     /// Returns the counts of all requests so far.
@@ -311,6 +357,9 @@ impl<'d> Dispatcher<'d> {
         }
         let mut waiting = vec![dispatches];
         let mut suspects = Vec::new();
+        let mut throttled = Vec::new();
+        let mut has_jobs_alone = false;
+        let mut addressing = addressing;
         let mut under_way = FuturesUnordered::new();
         loop {
             let mut planned = Vec::new();
@@ -334,6 +383,19 @@ impl<'d> Dispatcher<'d> {
                 });
             }
             let Some((answer, request, members, halves)) = under_way.next().await else {
+                // What Klaviyo has throttled singly goes as a job at once, if it fills one.
+                let fills_job = throttled.len() > self.limits.while_throttled
+                    && matches!(addressing, Addressing::Identifiers(_));
+                if fills_job && !has_jobs_alone && self.is_in_time() {
+                    has_jobs_alone = true;
+                    addressing = Addressing::Identifiers(SingleLimits::JOBS_ALONE);
+                    let dispatches = throttled.drain(..).map(|(dispatch, _)| dispatch);
+                    waiting.push(dispatches.collect());
+                    continue;
+                }
+                for (dispatch, error) in throttled {
+                    dispatch.fail(error);
+                }
                 return split_sequences;
             };
             match answer {
@@ -362,6 +424,11 @@ impl<'d> Dispatcher<'d> {
                     if let Some(AfterHalf::Suspects(found)) = halves.map(Halves::acknowledge) {
                         suspects.push(found);
                     }
+                }
+                Err(SendError::Transient(reason @ RetryReason::ThrottledSingly(_))) => {
+                    let error = OperationError::Transient(reason);
+                    let dispatches = members.into_iter().map(|(_, dispatch)| dispatch);
+                    throttled.extend(dispatches.map(|dispatch| (dispatch, error.clone())));
                 }
                 Err(error) => {
                     let is_suspicious = members.len() > 1

@@ -155,9 +155,21 @@ impl<'a> InFlight<'a> {
 
     /// Whether the message has a subscription that was not sent yet.
     pub fn has_pending_subscription(&self) -> bool {
-        self.tasks
-            .iter()
-            .any(|task| task.question().is_some() && task.is_pending())
+        self.tasks.iter().any(|task| {
+            let is_unsent = task.is_pending() || task.state() == TaskState::Withheld;
+            task.question().is_some() && is_unsent
+        })
+    }
+
+    /// Fails the operations that are still pending for this reason, without sending anything of the
+    /// message. Subscriptions are withheld.
+    pub(super) fn put_aside(&self, reason: RetryReason) {
+        for task in self.tasks.iter().filter(|task| task.is_pending()) {
+            task.set_state(match task.question() {
+                Some(_) => TaskState::Withheld,
+                None => TaskState::Failed(OperationError::Transient(reason)),
+            });
+        }
     }
 
     /// Whether the message can never succeed.

@@ -122,6 +122,14 @@ impl<'d> Session<'d> {
         }
     }
 
+    /// Returns the time for which Klaviyo still throttles single events, and single profiles.
+    pub(super) fn singly_throttled_for(&self) -> [Option<Duration>; 2] {
+        [
+            self.klaviyo.single_events_throttled_for(),
+            self.klaviyo.single_profiles_throttled_for(),
+        ]
+    }
+
     /// Returns the secret.
     pub(super) async fn secret(&self) -> Arc<Secret> {
         self.secrets.current(self.deadline).await
@@ -179,6 +187,9 @@ impl<'d> Session<'d> {
             if time_left.is_zero() {
                 break;
             }
+            if let Some(wait) = self.klaviyo.throttled_for(request) {
+                return Err(throttled(request, Some(wait)));
+            }
             let may_be_dead = attempt == 0 && self.klaviyo.has_idled();
             let timeout = if may_be_dead && request.is_idempotent() {
                 // The second attempt never has less.
@@ -224,6 +235,12 @@ impl<'d> Session<'d> {
                     }
                     let pause = after.unwrap_or_default().saturating_add(backoff(attempt));
                     if pause >= self.time_left() {
+                        if matches!(reason, RetryReason::Throttled(_)) {
+                            if let Some(after) = after {
+                                self.klaviyo.remember_throttle(request, after);
+                            }
+                            return Err(throttled(request, after));
+                        }
                         return Err(SendError::Transient(last_reason));
                     }
                     sleep(pause).await;
@@ -258,6 +275,18 @@ impl<'d> Session<'d> {
                 .add_permits(MAX_CONCURRENT_REQUESTS - FIRST_REQUESTS);
         }
     }
+}
+
+/// Returns the error of a request that Klaviyo throttles.
+fn throttled(request: &ApiRequest, wait: Option<Duration>) -> SendError {
+    // Rounded up, so that nobody comes back a moment too early.
+    let seconds = wait.map(|wait| wait.as_millis().div_ceil(1_000));
+    let seconds = seconds.map(|seconds| u64::try_from(seconds).unwrap_or(u64::MAX));
+    SendError::Transient(if request.has_job() {
+        RetryReason::ThrottledSingly(seconds)
+    } else {
+        RetryReason::Throttled(seconds)
+    })
 }
 
 /// Returns a pause with full jitter: anything up to a ceiling that doubles.

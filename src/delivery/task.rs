@@ -47,7 +47,7 @@ pub(super) enum TaskState {
     Acknowledged,
     /// It did not succeed.
     Failed(OperationError),
-    /// Its message was settled before its turn came.
+    /// Its message was settled or put aside before its turn came.
     Withheld,
 }
 

@@ -98,7 +98,11 @@ impl Destination {
             let table = aws.table(name.clone());
             ConsentLedger::new(table, log.clone())
         });
-        let klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
+        let mut klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
+        // Without a queue nothing can wait, and each delivery tries.
+        if queues.retry.is_some() {
+            klaviyo = klaviyo.remember_throttles();
+        }
         if let Some(aging) = revision::aging(OffsetDateTime::now_utc().date()) {
             let metrics = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
             log.warn_counted("Klaviyo's API revision", &aging, metrics);

@@ -38,6 +38,8 @@ impl Destination {
         let dispatcher = self.dispatcher(delivery.len(), origin, deadline);
         let Delivery { batch, backlog } = delivery;
 
+        dispatcher.spill(&batch);
+
         // Everything that may safely be repeated.
         let mut processed = Vec::with_capacity(batch.len());
         let further_events = async {

@@ -34,6 +34,9 @@ pub struct SingleLimits {
     pub events: usize,
     /// The most profiles.
     pub profiles: usize,
+    /// The most of a kind while Klaviyo is known to throttle its single requests: more go in a job at
+    /// once, and few wait, since the limits of jobs are for full ones.
+    pub while_throttled: usize,
 }
 
 impl SingleLimits {
@@ -41,12 +44,20 @@ impl SingleLimits {
     pub const OF_DELIVERY: SingleLimits = SingleLimits {
         events: 23,
         profiles: 5,
+        while_throttled: 5,
     };
     /// The limits of messages that have waited in a queue: the single requests that Klaviyo allows
     /// are for deliveries.
     pub const OF_QUEUE: SingleLimits = SingleLimits {
         events: 1,
         profiles: 1,
+        while_throttled: 0,
+    };
+    /// The limits of operations that Klaviyo has just throttled singly.
+    pub const JOBS_ALONE: SingleLimits = SingleLimits {
+        events: 0,
+        profiles: 0,
+        while_throttled: 0,
     };
 }
 

@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Response, Url};
+use reqwest::{Method, Response, Url};
 
 use super::attribute::Attribute;
 use super::error::RequestError;
-use super::request::ApiRequest;
+use super::request::{ApiRequest, EVENTS_PATH, PROFILE_IMPORT_PATH};
 use super::revision::REVISION;
+use super::throttles::Throttles;
 
 /// Klaviyo's acknowledgement of a request.
 #[derive(Debug, Clone)]
@@ -32,6 +33,7 @@ pub struct Klaviyo {
     /// The moment of Klaviyo's last answer, in milliseconds of the wall clock, which goes on while
     /// Lambda freezes the process. 0 before the first.
     last_answer: Arc<AtomicU64>,
+    throttles: Option<Arc<Throttles>>,
 }
 
 impl Klaviyo {
@@ -42,7 +44,14 @@ impl Klaviyo {
             base_url,
             is_proven: Arc::default(),
             last_answer: Arc::default(),
+            throttles: None,
         }
+    }
+
+    /// Makes the client remember which endpoints throttle for longer than a delivery lasts.
+    pub fn remember_throttles(self) -> Self {
+        let throttles = Some(Arc::default());
+        Klaviyo { throttles, ..self }
     }
 
     /// Whether Klaviyo has acknowledged a request of this program, and not refused the program
@@ -59,6 +68,34 @@ impl Klaviyo {
             0 => false,
             last => wall_clock_ms().saturating_sub(last) > SHORT,
         }
+    }
+
+    /// Records that the endpoint of a request throttles for so long, which no delivery can wait for.
+    pub fn remember_throttle(&self, request: &ApiRequest, retry_after: Duration) {
+        if let Some(throttles) = &self.throttles {
+            throttles.record(request, retry_after);
+        }
+    }
+
+    /// Returns the time for which the endpoint of a request still throttles; `None` if it is not known
+    /// to.
+    pub fn throttled_for(&self, request: &ApiRequest) -> Option<Duration> {
+        let throttles = self.throttles.as_ref()?;
+        throttles.time_left(&request.method, &request.path)
+    }
+
+    /// Returns the time for which single events are still throttled; `None` if they are not known to
+    /// be.
+    pub fn single_events_throttled_for(&self) -> Option<Duration> {
+        let throttles = self.throttles.as_ref()?;
+        throttles.time_left(&Method::POST, EVENTS_PATH)
+    }
+
+    /// Returns the time for which single profiles are still throttled; `None` if they are not known
+    /// to be.
+    pub fn single_profiles_throttled_for(&self) -> Option<Duration> {
+        let throttles = self.throttles.as_ref()?;
+        throttles.time_left(&Method::POST, PROFILE_IMPORT_PATH)
     }
 
     /// Records whether Klaviyo serves this program.
@@ -125,7 +162,7 @@ impl Klaviyo {
     }
 }
 
-fn wall_clock_ms() -> u64 {
+pub(super) fn wall_clock_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     since_epoch.map_or(0, |elapsed| {
         elapsed.as_millis().try_into().unwrap_or(u64::MAX)

@@ -18,7 +18,11 @@ pub(super) const UNSUBSCRIBE_PATH: &str = "/api/profile-subscription-bulk-delete
 /// The path that imports many profiles.
 pub(super) const PROFILE_IMPORT_JOBS_PATH: &str = "/api/profile-bulk-import-jobs";
 
-const PROFILE_IMPORT_PATH: &str = "/api/profile-import";
+/// The path that imports one profile.
+pub(super) const PROFILE_IMPORT_PATH: &str = "/api/profile-import";
+
+/// The path that records one event.
+pub(super) const EVENTS_PATH: &str = "/api/events";
 
 /// The most profiles in one answer to `GET /api/profiles`:
 /// <https://developers.klaviyo.com/en/reference/get_profiles>
@@ -97,6 +101,11 @@ impl ApiRequest {
         self.path == SUBSCRIBE_PATH
     }
 
+    /// Whether it does for one profile or event what a job, with a limit of its own, does for many.
+    pub fn has_job(&self) -> bool {
+        self.path == PROFILE_IMPORT_PATH || self.path == EVENTS_PATH
+    }
+
     /// Whether Klaviyo does the request later, and names a job to follow.
     pub fn is_import_job(&self) -> bool {
         self.path == PROFILE_IMPORT_JOBS_PATH
@@ -129,10 +138,7 @@ impl ApiRequest {
 
     /// Creates the request that records one event.
     pub(super) fn create_event(event: &Event) -> Self {
-        ApiRequest::post(
-            "/api/events",
-            to_json(&resource("event", SingleEvent(event))),
-        )
+        ApiRequest::post(EVENTS_PATH, to_json(&resource("event", SingleEvent(event))))
     }
 
     /// Creates the request that deletes the profile with this address.

@@ -14,7 +14,7 @@ const LONGEST: Duration = Duration::from_secs(120);
 
 /// The delays that there are, in seconds: messages can be packed together only if they wait equally
 /// long.
-const STEPS: [u64; 14] = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600, 900];
+const STEPS: [u64; 15] = [0, 1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 300, 600, 900];
 
 /// Returns the time until another attempt, for a message that has waited in the queue for `waited`,
 /// and that Klaviyo holds back for `hold`.
@@ -25,6 +25,8 @@ pub fn retry_delay(reason: RetryReason, waited: Duration, hold: Duration) -> Dur
             let asked = Duration::from_secs(seconds.max(1));
             return round_up(asked.max(hold));
         }
+        // From the queue it goes as a job.
+        RetryReason::ThrottledSingly(_) => return round_up(hold),
         // Nothing has failed.
         RetryReason::WaitingForBatch => 1,
         RetryReason::Throttled(None) | RetryReason::Timeout | RetryReason::QueueWriteFailed => 5,
@@ -58,7 +60,9 @@ mod tests {
 
     #[test]
     fn a_message_waits_as_long_as_its_reason_asks_for() {
-        use RetryReason::{ApiKeyRejected, Throttled, Timeout, Unavailable, WaitingForBatch};
+        use RetryReason::{
+            ApiKeyRejected, Throttled, ThrottledSingly, Timeout, Unavailable, WaitingForBatch,
+        };
         const HOUR: u64 = 3_600;
         for (reason, waited, hold, expected) in [
             (Throttled(Some(0)), 0, 0, 1),
@@ -67,6 +71,8 @@ mod tests {
             (Throttled(Some(60)), 0, 0, 60),
             (Throttled(Some(u64::MAX)), 0, 0, 900),
             (Throttled(None), 0, 0, 5),
+            (ThrottledSingly(Some(60)), 0, 0, 0),
+            (ThrottledSingly(None), 0, 100, 120),
             (WaitingForBatch, 0, 0, 1),
             (Timeout, 0, 0, 5),
             (Unavailable, 0, 0, 10),

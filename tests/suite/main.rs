@@ -44,5 +44,6 @@ mod rules;
 mod samples;
 mod secret;
 mod signature;
+mod spill;
 mod subscriptions;
 mod transient_faults;

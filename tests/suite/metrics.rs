@@ -107,7 +107,7 @@ async fn messages_are_counted_by_outcome() {
 
 #[tokio::test]
 async fn a_queued_message_is_received_once_and_delivered_once() {
-    use Metric::{Delivered, KlaviyoCalls, KlaviyoThrottled, MessagesReceived, Queued};
+    use Metric::{ColdStart, Delivered, KlaviyoCalls, KlaviyoThrottled, MessagesReceived, Queued};
     let shop = shop(&[]).await;
     shop.klaviyo().throttle_after(0);
     shop.send(&track("m-2")).await;
@@ -120,7 +120,8 @@ async fn a_queued_message_is_received_once_and_delivered_once() {
     assert_eq!(counts(&shop), expected(queued));
     shop.klaviyo().recover();
     assert_eq!(shop.redeliver().await, 0);
-    assert_eq!(counts(&shop), expected([(Delivered, 1), (KlaviyoCalls, 1)]));
+    let delivered = [(ColdStart, 1), (Delivered, 1), (KlaviyoCalls, 1)];
+    assert_eq!(counts(&shop), expected(delivered), "by another instance");
 }
 
 /// Returns the orders that the last delivery received and delivered.

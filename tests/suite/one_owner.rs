@@ -62,7 +62,7 @@ async fn a_retry_queue_that_cannot_be_written() {
 #[tokio::test]
 async fn a_neighbor_whose_entry_outgrows_sqs() {
     let shop = Shop::open_with_queues(&[BRIEF, SUBSCRIBE_ALL]).await;
-    shop.klaviyo().throttle(IMPORT).always();
+    shop.klaviyo().fail(IMPORT, 503).always();
     let mut large = identify(LI, json!({}));
     large["context"]["text"] = noise(3_000_000).into();
     check_one_owner(&shop, &json!([large, sarah()]), 2).await;
@@ -98,5 +98,6 @@ async fn a_queue_that_fails_half_way_asks_nobody_twice_with_a_ledger() {
     shop.repair_queues();
     assert_eq!(shop.redeliver().await, 0);
     assert_eq!(shop.send(&batch).await.status, 200);
+    assert_eq!(shop.redeliver().await, 0);
     assert_eq!(shop.klaviyo().consents().len(), 60);
 }

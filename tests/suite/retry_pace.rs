@@ -52,19 +52,22 @@ fn delay(shop: &Shop) -> u64 {
 
 #[tokio::test]
 async fn a_record_comes_back_by_its_cause() {
-    let causes: [(Trouble, u64); 4] = [
-        (|klaviyo| klaviyo.throttle(EVENTS).always(), 120),
+    let causes: [(Trouble, usize, u64); 5] = [
+        // From the queue it goes as a job.
+        (|klaviyo| klaviyo.throttle(EVENTS).always(), 1, 0),
+        (|klaviyo| klaviyo.throttle(EVENT_JOBS).always(), 30, 120),
         (
-            |klaviyo| klaviyo.fail(EVENTS, 429).retry_after(12).always(),
+            |klaviyo| klaviyo.fail(EVENT_JOBS, 429).retry_after(12).always(),
+            30,
             15,
         ),
-        (|klaviyo| klaviyo.fail(EVENTS, 503).always(), 10),
-        (|klaviyo| klaviyo.fail(EVENTS, 401).always(), 60),
+        (|klaviyo| klaviyo.fail(EVENTS, 503).always(), 1, 10),
+        (|klaviyo| klaviyo.fail(EVENTS, 401).always(), 1, 60),
     ];
-    for (trouble, expected) in causes {
+    for (trouble, count, expected) in causes {
         let shop = Shop::open_with_queues(&[BRIEF]).await;
         trouble(&shop.klaviyo());
-        assert_eq!(shop.send(&track("m1")).await.body.queued, 1);
+        assert_eq!(shop.send_all(tracks(count)).await.body.queued, count);
         let delay = delay(&shop);
         assert!(
             (expected..=expected * 3 / 2).contains(&delay),

@@ -62,10 +62,11 @@ async fn every_transient_fault_is_queued_and_delivered_later() {
 async fn a_queue_that_cannot_be_written_is_503_and_segment_keeps_the_message() {
     let shop = Shop::open_with_queues(&[BRIEF]).await;
     shop.break_queues();
-    shop.klaviyo().throttle(EVENTS).once();
+    shop.klaviyo().fail(EVENTS, 503).always();
     let answer = shop.send(&track("m1")).await;
     assert_eq!(answer.status, 503);
     assert_eq!(reasons(&answer), [(0, "queue_unwritable")]);
+    shop.klaviyo().recover();
     let answer = shop.send(&json!([track("m1"), nameless()])).await;
     assert_eq!((answer.status, answer.body.delivered), (503, 1));
     assert_eq!(answer.retry, 1, "a dead letter is not given up either");
@@ -174,7 +175,7 @@ async fn only_records_that_cannot_be_written_again_are_reported() {
     for message in [track("m1"), identify(LI, json!({}))] {
         assert_eq!(shop.send(&message).await.body.queued, 1);
     }
-    shop.klaviyo().throttle_path_after(EVENTS, 0);
+    shop.klaviyo().throttle_after(1);
     shop.break_queues();
     assert_eq!(shop.redeliver().await, 1);
     assert_eq!(shop.klaviyo().profiles().len(), 1);

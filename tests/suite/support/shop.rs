@@ -35,6 +35,7 @@ pub(crate) struct Shop {
     stand_in: StandIn,
     /// The instances of the function. Only the first one, unless a test names another.
     instances: Vec<Destination>,
+    settings: Vec<(String, String)>,
     log: Arc<MemoryLog>,
 }
 
@@ -48,6 +49,7 @@ impl Shop {
         Shop {
             stand_in,
             instances: vec![function],
+            settings: owned(settings),
             log,
         }
     }
@@ -74,6 +76,7 @@ impl Shop {
             .unwrap();
         Shop {
             instances: vec![function],
+            settings: owned(settings),
             ..self
         }
     }
@@ -131,8 +134,15 @@ impl Shop {
         event: &Value,
         invocation: InvocationContext,
     ) -> Result<Reply, InvocationError> {
-        let event: EventPayload = serde_json::from_str(&event.to_string()).unwrap();
-        self.instances[instance].handle(&event, invocation).await
+        invoke(&self.instances[instance], event, invocation).await
+    }
+
+    async fn another_instance(&self) -> Destination {
+        let settings = self.settings.iter();
+        let settings: Vec<Setting> = settings.map(|(name, value)| (&**name, &**value)).collect();
+        start(&self.stand_in, &settings, self.log.clone())
+            .await
+            .unwrap()
     }
 
     /// Sends messages in one delivery to an instance until it takes them, as Segment resends what is
@@ -327,15 +337,23 @@ impl Shop {
         self.redeliver_from(DEAD_LETTER_QUEUE).await
     }
 
-    /// Hands the records of a queue to the instances by turns, which work side by side.
+    /// Hands the records of a queue to the instances by turns, which work side by side. In a shop of
+    /// one instance another one takes them, which has met no trouble before.
     async fn redeliver_from(&self, url: &str) -> usize {
+        let another;
+        let instances: Vec<&Destination> = if self.instances.len() > 1 {
+            self.instances.iter().collect()
+        } else {
+            another = self.another_instance().await;
+            vec![&another]
+        };
         let bodies = self.stand_in.state().queues.remove(url);
         let bodies = bodies.unwrap_or_default();
-        let mut events = vec![Vec::new(); self.instances.len()];
+        let mut events = vec![Vec::new(); instances.len()];
         for (turn, bodies) in bodies.chunks(RECORDS_PER_EVENT).enumerate() {
-            events[turn % self.instances.len()].push(bodies);
+            events[turn % instances.len()].push(bodies);
         }
-        let instances = events.into_iter().enumerate();
+        let instances = instances.into_iter().zip(events);
         let failures = join_all(instances.map(|(instance, events)| async move {
             let mut failures = 0;
             for bodies in events {
@@ -348,7 +366,7 @@ impl Shop {
 
     /// Hands records with these bodies to an instance, and puts those that failed back into the queue.
     /// Returns how many failed.
-    async fn deliver_records(&self, instance: usize, url: &str, bodies: &[String]) -> usize {
+    async fn deliver_records(&self, instance: &Destination, url: &str, bodies: &[String]) -> usize {
         let mut records = Vec::new();
         for (index, body) in bodies.iter().enumerate() {
             records.push(json!({
@@ -359,7 +377,7 @@ impl Shop {
         }
         let event = json!({ "Records": records });
         let invocation = InvocationContext::default();
-        let reply = self.invoke_instance(instance, &event, invocation).await;
+        let reply = invoke(instance, &event, invocation).await;
         let Ok(Reply::Records(failed)) = reply else {
             panic!("{reply:?}")
         };
@@ -371,6 +389,22 @@ impl Shop {
         }
         failed.batch_item_failures.len()
     }
+}
+
+async fn invoke(
+    instance: &Destination,
+    event: &Value,
+    invocation: InvocationContext,
+) -> Result<Reply, InvocationError> {
+    let event: EventPayload = serde_json::from_str(&event.to_string()).unwrap();
+    instance.handle(&event, invocation).await
+}
+
+fn owned(settings: &[Setting<'_>]) -> Vec<(String, String)> {
+    let settings = settings.iter();
+    settings
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Returns the entries in the body of a record.

@@ -83,7 +83,10 @@ impl BatchSender<'_> {
             }
             let left = self.give_up_after.saturating_sub(last_progress.elapsed());
             let pause = match reason {
-                RetryReason::Throttled(Some(seconds)) => Duration::from_secs(seconds.max(1)),
+                RetryReason::Throttled(Some(seconds))
+                | RetryReason::ThrottledSingly(Some(seconds)) => {
+                    Duration::from_secs(seconds.max(1))
+                }
                 // The last attempt is made when the time is over, and not long before.
                 _ if !left.is_zero() => next_pause.min(left),
                 _ => next_pause,
@@ -161,7 +164,7 @@ fn decisive(one: RetryReason, other: RetryReason) -> RetryReason {
 fn rank(reason: RetryReason) -> (u8, Option<u64>) {
     match reason {
         RetryReason::ApiKeyRejected | RetryReason::RevisionRefused => (3, None),
-        RetryReason::Throttled(seconds) => (2, seconds),
+        RetryReason::Throttled(seconds) | RetryReason::ThrottledSingly(seconds) => (2, seconds),
         RetryReason::WaitingForBatch => (0, None),
         RetryReason::Unavailable
         | RetryReason::Unreachable
