@@ -24,14 +24,16 @@ mod profile_lookup;
 mod refusal;
 mod request_plan;
 mod session;
+mod spill;
 mod stages;
+mod subscriptions;
 mod task;
 mod unanswered;
 
 pub use backlog::{Backlog, Delivery, Slice};
 pub use dispatcher::{Dispatcher, PendingSubscriptions};
-pub use imports::ImportResult;
-pub use in_flight::{Import, InFlight, decide_batch};
+pub use imports::{Import, ImportResult};
+pub use in_flight::{InFlight, decide_batch};
 pub use inbound::InboundMessage;
 pub use list_opt_ins::ListOptIns;
 pub use message_result::MessageResult;

@@ -95,6 +95,9 @@ pub enum RejectReason {
     /// Properties have over 10 levels of objects.
     #[error("properties must not have more than 10 levels of objects")]
     NestedTooDeeply,
+    /// Traits have over 100 levels.
+    #[error("traits must not have more than 100 levels of objects and arrays")]
+    TraitsNestedTooDeeply,
     /// A whole number does not fit into 64 bits.
     #[error("whole numbers in properties must fit into 64 bits")]
     NumberTooLarge,
@@ -180,6 +183,9 @@ pub enum RetryReason {
     /// The ledger of consents cannot be written, so nobody knows whether the person was asked.
     #[error("the table of MEMORY_TABLE cannot be written")]
     LedgerUnavailable,
+    /// The message waits for a job, before anything of it was sent (`INTAKE`).
+    #[error("waits in the queue for a job (INTAKE is Queued)")]
+    Intake,
     /// A queue could not be written.
     #[error("the queue cannot be written")]
     QueueWriteFailed,
@@ -226,7 +232,9 @@ impl RejectReason {
             RejectReason::InvalidEventName => "invalid_event_name",
             RejectReason::ExternalIdTooLong => "external_id_too_long",
             RejectReason::TooManyProperties => "too_many_properties",
-            RejectReason::NestedTooDeeply => "nested_too_deeply",
+            RejectReason::NestedTooDeeply | RejectReason::TraitsNestedTooDeeply => {
+                "nested_too_deeply"
+            }
             RejectReason::NumberTooLarge => "number_too_large",
             RejectReason::StringTooLong => "string_too_long",
             RejectReason::ArrayTooLong => "array_too_long",
@@ -256,6 +264,7 @@ impl RetryReason {
             RetryReason::SubscriptionUnanswered => "subscription_unanswered",
             RetryReason::SubscriptionUnderWay => "subscription_under_way",
             RetryReason::LedgerUnavailable => "ledger_unavailable",
+            RetryReason::Intake => "intake",
             RetryReason::QueueWriteFailed => "queue_unwritable",
             RetryReason::WaitingForBatch => "held_back",
         }

@@ -2,6 +2,7 @@
 
 mod audiences;
 mod consent;
+mod intake;
 mod parse;
 mod rules;
 mod variables;
@@ -12,6 +13,7 @@ use reqwest::Url;
 
 pub use audiences::AudienceLists;
 pub use consent::{ConfirmOptinOverride, ConsentSettings, Resubscribe};
+pub use intake::Intake;
 pub use parse::SettingsError;
 pub use rules::{Channel, EventFilter, MetricNames, RuleSettings};
 pub use variables::VARIABLES;
@@ -34,6 +36,9 @@ pub struct Settings {
     pub retry_queue_url: Option<String>,
     /// `DEAD_LETTER_QUEUE_URL`, none by default: the SQS queue for messages that can never succeed.
     pub dead_letter_queue_url: Option<String>,
+    /// `INTAKE`, direct by default: whether a delivery is sent to Klaviyo at once or put into the retry
+    /// queue, which has to be there.
+    pub intake: Intake,
     /// `MEMORY_TABLE`, none by default: the DynamoDB table of the ledger of consents.
     pub memory_table: Option<String>,
     /// `DELIVERY_BUDGET_MS`, 4,500 ms by default: the time for one delivery, from 500 ms to 60 s.
@@ -59,6 +64,7 @@ impl Settings {
             secret_id: env.required("SECRET_ID")?,
             secret_ttl: Duration::from_secs(env.number("SECRET_TTL_SECONDS", 1..=86_400)?),
             retry_queue_url: env.optional_url("RETRY_QUEUE_URL")?,
+            intake: env.intake("INTAKE", "RETRY_QUEUE_URL")?,
             dead_letter_queue_url: env.optional_url("DEAD_LETTER_QUEUE_URL")?,
             memory_table: env.table_name("MEMORY_TABLE")?,
             delivery_budget: Duration::from_millis(env.number("DELIVERY_BUDGET_MS", 500..=60_000)?),

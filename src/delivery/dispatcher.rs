@@ -1,6 +1,6 @@
 //! The stages of a delivery, sent to Klaviyo one after another.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -8,7 +8,6 @@ use futures_util::stream::FuturesUnordered;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::asked_once;
 use super::consent_guard;
 use super::dispatch::Dispatch;
 use super::halving::{AfterHalf, Halves, fail_all};
@@ -20,10 +19,8 @@ use super::refusal;
 use super::request_plan::{Addressing, assign_to_requests, plan_halves};
 use super::session::{RequestStats, SendError, Session};
 use super::stages::{Stages, rounds};
-use super::task::{OperationError, Task, TaskState};
-use crate::klaviyo::{
-    Klaviyo, MAX_SUBSCRIPTIONS_PER_JOB, Operation, OperationId, OptIn, ProfileFields, SingleLimits,
-};
+use super::task::OperationError;
+use crate::klaviyo::{Klaviyo, Operation, OptIn, ProfileFields, SingleLimits};
 use crate::ledger::ConsentLedger;
 use crate::outcome::{RejectReason, RetryReason};
 use crate::secrets::Secrets;
@@ -32,25 +29,18 @@ use crate::secrets::Secrets;
 /// come too late to be heard, and people would be asked for confirmation again.
 const SUBSCRIPTION_BUDGET_DIVISOR: u32 = 4;
 
-/// A subscription starts only with this many times the time that the slowest request of the delivery
-/// took.
-const SUBSCRIPTION_TIME_FACTOR: u32 = 2;
-
-/// The ledger gets this much time for what became of the subscriptions, even when none is left.
-const MIN_SETTLING_TIME: Duration = Duration::from_millis(200);
-
 /// Sends the operations of one delivery to Klaviyo.
 pub struct Dispatcher<'d> {
-    session: Session<'d>,
+    pub(super) session: Session<'d>,
     list_opt_ins: &'d ListOptIns,
-    ledger: Option<&'d ConsentLedger>,
-    limits: SingleLimits,
+    pub(super) ledger: Option<&'d ConsentLedger>,
+    pub(super) limits: SingleLimits,
     /// Subscriptions start only while there is this much time left.
-    min_subscription_time: Duration,
+    pub(super) min_subscription_time: Duration,
 }
 
 /// The subscriptions of a delivery, which go after everything else.
-pub struct PendingSubscriptions<'t, 'a>(Vec<Dispatch<'t, 'a>>);
+pub struct PendingSubscriptions<'t, 'a>(pub(super) Vec<Dispatch<'t, 'a>>);
 
 impl<'d> Dispatcher<'d> {
     /// Creates a dispatcher for a delivery of this many messages, with these limits of single requests.
@@ -75,45 +65,8 @@ impl<'d> Dispatcher<'d> {
         }
     }
 
-    /// Fails what would go singly to an endpoint that Klaviyo is known to throttle, with all that its
-    /// message has still to do: the whole message waits, without a request in vain. What is more than
-    /// a few goes as a job instead.
-    pub fn spill(&self, batch: &[InFlight<'_>]) {
-        let [mut events, mut profiles] = self.session.singly_throttled_for();
-        if events.is_none() && profiles.is_none() {
-            return;
-        }
-        let (mut event_count, mut profile_count) = (0, 0);
-        for task in batch.iter().flat_map(InFlight::tasks) {
-            match task.operation() {
-                Operation::RecordEvent(_) => event_count += 1,
-                Operation::UpsertProfile(_) => profile_count += 1,
-                _ => {}
-            }
-        }
-        if event_count > self.limits.while_throttled {
-            events = None;
-        }
-        if profile_count > self.limits.while_throttled {
-            profiles = None;
-        }
-        for message in batch {
-            let mut wait = None;
-            for task in message.tasks().iter().filter(|task| task.is_pending()) {
-                wait = wait.max(match task.operation() {
-                    Operation::RecordEvent(_) => events,
-                    Operation::UpsertProfile(_) => profiles,
-                    _ => None,
-                });
-            }
-            if let Some(wait) = wait {
-                message.put_aside(RetryReason::ThrottledSingly(Some(wait.as_secs() + 1)));
-            }
-        }
-    }
-
     /// Returns how requests are built at this moment.
-    fn addressing(&self) -> Addressing<'static> {
+    pub(super) fn addressing(&self) -> Addressing<'static> {
         let [events, profiles] = self.session.singly_throttled_for();
         let mut limits = self.limits;
         if events.is_some() {
@@ -250,68 +203,6 @@ impl<'d> Dispatcher<'d> {
         imports::read(&self.session, job_id).await
     }
 
-    /// Subscribes the people of messages that are not settled.
-    ///
-    /// A subscription sent twice asks for confirmation twice. So subscriptions go last, only
-    /// while there is enough time for the answer, and one job after another: a fault that one job
-    /// meets need not meet the next.
-    pub async fn dispatch_subscriptions(&self, subscriptions: PendingSubscriptions<'_, '_>) {
-        let PendingSubscriptions(subscriptions) = subscriptions;
-        let time_needed = self
-            .min_subscription_time
-            .max(self.session.slowest() * SUBSCRIPTION_TIME_FACTOR);
-        let is_in_time = self.session.time_left() >= time_needed;
-        let mut jobs: BTreeMap<(OperationId, bool), Vec<Dispatch>> = BTreeMap::new();
-        for dispatch in subscriptions {
-            let states: Vec<_> = dispatch.tasks().iter().map(|task| task.state()).collect();
-            // A settled message is sent again, and would repeat a subscription that it shares.
-            let is_withheld = states.contains(&TaskState::Withheld);
-            if is_withheld || states.iter().all(TaskState::is_refused) {
-                continue;
-            }
-            if !is_in_time {
-                dispatch.fail(OperationError::Transient(RetryReason::Timeout));
-                continue;
-            }
-            let needs_confirmation = match dispatch.operation() {
-                Operation::Subscribe(subscription) => subscription.consented_at.is_none(),
-                _ => false,
-            };
-            let job = (dispatch.operation().id(), needs_confirmation);
-            jobs.entry(job).or_default().push(dispatch);
-        }
-        for mut waiting in jobs.into_values() {
-            while !waiting.is_empty() {
-                let later = waiting.split_off(waiting.len().min(MAX_SUBSCRIPTIONS_PER_JOB));
-                let mut tasks: Vec<&Task> = Vec::with_capacity(waiting.len());
-                for dispatch in &waiting {
-                    tasks.extend(dispatch.tasks());
-                }
-                self.ask(waiting, time_needed).await;
-                if tasks.iter().any(|task| has_transient_failure(task)) {
-                    return;
-                }
-                waiting = later;
-            }
-        }
-    }
-
-    /// Sends the subscriptions of one job. With a ledger each is claimed before, which may take the
-    /// time that is not needed for the answer, and closed after it.
-    async fn ask(&self, subscriptions: Vec<Dispatch<'_, '_>>, time_needed: Duration) {
-        let Some(ledger) = self.ledger else {
-            self.send_stage(subscriptions, self.addressing()).await;
-            return;
-        };
-        let secret = self.session.secret().await;
-        let key = secret.klaviyo_api_key().as_bytes();
-        let deadline = Instant::now() + self.session.time_left().saturating_sub(time_needed);
-        let (granted, claimed) = asked_once::claim(ledger, key, subscriptions, deadline).await;
-        self.send_stage(granted, self.addressing()).await;
-        let deadline = Instant::now() + self.session.time_left().max(MIN_SETTLING_TIME);
-        claimed.settle(ledger, deadline).await;
-    }
-
     /// Looks up the ids of the profiles, then sends the operations that need them.
     async fn dispatch_by_profile_id(&self, dispatches: Vec<Dispatch<'_, '_>>) {
         if dispatches.is_empty() {
@@ -345,7 +236,7 @@ impl<'d> Dispatcher<'d> {
     /// Sends operations side by side until each is acknowledged or has failed. The
     /// remaining operations of a refused job are sent again immediately. Returns the sequences of
     /// refused profiles that had been merged.
-    async fn send_stage<'t, 'a>(
+    pub(super) async fn send_stage<'t, 'a>(
         &self,
         dispatches: Vec<Dispatch<'t, 'a>>,
         addressing: Addressing<'_>,
@@ -448,16 +339,5 @@ impl<'d> Dispatcher<'d> {
                 }
             }
         }
-    }
-}
-
-/// Whether the next job would fail as well. Somebody else's attempt is no fault.
-fn has_transient_failure(task: &Task) -> bool {
-    match task.state() {
-        TaskState::Failed(OperationError::Transient(reason)) => {
-            reason != RetryReason::SubscriptionUnderWay
-        }
-        TaskState::Failed(OperationError::Unanswered) => true,
-        _ => false,
     }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::dispatch::Dispatch;
+use super::in_flight::InFlight;
 use super::session::{SendError, Session};
-use super::task::ImportSlot;
+use super::task::{ImportSlot, OperationError, TaskState};
 use crate::klaviyo::{
-    Acknowledgement, ApiRequest, ImportError, ImportStatus, parse_import_errors,
+    Acknowledgement, ApiRequest, ImportError, ImportStatus, OperationId, parse_import_errors,
     parse_import_status, parse_job_id,
 };
+use crate::outcome::RetryReason;
 
 /// The most pages of errors: a job of 10,000 profiles has no more.
 const MAX_PAGES: usize = 100;
@@ -26,6 +28,45 @@ pub enum ImportResult {
     Unknown,
     /// Klaviyo cannot be asked now.
     Unanswered,
+}
+
+/// An operation of a message that an import job does.
+#[derive(Debug)]
+pub struct Import {
+    /// Klaviyo's id of the job.
+    pub job_id: Arc<str>,
+    /// The place of the operation in the job, from 0.
+    pub slot: usize,
+    /// The operation.
+    pub operation: OperationId,
+}
+
+impl InFlight<'_> {
+    /// Returns the operations that import jobs do. Klaviyo has taken the jobs, and says later what it
+    /// did not accept.
+    pub fn imports(&self) -> Vec<Import> {
+        let mut imports = Vec::new();
+        for task in self.tasks() {
+            if let Some(ImportSlot { job_id, slot }) = task.import() {
+                imports.push(Import {
+                    job_id,
+                    slot,
+                    operation: task.operation().id(),
+                });
+            }
+        }
+        imports
+    }
+
+    /// Takes back that import jobs do operations of the message: nobody follows the jobs.
+    pub fn forget_imports(&self) {
+        for task in self.tasks() {
+            if task.import().is_some() {
+                let reason = RetryReason::QueueWriteFailed;
+                task.set_state(TaskState::Failed(OperationError::Transient(reason)));
+            }
+        }
+    }
 }
 
 /// Asks Klaviyo what became of a job.

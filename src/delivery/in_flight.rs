@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -10,7 +9,7 @@ use time::OffsetDateTime;
 use super::combine::combine;
 use super::inbound::InboundMessage;
 use super::message_result::MessageResult;
-use super::task::{ImportSlot, OperationError, Task, TaskState};
+use super::task::{OperationError, Task, TaskState};
 use super::unanswered::{self, UnansweredAttempt};
 use crate::domain::Timestamp;
 use crate::klaviyo::{Operation, OperationId};
@@ -26,17 +25,6 @@ pub struct InFlight<'a> {
     progress: RefCell<Progress>,
     tasks: Vec<Task<'a>>,
     warnings: Vec<Warning>,
-}
-
-/// An operation of a message that an import job does.
-#[derive(Debug)]
-pub struct Import {
-    /// Klaviyo's id of the job.
-    pub job_id: Arc<str>,
-    /// The place of the operation in the job, from 0.
-    pub slot: usize,
-    /// The operation.
-    pub operation: OperationId,
 }
 
 /// The state of a message.
@@ -259,32 +247,6 @@ impl<'a> InFlight<'a> {
         let mut ids = self.inbound.completed.clone();
         ids.extend(self.tasks.iter().map(|task| task.operation().id()));
         ids
-    }
-
-    /// Returns the operations that import jobs do. Klaviyo has taken the jobs, and says later what it
-    /// did not accept.
-    pub fn imports(&self) -> Vec<Import> {
-        let mut imports = Vec::new();
-        for task in &self.tasks {
-            if let Some(ImportSlot { job_id, slot }) = task.import() {
-                imports.push(Import {
-                    job_id,
-                    slot,
-                    operation: task.operation().id(),
-                });
-            }
-        }
-        imports
-    }
-
-    /// Takes back that import jobs do operations of the message: nobody follows the jobs.
-    pub fn forget_imports(&self) {
-        for task in &self.tasks {
-            if task.import().is_some() {
-                let reason = RetryReason::QueueWriteFailed;
-                task.set_state(TaskState::Failed(OperationError::Transient(reason)));
-            }
-        }
     }
 
     /// Rejects every operation, for a reason of Klaviyo's that came later.

@@ -9,6 +9,7 @@ use crate::ingress::{InvokedMessage, WebhookRequest};
 use crate::response::{RequestRejection, WebhookResponse};
 use crate::secrets::RefreshReason;
 use crate::segment::raw_messages;
+use crate::settings::Intake;
 use crate::signature::{self, VerifiedBody, VerifyError};
 use crate::telemetry::{DeliverySummary, Origin};
 
@@ -60,15 +61,19 @@ impl Destination {
             .into_iter()
             .map(|raw| InboundMessage::new(raw, now));
         let delivery = Delivery::plan(messages, &self.settings.rules);
-        let results = self
-            .process(
-                delivery,
-                Origin::Webhook,
-                |message| message.brief_result(),
-                deadline,
-                summary,
-            )
-            .await;
+        let results = match self.settings.intake {
+            Intake::Direct => {
+                self.process(
+                    delivery,
+                    Origin::Webhook,
+                    |message| message.brief_result(),
+                    deadline,
+                    summary,
+                )
+                .await
+            }
+            Intake::Queued => self.take_in(delivery, deadline, summary).await,
+        };
         WebhookResponse::from_results(&results)
     }
 

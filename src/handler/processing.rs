@@ -95,6 +95,42 @@ impl Destination {
         self.log_results(self.merge(&batch, processed, take_result), summary)
     }
 
+    /// Puts the messages of a delivery into the retry queue, all or none of them, without sending
+    /// anything. Those that a rule does not send are finished. Returns the result of each message, in
+    /// their order.
+    pub(super) async fn take_in(
+        &self,
+        delivery: Delivery<'_>,
+        deadline: Instant,
+        summary: &mut DeliverySummary,
+    ) -> Vec<MessageResult> {
+        let Delivery { batch, mut backlog } = delivery;
+        let mut all: Vec<_> = batch.iter().collect();
+        let dead_letters = self
+            .queues
+            .enqueue_dead_letters(&all, Origin::Webhook, deadline);
+        dead_letters.await;
+        // A dead letter that cannot be written makes Segment send everything again.
+        let is_resent = batch.iter().any(InFlight::needs_retry);
+        let slice = backlog.put_off().unwrap_or_default();
+        all.extend(&slice.batch);
+        for message in &all {
+            if matches!(message.outcome(), Outcome::Retry(reason) if reason != RetryReason::QueueWriteFailed)
+            {
+                message.settle(Outcome::Retry(RetryReason::Intake));
+            }
+        }
+        if !is_resent {
+            self.queues.enqueue_unasked(&all, deadline).await;
+        }
+        let take_result = |message: &InFlight| message.brief_result();
+        let mut processed = Vec::new();
+        for (place, message) in slice.places.iter().zip(&slice.batch) {
+            processed.push(self.processed(*place, message, take_result));
+        }
+        self.log_results(self.merge(&batch, processed, take_result), summary)
+    }
+
     /// Plans and sends the messages of a backlog, slice by slice. What there is no time for goes into
     /// the queue, without being planned.
     async fn process_backlog(

@@ -118,7 +118,7 @@ impl Queues {
     /// A message over the SQS limit from Segment is rejected without being queued: Segment would
     /// otherwise resend the whole delivery for hours. If it came from the retry queue, it stays
     /// there, and SQS moves it after `maxReceiveCount`.
-    async fn enqueue_dead_letters(
+    pub(super) async fn enqueue_dead_letters(
         &self,
         messages: &[&InFlight<'_>],
         origin: Origin,

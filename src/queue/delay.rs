@@ -26,7 +26,7 @@ pub fn retry_delay(reason: RetryReason, waited: Duration, hold: Duration) -> Dur
             return round_up(asked.max(hold));
         }
         // From the queue it goes as a job.
-        RetryReason::ThrottledSingly(_) => return round_up(hold),
+        RetryReason::ThrottledSingly(_) | RetryReason::Intake => return round_up(hold),
         // Nothing has failed.
         RetryReason::WaitingForBatch => 1,
         RetryReason::Throttled(None) | RetryReason::Timeout | RetryReason::QueueWriteFailed => 5,

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::domain::ListId;
 
 use super::audiences::AudienceLists;
+use super::intake::Intake;
 use super::rules::Channel;
 use super::variables::default_of;
 
@@ -247,6 +248,25 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         }
         let words: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
         Err(SettingsError::invalid(name, words.join(" or ")))
+    }
+
+    /// Parses the way of deliveries, of which one needs the queue at `queue_url`.
+    pub(super) fn intake(
+        &self,
+        name: &'static str,
+        queue_url: &'static str,
+    ) -> Result<Intake, SettingsError> {
+        let intake = self.choice(
+            name,
+            &[("Direct", Intake::Direct), ("Queued", Intake::Queued)],
+        )?;
+        if intake == Intake::Queued && self.text(queue_url).is_none() {
+            return Err(SettingsError::invalid(
+                name,
+                "Direct, or Queued with RETRY_QUEUE_URL",
+            ));
+        }
+        Ok(intake)
     }
 
     /// Parses names that are separated by commas. Any text is a name, so there is no error.

@@ -35,6 +35,7 @@ pub const VARIABLES: &[(&str, Option<&str>)] = &[
     ("BACKFILL_AFTER_HOURS", None),
     ("RETRY_QUEUE_URL", None),
     ("DEAD_LETTER_QUEUE_URL", None),
+    ("INTAKE", Some("Direct")),
     ("MEMORY_TABLE", None),
     ("DELIVERY_BUDGET_MS", Some("4500")),
     ("KLAVIYO_BASE_URL", Some("https://a.klaviyo.com")),

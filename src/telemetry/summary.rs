@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::outcome::{Outcome, RejectReason, Warning};
+use crate::outcome::{Outcome, RejectReason, RetryReason, Warning};
 
 use super::metrics::{Metric, Metrics};
 
@@ -37,6 +37,9 @@ pub struct DeliverySummary {
     pub rejected: usize,
     /// Messages put into the retry queue.
     pub queued: usize,
+    /// Those of them that nobody has tried to send before.
+    #[serde(skip)]
+    pub taken_in: usize,
     /// Messages that Segment or the retry queue must send again.
     pub retry: usize,
     /// Completed orders among the messages from Segment, without ignored ones. Those from the retry
@@ -112,6 +115,7 @@ impl DeliverySummary {
             }
             Outcome::Queued(reason) => {
                 self.queued += 1;
+                self.taken_in += usize::from(*reason == RetryReason::Intake);
                 self.count_reason(reason.reason());
             }
             Outcome::Retry(reason) => {
@@ -178,7 +182,7 @@ impl DeliverySummary {
     /// Returns the metrics, of which `environment` is the dimension.
     pub(super) fn metrics<'e>(&'e self, environment: &'e str) -> Metrics<'e> {
         let (received, queued) = match self.origin {
-            Origin::Webhook => (self.received, self.queued),
+            Origin::Webhook => (self.received, self.queued - self.taken_in),
             Origin::RetryQueue => (0, 0),
         };
         Metrics::new(environment)

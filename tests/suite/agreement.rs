@@ -288,6 +288,8 @@ fn values_out_of_bounds_are_refused() {
         ("EMAIL_FROM", "properties", false),
         ("EMAIL_FROM", "customer.email", false),
         ("EMAIL_FROM", "properties..email", false),
+        ("INTAKE", "direct", true),
+        ("INTAKE", "Queued", false),
         ("CONSENT_CHANNELS", "sms, Email", true),
         ("CONSENT_CHANNELS", "email;sms", false),
     ] {

@@ -25,6 +25,7 @@ mod consents;
 mod dead_letters;
 mod deliveries;
 mod import_jobs;
+mod intake;
 mod invocations;
 mod isolation;
 mod ledger;

@@ -20,6 +20,7 @@ pub(crate) mod log;
 pub(crate) mod messages;
 pub(crate) mod paths;
 pub(crate) mod people;
+pub(crate) mod queues;
 pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod shop;

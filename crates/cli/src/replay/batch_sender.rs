@@ -172,6 +172,7 @@ fn rank(reason: RetryReason) -> (u8, Option<u64>) {
         | RetryReason::SubscriptionUnanswered
         | RetryReason::SubscriptionUnderWay
         | RetryReason::LedgerUnavailable
+        | RetryReason::Intake
         | RetryReason::QueueWriteFailed => (1, None),
     }
 }
