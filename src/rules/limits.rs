@@ -3,6 +3,7 @@
 
 use std::slice;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::outcome::RejectReason;
@@ -41,6 +42,35 @@ pub(super) fn check(properties: &RawValue, key_count: usize) -> Result<(), Rejec
         return Ok(());
     }
     check_values(json.as_bytes())
+}
+
+/// Whether the traits of a profile have more levels than parsers of JSON take: `json` is the message,
+/// and `written` writes the profile.
+pub(super) fn is_nested_too_deeply(json: &str, written: impl FnOnce() -> Bytes) -> bool {
+    let is_open = |byte: &u8| matches!(byte, b'{' | b'[');
+    // Nearly every message is so flat that nothing in it can be too deep.
+    if json.bytes().filter(is_open).nth(MAX_LEVELS).is_none() {
+        return false;
+    }
+    let written = written();
+    let mut levels = 0;
+    let mut bytes = written.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => {
+                skip_string(&mut bytes);
+            }
+            b'{' | b'[' => {
+                levels += 1;
+                if levels > MAX_LEVELS {
+                    return true;
+                }
+            }
+            b'}' | b']' => levels -= 1,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether there are so many braces or so many digits that the values have to be walked over.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::context::RuleContext;
 use super::identity::{Customer, EXCHANGE_ID_KEYS};
+use super::limits;
 use super::phone::{self, PHONE_KEYS, PhoneField};
 use super::skip::Skip;
 use super::traits::{TraitMapping, TraitReader, property_names};
@@ -91,11 +92,15 @@ pub(super) fn from_identify<'a>(
     checked(profile, message)
 }
 
-/// Rejects a profile that is larger than Klaviyo takes.
+/// Rejects a profile that is larger or deeper than Klaviyo takes.
 fn checked<'a>(profile: Profile<'a>, message: &Message) -> Result<Profile<'a>, Skip> {
+    let written = || ApiRequest::upsert_profile(&profile).body;
+    if limits::is_nested_too_deeply(message.raw.get(), written) {
+        return Err(Skip::Reject(RejectReason::TraitsNestedTooDeeply));
+    }
     // Measuring costs a copy, and only a message of half the size can become such a profile.
     let may_be_too_large = message.raw.get().len() > MAX_PROFILE_BYTES / 2;
-    if may_be_too_large && ApiRequest::upsert_profile(&profile).body.len() > MAX_PROFILE_BYTES {
+    if may_be_too_large && written().len() > MAX_PROFILE_BYTES {
         return Err(Skip::Reject(RejectReason::ProfileTooLarge));
     }
     Ok(profile)

@@ -34,6 +34,7 @@ mod metrics;
 mod one_owner;
 mod packed_entries;
 mod panics;
+mod poison;
 mod privacy;
 mod properties;
 mod request_counts;
