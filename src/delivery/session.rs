@@ -15,9 +15,9 @@ use crate::outcome::RetryReason;
 use crate::secrets::{RefreshReason, Secret, Secrets};
 use crate::telemetry::elapsed_ms;
 
-/// The most requests under way at a time. An order of up to 19 lines then takes one round trip,
-/// and a burst stays far below Klaviyo's limit of 350 events a second for the whole account.
-const MAX_CONCURRENT_REQUESTS: usize = 20;
+/// The most requests under way at a time: as many as go singly, so that no order takes two round
+/// trips. A burst stays far below Klaviyo's limit of 350 events a second for the whole account.
+const MAX_CONCURRENT_REQUESTS: usize = 23;
 
 /// The most requests under way until Klaviyo has acknowledged one: if it refuses the program, all of
 /// them are in vain.

@@ -173,7 +173,7 @@ pub(super) fn wall_clock_ms() -> u64 {
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Reads an answer, up to [`MAX_ANSWER_BYTES`]. A longer one does not come from Klaviyo.
-async fn read_body(mut response: Response) -> Result<Bytes, RequestError> {
+pub(super) async fn read_body(mut response: Response) -> Result<Bytes, RequestError> {
     let status = response.status().as_u16();
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await? {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::client::Klaviyo;
+use super::client::{Klaviyo, read_body};
 use super::error::RequestError;
 use super::request::ApiRequest;
 use crate::domain::ListId;
@@ -96,7 +96,7 @@ impl Probe {
     ) -> Result<ProbeResponse, RequestError> {
         let response = klaviyo.request(key, &self.request, timeout).await?;
         let status = response.status().as_u16();
-        let body = response.bytes().await.unwrap_or_default();
+        let body = read_body(response).await.unwrap_or_default();
         Ok(ProbeResponse { status, body })
     }
 }

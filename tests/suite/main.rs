@@ -24,6 +24,7 @@ mod check;
 mod consents;
 mod dead_letters;
 mod deliveries;
+mod hostile_klaviyo;
 mod import_jobs;
 mod intake;
 mod invocations;
