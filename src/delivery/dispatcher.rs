@@ -316,7 +316,9 @@ impl<'d> Dispatcher<'d> {
                         suspects.push(found);
                     }
                 }
-                Err(SendError::Transient(reason @ RetryReason::ThrottledSingly(_))) => {
+                Err(SendError::Transient(reason @ RetryReason::ThrottledSingly(_)))
+                    if halves.is_none() =>
+                {
                     let error = OperationError::Transient(reason);
                     let dispatches = members.into_iter().map(|(_, dispatch)| dispatch);
                     throttled.extend(dispatches.map(|dispatch| (dispatch, error.clone())));

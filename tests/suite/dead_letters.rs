@@ -6,7 +6,7 @@ use crate::support::answers::{counts, reasons};
 use crate::support::messages::{identify, nameless, noise, sarah, track};
 use crate::support::paths::{EVENTS, IMPORT};
 use crate::support::people::LI;
-use crate::support::settings::SUBSCRIBE_ALL;
+use crate::support::settings::{PATIENT, SUBSCRIBE_ALL};
 use crate::support::shop::Shop;
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_message_rejected_again_is_a_dead_letter_again() {
 
 #[tokio::test]
 async fn a_dead_letter_over_the_limit_of_sqs_is_rejected_and_does_not_come_back() {
-    let shop = Shop::open_with_queues(&[SUBSCRIBE_ALL]).await;
+    let shop = Shop::open_with_queues(&[PATIENT, SUBSCRIBE_ALL]).await;
     let huge = identify(LI, json!({"bio": noise(3_000_000)}));
     let answer = shop.send(&json!([huge, sarah()])).await;
     assert_eq!((answer.status, counts(&answer)), (200, [1, 0, 1]));
