@@ -25,6 +25,7 @@
 //! so that a mistake in the function's shows.
 
 mod chaos;
+mod clock;
 mod credentials;
 mod dynamodb;
 mod faults;
@@ -54,5 +55,5 @@ pub use lambda::{AnswerTimeout, RuntimeApi};
 pub use options::StandInOptions;
 pub use request::{NO_ANSWER_IN_TIME, RecordedRequest};
 pub use server::StandIn;
-pub use sqs::QueueFaults;
+pub use sqs::{LiveQueue, QueueFaults, QueueRules, ReceivedRecord};
 pub use state::StandInState;

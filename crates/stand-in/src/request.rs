@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
+use crate::clock;
 use crate::response::{JsonResponse, PARTIAL_FAILURE};
 
 /// The key of the reason in the answer of a request that got none.
@@ -29,7 +30,7 @@ pub(crate) struct KlaviyoRequest {
 impl KlaviyoRequest {
     pub(crate) fn new(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Self {
         KlaviyoRequest {
-            received_at: SystemTime::now(),
+            received_at: clock::now(),
             method,
             uri,
             headers,

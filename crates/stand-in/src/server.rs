@@ -107,16 +107,13 @@ async fn serve(
     let request = KlaviyoRequest::new(method, uri, headers, body);
     let target = request.header("x-amz-target");
     if target.starts_with("AmazonSQS") {
-        let state = &mut *lock(&state);
-        return sqs::send_message_batch(
-            &mut state.queues,
-            &mut state.queue_faults,
-            &mut state.queue_requests,
-            &request.body,
-        )
-        .into_http();
+        let latency = lock(&state).aws_latency;
+        pause(latency).await;
+        return sqs::answer(&mut lock(&state), target, &request.body).into_http();
     }
     if target.starts_with("DynamoDB") {
+        let latency = lock(&state).aws_latency;
+        pause(latency).await;
         let state = &mut *lock(&state);
         state.table_requests += 1;
         return dynamodb::transact_write_items(&mut state.tables, state.tables_down, &request.body)

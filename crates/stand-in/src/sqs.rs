@@ -1,12 +1,17 @@
 //! The part of SQS that the function uses:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 
-use std::collections::BTreeMap;
+mod live_queue;
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::json::at;
+use crate::json::{at, optional_array};
 use crate::response::JsonResponse;
+use crate::state::StandInState;
+
+pub use live_queue::{LiveQueue, QueueRules, ReceivedRecord};
 
 /// The most bytes of the bodies in a request.
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
@@ -49,25 +54,17 @@ impl QueueFaults {
     }
 }
 
-/// Answers `SendMessageBatch` and puts the bodies into the queue. Adds the delays of the entries to
-/// `requests`, in seconds.
-pub(crate) fn send_message_batch(
-    queues: &mut BTreeMap<String, Vec<String>>,
-    faults: &mut QueueFaults,
-    requests: &mut Vec<Vec<u64>>,
-    body: &[u8],
-) -> JsonResponse {
+/// Answers a request by its `X-Amz-Target`.
+pub(crate) fn answer(state: &mut StandInState, target: &str, body: &[u8]) -> JsonResponse {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     let url = at(&request, "/QueueUrl").as_str().unwrap_or_default();
-    if faults.fail_next(url) {
+    if state.queue_faults.fail_next(url) {
         return JsonResponse::new(500, json!({"__type": "InternalError", "message": "down"}));
     }
-    let entries = match at(&request, "/Entries").as_array() {
-        Some(entries) => entries.as_slice(),
-        None => &[],
-    };
+    let entries = optional_array(at(&request, "/Entries"));
     let delays = entries.iter().map(|entry| at(entry, "/DelaySeconds"));
-    requests.push(delays.map(|delay| delay.as_u64().unwrap_or(0)).collect());
+    let delays = delays.map(|delay| delay.as_u64().unwrap_or(0));
+    state.queue_requests.push(delays.collect());
     let bodies = entries.iter().map(|entry| at(entry, "/MessageBody"));
     let bytes: usize = bodies
         .map(|body| body.as_str().unwrap_or_default().len())
@@ -78,6 +75,14 @@ pub(crate) fn send_message_batch(
             json!({"__type": "BatchRequestTooLong", "message": "1 to 10 entries of 1 MB in all"}),
         );
     }
+    match target.rsplit('.').next() {
+        Some("ChangeMessageVisibilityBatch") => change_visibility(state, url, entries),
+        _ => send_messages(state, url, entries),
+    }
+}
+
+/// Answers `SendMessageBatch` and puts the bodies into the queue.
+fn send_messages(state: &mut StandInState, url: &str, entries: &[Value]) -> JsonResponse {
     // The whole request fails over one character that XML does not have.
     let is_unreadable = |entry: &Value| {
         let body = at(entry, "/MessageBody").as_str().unwrap_or_default();
@@ -89,15 +94,47 @@ pub(crate) fn send_message_batch(
             json!({"__type": "InvalidMessageContents", "message": "a character outside of XML"}),
         );
     }
-    let queue = queues.entry(url.to_owned()).or_default();
     let mut successful = Vec::new();
     for entry in entries {
         if let Some(body) = at(entry, "/MessageBody").as_str() {
-            queue.push(body.to_owned());
+            match state.live_queues.get_mut(url) {
+                Some(queue) => queue.send(body, seconds(entry, "/DelaySeconds")),
+                None => {
+                    let queue = state.queues.entry(url.to_owned()).or_default();
+                    queue.push(body.to_owned());
+                }
+            }
         }
         successful.push(
             json!({"Id": at(entry, "/Id"), "MessageId": "m", "MD5OfMessageBody": "unchecked"}),
         );
     }
     JsonResponse::new(200, json!({"Successful": successful, "Failed": []}))
+}
+
+/// Answers `ChangeMessageVisibilityBatch`:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
+fn change_visibility(state: &mut StandInState, url: &str, entries: &[Value]) -> JsonResponse {
+    let mut queue = state.live_queues.get_mut(url);
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let handle = at(entry, "/ReceiptHandle").as_str().unwrap_or_default();
+        let timeout = seconds(entry, "/VisibilityTimeout");
+        let is_changed = match &mut queue {
+            Some(queue) => queue.change_visibility(handle, timeout),
+            // A list has no visibility.
+            None => true,
+        };
+        let id = at(entry, "/Id");
+        if is_changed {
+            successful.push(json!({ "Id": id }));
+        } else {
+            failed.push(json!({"Id": id, "Code": "ReceiptHandleIsInvalid", "SenderFault": true}));
+        }
+    }
+    JsonResponse::new(200, json!({"Successful": successful, "Failed": failed}))
+}
+
+fn seconds(entry: &Value, pointer: &str) -> Duration {
+    Duration::from_secs(at(entry, pointer).as_u64().unwrap_or_default())
 }

@@ -12,7 +12,7 @@ use crate::klaviyo::{self, Account, Mishap, RateLimiter};
 use crate::options::StandInOptions;
 use crate::request::{KlaviyoRequest, RecordedRequest};
 use crate::response::JsonResponse;
-use crate::sqs::QueueFaults;
+use crate::sqs::{LiveQueue, QueueFaults};
 
 /// The state of a stand-in. Everything can be read and changed while it runs.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub struct StandInState {
     pub secret: Option<String>,
     /// The bodies in each SQS queue, by its URL.
     pub queues: BTreeMap<String, Vec<String>>,
+    /// The queues that are read as SQS has them read, by their URLs. They take the place of those in
+    /// [`queues`](Self::queues).
+    pub live_queues: BTreeMap<String, LiveQueue>,
     /// The delays of the entries in each request to SQS that did not fail, in seconds.
     pub queue_requests: Vec<Vec<u64>>,
     /// When SQS answers 500.
@@ -31,6 +34,8 @@ pub struct StandInState {
     pub tables_down: bool,
     /// The number of requests to DynamoDB.
     pub table_requests: usize,
+    /// The time that SQS and DynamoDB take for each request.
+    pub aws_latency: Duration,
     /// The time that Secrets Manager takes.
     pub secret_delay: Duration,
     /// The number of times that the secret was fetched.
@@ -71,11 +76,13 @@ impl StandInState {
         StandInState {
             secret: Some(secret),
             queues: BTreeMap::new(),
+            live_queues: BTreeMap::new(),
             queue_requests: Vec::new(),
             queue_faults: QueueFaults::default(),
             tables: Tables::new(),
             tables_down: false,
             table_requests: 0,
+            aws_latency: Duration::ZERO,
             secret_delay: Duration::ZERO,
             fetches: 0,
             rate_limits: options.rate_limits,

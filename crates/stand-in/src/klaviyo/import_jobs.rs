@@ -13,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use super::account::Account;
 use super::query::{PAGES, Query};
 use super::refusal::Refusal;
+use crate::clock;
 use crate::request::KlaviyoRequest;
 use crate::response::JsonResponse;
 
@@ -105,7 +106,8 @@ impl ImportJob {
     /// Returns the stage at which a job is after it was created this long ago.
     fn stage(&self, account: &Account) -> Stage {
         let duration = account.import_duration();
-        let age = self.created_at.elapsed().unwrap_or_default();
+        let age = clock::now().duration_since(self.created_at);
+        let age = age.unwrap_or_default();
         if age >= duration {
             Stage::Complete
         } else if age >= duration / 2 {

@@ -2,7 +2,6 @@
 //! <https://developers.klaviyo.com/en/reference/bulk_import_profiles>
 
 use std::collections::HashSet;
-use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -17,6 +16,7 @@ use super::profile_values::check_values;
 use super::refusal::{Refusal, into_result};
 use super::schema::{Schema, optional, required};
 use super::text_rules::any;
+use crate::clock;
 use crate::json::{array, at, object, optional_array, optional_text};
 use crate::response::JsonResponse;
 
@@ -96,7 +96,7 @@ pub(super) fn import_profiles(
     }
     check_items(account, profiles)?;
     let mut job = ImportJob {
-        created_at: SystemTime::now(),
+        created_at: clock::now(),
         total: profiles.len(),
         lists,
         profiles: Vec::new(),
