@@ -20,6 +20,7 @@
 //! [`handler`] holds the path together, and the rest serves it: [`settings`], [`secrets`], [`aws`],
 //! [`http`], [`telemetry`] and [`check`]. `docs/architecture.md` has the map and the invariants.
 
+pub mod clock;
 pub mod settings;
 pub mod secrets;
 

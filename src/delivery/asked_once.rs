@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::dispatch::Dispatch;
 use super::task::{OperationError, Task, TaskState};
+use crate::clock;
 use crate::klaviyo::Operation;
 use crate::ledger::{Claim, ConsentLedger, LedgerKey, Verdict};
 use crate::outcome::{RejectReason, RetryReason};
@@ -30,7 +30,7 @@ pub(super) async fn claim<'t, 'a>(
             }
         }
     }
-    let now = OffsetDateTime::now_utc();
+    let now = clock::now();
     let verdicts = ledger.claim(keys, now, deadline).await;
     let verdicts: HashMap<_, _> = verdicts.into_iter().collect();
 

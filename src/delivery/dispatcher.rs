@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::consent_guard;
@@ -20,6 +19,7 @@ use super::request_plan::{Addressing, assign_to_requests, plan_halves};
 use super::session::{RequestStats, SendError, Session};
 use super::stages::{Stages, rounds};
 use super::task::OperationError;
+use crate::clock;
 use crate::klaviyo::{Klaviyo, Operation, OptIn, ProfileFields, SingleLimits};
 use crate::ledger::ConsentLedger;
 use crate::outcome::{RejectReason, RetryReason};
@@ -94,7 +94,7 @@ impl<'d> Dispatcher<'d> {
         let mut stages = Stages::from_batch(batch);
         let subscriptions = std::mem::take(&mut stages.subscriptions);
         let unsubscriptions = std::mem::take(&mut stages.unsubscriptions);
-        let now = OffsetDateTime::now_utc();
+        let now = clock::now();
         // What Klaviyo holds of people is looked up meanwhile. Nothing that this delivery sends can
         // change it, except consents, which are sorted out among themselves.
         let look_up = find_profiles(

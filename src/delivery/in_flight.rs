@@ -4,13 +4,12 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use time::OffsetDateTime;
-
 use super::combine::combine;
 use super::inbound::InboundMessage;
 use super::message_result::MessageResult;
 use super::task::{OperationError, Task, TaskState};
 use super::unanswered::{self, UnansweredAttempt};
+use crate::clock;
 use crate::domain::Timestamp;
 use crate::klaviyo::{Operation, OperationId};
 use crate::outcome::{Outcome, RejectReason, RetryReason, Warning};
@@ -310,7 +309,7 @@ fn age(operation: &mut Operation, settings: &RuleSettings) {
     let (Operation::RecordEvent(event), Some(age)) = (operation, settings.backfill_after) else {
         return;
     };
-    let oldest = Timestamp::new(OffsetDateTime::now_utc() - age);
+    let oldest = Timestamp::new(clock::now() - age);
     event.backfill |= event.time < oldest && event.time.is_some();
 }
 

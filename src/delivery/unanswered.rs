@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 
 use super::task::{OperationError, Task, TaskState};
+use crate::clock;
 use crate::klaviyo::OperationId;
 use crate::outcome::{RejectReason, RetryReason};
 
@@ -39,7 +39,7 @@ pub(super) fn hold_back(attempts: &[UnansweredAttempt], tasks: &[Task]) {
     if attempts.is_empty() {
         return;
     }
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = clock::now().unix_timestamp();
     for task in tasks {
         let id = task.operation().id();
         let of_task: Vec<_> = attempts

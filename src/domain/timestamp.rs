@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::clock;
 use crate::json;
 
 /// A moment between the years 0 and 9999, written as RFC 3339 in UTC with milliseconds.
@@ -39,7 +40,7 @@ impl Timestamp {
         reason = "the clock is within the years that RFC 3339 writes"
     )]
     pub fn now() -> Self {
-        Timestamp::new(OffsetDateTime::now_utc()).expect("a year before 10000")
+        Timestamp::new(clock::now()).expect("a year before 10000")
     }
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use thiserror::Error;
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::queues::Queues;
 use super::reply::{FailedRecord, FailedRecords, InvocationError, Reply};
 use crate::aws::{Aws, MissingVariable};
 use crate::check::{self, CheckReport, Finding};
+use crate::clock;
 use crate::delivery::{Delivery, Dispatcher, InboundMessage, ListOptIns, MessageResult};
 use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger};
@@ -103,7 +103,7 @@ impl Destination {
         if queues.retry.is_some() {
             klaviyo = klaviyo.remember_throttles();
         }
-        if let Some(aging) = revision::aging(OffsetDateTime::now_utc().date()) {
+        if let Some(aging) = revision::aging(clock::now().date()) {
             let metrics = Metrics::new(&settings.environment).count(Metric::RevisionAgeing, 1);
             log.warn_counted("Klaviyo's API revision", &aging, metrics);
         }

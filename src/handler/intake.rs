@@ -1,9 +1,9 @@
 //! What comes in: the sender is verified before the body is parsed, and the messages are delivered.
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::destination::Destination;
+use crate::clock;
 use crate::delivery::{Delivery, InboundMessage};
 use crate::ingress::{InvokedMessage, WebhookRequest};
 use crate::response::{RequestRejection, WebhookResponse};
@@ -56,7 +56,7 @@ impl Destination {
                 return WebhookResponse::rejected(&RequestRejection::Body(error));
             }
         };
-        let now = OffsetDateTime::now_utc();
+        let now = clock::now();
         let messages = raw_messages
             .into_iter()
             .map(|raw| InboundMessage::new(raw, now));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::delivery::InFlight;
 use crate::outcome::{Outcome, RetryReason};
 use crate::queue::{
@@ -59,7 +59,7 @@ impl Queues {
         if self.dead_letters.is_none() {
             return;
         }
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = clock::now().unix_timestamp();
         for message in messages {
             if let Outcome::Retry(reason) = message.outcome()
                 && message.waited(now) >= PATIENCE
@@ -131,7 +131,7 @@ impl Queues {
             .iter()
             .filter(|message| message.is_rejected())
             .collect();
-        let now = OffsetDateTime::now_utc();
+        let now = clock::now();
         let mut fits = Vec::with_capacity(rejected.len());
         let mut entries = Vec::with_capacity(rejected.len());
         for message in &rejected {
@@ -207,7 +207,7 @@ struct Retries<'m, 'a> {
 impl<'m, 'a> Retries<'m, 'a> {
     /// Packs those of the messages that are to be retried.
     fn of(messages: &[&'m InFlight<'a>]) -> Self {
-        let now = OffsetDateTime::now_utc();
+        let now = clock::now();
         let seconds = now.unix_timestamp();
         let mut waiting = Vec::new();
         let mut entries = Vec::new();

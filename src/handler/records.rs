@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::destination::Destination;
+use crate::clock;
 use crate::delivery::Delivery;
 use crate::ingress::QueueRecord;
 use crate::outcome::Outcome;
@@ -78,7 +78,7 @@ impl Destination {
     ) -> Vec<&'r str> {
         let time_left = deadline.saturating_duration_since(Instant::now());
         let import_deadline = Instant::now() + time_left / IMPORT_TIME_DIVISOR;
-        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let now = clock::now().unix_timestamp();
         let mut kept = BTreeSet::new();
         let mut messages = Vec::new();
         let mut unreadable = Vec::new();

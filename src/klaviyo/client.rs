@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -14,6 +14,7 @@ use super::error::RequestError;
 use super::request::{ApiRequest, EVENTS_PATH, PROFILE_IMPORT_PATH};
 use super::revision::REVISION;
 use super::throttles::Throttles;
+use crate::clock;
 
 /// Klaviyo's acknowledgement of a request.
 #[derive(Debug, Clone)]
@@ -163,10 +164,8 @@ impl Klaviyo {
 }
 
 pub(super) fn wall_clock_ms() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    since_epoch.map_or(0, |elapsed| {
-        elapsed.as_millis().try_into().unwrap_or(u64::MAX)
-    })
+    let milliseconds = clock::now().unix_timestamp_nanos() / 1_000_000;
+    milliseconds.try_into().unwrap_or(0)
 }
 
 /// The most bytes of an answer. Klaviyo's largest, a page of 100 profiles, are far smaller.

@@ -12,6 +12,7 @@ use super::attempt::{Attempt, Next};
 use super::key::LedgerKey;
 use super::table::{MAX_WRITES, Table, TableError};
 use super::wire;
+use crate::clock;
 use crate::telemetry::Log;
 
 /// How often writes are repeated that were cancelled: first for what the table holds instead, then
@@ -192,7 +193,7 @@ impl ConsentLedger {
 
     /// Writes an entry and takes it back, as a check of the function's permissions.
     pub async fn check(&self, deadline: Instant) -> Result<(), TableError> {
-        let now = OffsetDateTime::now_utc();
+        let now = clock::now();
         let claim_id = format!("{:016x}", fastrand::u64(..));
         let claim = Claim {
             key: LedgerKey::for_check(&claim_id),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use crate::clock;
 use crate::delivery::{InFlight, InboundMessage, UnansweredAttempt};
 use crate::json;
 use crate::klaviyo::OperationId;
@@ -198,7 +199,7 @@ impl<'a> QueueEntry<'a> {
         // A moment out of range can only be a bug of the writer. The present is the safe choice: no
         // rule takes the message for older than it is.
         let first_seen_at = OffsetDateTime::from_unix_timestamp(self.first_seen_at)
-            .unwrap_or_else(|_| OffsetDateTime::now_utc());
+            .unwrap_or_else(|_| clock::now());
         let mut inbound = InboundMessage::resumed(self.message, first_seen_at, self.completed);
         // Only dead letters forget the attempts that were not answered.
         let is_given_up = self.reason == RejectReason::SubscriptionUnanswered.reason();

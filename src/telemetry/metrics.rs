@@ -4,7 +4,8 @@
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use time::OffsetDateTime;
+
+use crate::clock;
 
 /// The CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "SegmentKlaviyo";
@@ -125,7 +126,7 @@ impl<'e> Metrics<'e> {
 
     /// Returns the `_aws` member of the line.
     fn metadata(&self) -> Metadata {
-        let milliseconds = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+        let milliseconds = clock::now().unix_timestamp_nanos() / 1_000_000;
         let mut metrics = Vec::with_capacity(self.measured.len());
         for (metric, _) in &self.measured {
             metrics.push(Definition {

@@ -3,10 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use segment_klaviyo::clock;
 use segment_klaviyo::telemetry::Log;
 use segment_klaviyo_stand_in::{Fault, LiveQueue, QueueRules, StandIn, StandInOptions, Symptom};
+use time::OffsetDateTime;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 
@@ -68,6 +71,7 @@ impl World {
 pub async fn run(options: &Options) -> Course {
     let real = std::time::Instant::now();
     fastrand::seed(options.seed);
+    clock::simulate(time_of_day);
     let world = Rc::new(start(options).await);
     for _ in 0..options.figures.concurrency {
         spawn_local(mapping::read_queue(world.clone()));
@@ -77,6 +81,13 @@ pub async fn run(options: &Options) -> Course {
     let mut course = observe(&world).await;
     course.real = real.elapsed();
     course
+}
+
+/// Returns the time of day, which follows tokio's clock.
+fn time_of_day() -> OffsetDateTime {
+    static START: OnceLock<(OffsetDateTime, Instant)> = OnceLock::new();
+    let (time, instant) = START.get_or_init(|| (OffsetDateTime::now_utc(), Instant::now()));
+    *time + instant.elapsed()
 }
 
 async fn start(options: &Options) -> World {
