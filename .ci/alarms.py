@@ -22,6 +22,9 @@ class Series(list):
     def __add__(self, other):
         return self.combined(other, lambda one, two: one + two)
 
+    def __sub__(self, other):
+        return self.combined(other, lambda one, two: one - two)
+
     def __rmul__(self, factor):
         return self.combined(factor, lambda one, two: one * two)
 
@@ -36,6 +39,10 @@ def fill(series, value):
 def diff(series):
     return Series([None, *(None if None in pair else pair[1] - pair[0]
                            for pair in zip(series, series[1:]))])
+
+
+def maximum(series):
+    return Series(map(max, zip(*series)))
 
 
 def periods(values, statistic, seconds, count):
@@ -56,7 +63,7 @@ def datapoints(alarm, metrics, count):
 
     if "MetricName" in alarm:
         return read(alarm["MetricName"], alarm["Statistic"], int(alarm["Period"]))
-    named, expression = {"FILL": fill, "DIFF": diff}, None
+    named, expression = {"FILL": fill, "DIFF": diff, "MAX": maximum}, None
     for query in alarm["Metrics"]:
         if "Expression" in query:
             expression = query["Expression"]

@@ -207,6 +207,27 @@ def check_rollback():
     assert "shop-api-4xx" not in alarms_on(resources, an_hour(), 35)
 
 
+def check_retry_queue():
+    """The retry queue's alarm goes by the age of what waits, and not by how much."""
+    resources = translate()
+    visible = "RetryQueue.ApproximateNumberOfMessagesVisible"
+    unread = "RetryQueue.ApproximateAgeOfOldestMessage"
+    metrics = an_hour()
+    for title, changed, expected in (
+        ("a peak that lasts", {visible: [9000] * 60, "LongestWait": [240] * 60}, []),
+        ("an outage of ten minutes", {
+            "LongestWait": [None] * BEGIN + [60 * n for n in range(10)] + [None] * 30}, []),
+        ("an outage of half an hour", {
+            "LongestWait": [None] * BEGIN + [60 * n for n in range(30)] + [None] * 10},
+         list(range(BEGIN + 16, BEGIN + 35))),
+        ("nobody reads the queue", {unread: [60 * n for n in range(60)] + [3600]}, [61]),
+    ):
+        alarms = [minute for minute in range(62)
+                  if "shop-retry-queue" in alarms_on(resources, metrics | changed, minute)]
+        print(f"{title}: {alarms and f'from minute {alarms[0]}' or 'no alarm'}")
+        assert alarms == expected, (title, alarms)
+
+
 def check_dashboard():
     """The dashboard is JSON, shows every alarm, and no widget overlaps another."""
     resources = translate()
@@ -313,6 +334,7 @@ check_delivery()
 check_versions()
 check_alarms()
 check_rollback()
+check_retry_queue()
 check_dashboard()
 check_environments()
 check_secret()

@@ -2,10 +2,12 @@
 //! queues, and each gets its result.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::destination::Destination;
+use crate::clock;
 use crate::delivery::{Backlog, Delivery, Dispatcher, InFlight, MessageResult};
 use crate::outcome::{Outcome, RetryReason};
 use crate::telemetry::{DeliverySummary, Origin, elapsed_ms};
@@ -18,6 +20,8 @@ struct Processed {
     record: Option<usize>,
     result: MessageResult,
     is_order: bool,
+    /// The time since it was put aside.
+    waited: Duration,
 }
 
 /// Takes the result of a message.
@@ -164,6 +168,7 @@ impl Destination {
             record: message.inbound().record,
             result: take_result(message),
             is_order: message.inbound().is_order(&self.settings.rules),
+            waited: message.waited(clock::now().unix_timestamp()),
         }
     }
 
@@ -202,6 +207,7 @@ impl Destination {
             place,
             result,
             is_order,
+            waited,
             ..
         } in processed
         {
@@ -209,6 +215,7 @@ impl Destination {
                 self.log_rejection(place, &result, reason);
             }
             summary.count_message(&result.outcome, &result.warnings);
+            summary.count_wait(&result.outcome, waited);
             if is_order {
                 summary.count_order(&result.outcome);
             }

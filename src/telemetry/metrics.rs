@@ -46,6 +46,8 @@ pub enum Metric {
     RevisionRefused,
     /// Deletions of people whom Klaviyo does not know.
     DeletionUnresolved,
+    /// The seconds for which the oldest message has waited that still waits after another attempt.
+    LongestWait,
     /// Starts with a revision of Klaviyo's API that Klaviyo will soon stop serving.
     RevisionAgeing,
     /// Deliveries that are the first of their process.
@@ -54,7 +56,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 16] = [
+    pub const ALL: [Metric; 17] = [
         Metric::MessagesReceived,
         Metric::Delivered,
         Metric::Ignored,
@@ -69,6 +71,7 @@ impl Metric {
         Metric::ImportErrors,
         Metric::RevisionRefused,
         Metric::DeletionUnresolved,
+        Metric::LongestWait,
         Metric::RevisionAgeing,
         Metric::ColdStart,
     ];
@@ -76,6 +79,7 @@ impl Metric {
     fn unit(self) -> &'static str {
         match self {
             Metric::KlaviyoLatency => "Milliseconds",
+            Metric::LongestWait => "Seconds",
             _ => "Count",
         }
     }
@@ -112,6 +116,12 @@ impl<'e> Metrics<'e> {
             self.measured.push((metric, Measured::Count(count)));
         }
         self
+    }
+
+    /// Adds a time, unless it is 0.
+    #[must_use]
+    pub fn seconds(self, metric: Metric, seconds: u64) -> Self {
+        self.count(metric, usize::try_from(seconds).unwrap_or(usize::MAX))
     }
 
     /// Adds measured values, as many as a line may have.

@@ -1,6 +1,7 @@
 //! The summary of a delivery: the fields of its log line, and its metrics.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -87,6 +88,10 @@ pub struct DeliverySummary {
     /// People who were not subscribed, since they have left or nothing says that they have not.
     #[serde(skip)]
     pub subscriptions_withheld: usize,
+    /// The seconds for which the message has waited that has waited the longest and is not finished
+    /// yet.
+    #[serde(skip)]
+    pub longest_wait: u64,
     /// Messages with [`Warning::DroppedByKlaviyo`].
     #[serde(skip)]
     pub dropped_by_klaviyo: usize,
@@ -122,6 +127,21 @@ impl DeliverySummary {
                 self.retry += 1;
                 self.count_reason(reason.reason());
             }
+        }
+    }
+
+    /// Notes how long a message has waited that is not finished yet. Nothing is wrong while a
+    /// subscription is held back that Klaviyo may be about to do.
+    pub fn count_wait(&mut self, outcome: &Outcome, waited: Duration) {
+        let (Outcome::Queued(reason) | Outcome::Retry(reason)) = outcome else {
+            return;
+        };
+        let is_held_back = matches!(
+            reason,
+            RetryReason::SubscriptionUnanswered | RetryReason::SubscriptionUnderWay
+        );
+        if !is_held_back {
+            self.longest_wait = self.longest_wait.max(waited.as_secs());
         }
     }
 
@@ -200,6 +220,7 @@ impl DeliverySummary {
             .count(Metric::ImportErrors, self.import_errors)
             .count(Metric::RevisionRefused, self.revision_refused)
             .count(Metric::DeletionUnresolved, self.deletions_unresolved)
+            .seconds(Metric::LongestWait, self.longest_wait)
             .count(Metric::ColdStart, self.cold_start.into())
     }
 }

@@ -154,6 +154,23 @@ async fn orders_are_counted_once_received_and_once_delivered() {
 }
 
 #[tokio::test]
+async fn the_longest_wait_is_that_of_what_still_waits() {
+    let shop = shop(&[]).await;
+    shop.klaviyo().throttle_after(0);
+    for id in ["m-2", "m-3"] {
+        shop.send(&track(id)).await;
+        assert_eq!(counts(&shop).get("LongestWait"), None);
+        shop.let_hours_pass(1);
+    }
+    shop.redeliver().await;
+    let wait = counts(&shop)["LongestWait"];
+    assert!((7_200..7_260).contains(&wait), "{wait}");
+    shop.klaviyo().recover();
+    shop.redeliver().await;
+    assert_eq!(counts(&shop).get("LongestWait"), None);
+}
+
+#[tokio::test]
 async fn a_redriven_message_counts_as_delivered() {
     let shop = shop(&[]).await;
     shop.klaviyo().fail(EVENTS, 400).once();
