@@ -9,6 +9,8 @@ use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::telemetry::Log;
 use tokio::time::{sleep, timeout};
 
+use super::processor::Slowed;
+
 /// The time in which Lambda prepares an instance, before the function's own start.
 const COLD_START: Duration = Duration::from_millis(200);
 
@@ -27,6 +29,8 @@ pub struct Fleet {
     log: Log,
     timeout: Duration,
     max_instances: usize,
+    /// How many times slower an instance's processor is than this one.
+    slowdown: f64,
     idle: RefCell<Vec<Rc<Destination>>>,
     busy: Cell<usize>,
     /// The most instances at work at a time.
@@ -44,12 +48,14 @@ impl Fleet {
         log: Log,
         timeout: Duration,
         max_instances: usize,
+        slowdown: f64,
     ) -> Self {
         Fleet {
             environment,
             log,
             timeout,
             max_instances,
+            slowdown,
             idle: RefCell::default(),
             busy: Cell::default(),
             peak: Cell::default(),
@@ -85,13 +91,16 @@ impl Fleet {
             Some(instance) => instance,
             None => self.start().await,
         };
-        let event: EventPayload = serde_json::from_str(event).unwrap();
         let context = InvocationContext {
             request_id: None,
             time_left: Some(self.timeout),
         };
         // Lambda stops an instance that takes too long, and it is gone.
-        let reply = timeout(self.timeout, instance.handle(&event, context)).await;
+        let handling = async {
+            let event: EventPayload = serde_json::from_str(event).unwrap();
+            instance.handle(&event, context).await
+        };
+        let reply = timeout(self.timeout, Slowed::new(handling, self.slowdown)).await;
         let Ok(reply) = reply else {
             return Err(InvocationFailure::Failed);
         };

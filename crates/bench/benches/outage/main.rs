@@ -29,6 +29,7 @@ mod metrics;
 mod observation;
 mod options;
 mod picture;
+mod processor;
 mod report;
 mod segment;
 mod simulation;

@@ -98,6 +98,8 @@ pub struct Options {
     pub look_interval: Duration,
     /// The most instances of the function.
     pub instances: usize,
+    /// How many times slower an instance's processor is than this one; 0 for no time at all.
+    pub slowdown: f64,
     /// The seed of all random numbers.
     pub seed: u64,
     /// Further settings of the function.
@@ -124,6 +126,7 @@ const OPTIONS: &str = "\
   --aws-ms N            SQS's and DynamoDB's time for a request (10)
   --look-ms N           how often the simulation looks at Klaviyo (20)
   --instances N         most instances of the function (1000)
+  --slowdown N          times that an instance is slower than this processor (0: it takes no time)
   --seed N              seed of random numbers (1)
   --set NAME=VALUE      a setting of the function
   --metrics FILE        writes what CloudWatch would know, for .ci/outage.py
@@ -162,6 +165,7 @@ impl Options {
             aws_latency: Duration::from_millis(10),
             look_interval: Duration::from_millis(20),
             instances: 1_000,
+            slowdown: 0.0,
             seed: 1,
             settings: Vec::new(),
             figures: Figures::read(),
@@ -202,6 +206,7 @@ impl Options {
             "aws-ms" => self.aws_latency = milliseconds()?,
             "look-ms" => self.look_interval = milliseconds()?,
             "instances" => self.instances = number()? as usize,
+            "slowdown" => self.slowdown = number()?,
             "seed" => self.seed = number()? as u64,
             "set" => match value.split_once('=') {
                 Some((name, value)) => self.settings.push((name.to_owned(), value.to_owned())),

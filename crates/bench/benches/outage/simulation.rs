@@ -131,7 +131,13 @@ async fn start(options: &Options) -> World {
         Log::new(move |line| metrics.read_log(line))
     };
     World {
-        fleet: Fleet::new(environment, log, figures.timeout, options.instances),
+        fleet: Fleet::new(
+            environment,
+            log,
+            figures.timeout,
+            options.instances,
+            options.slowdown,
+        ),
         api: Api::new(figures.throttle),
         messages: RefCell::new(Messages::new(options.identifies)),
         options: options.clone(),
