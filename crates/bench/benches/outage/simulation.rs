@@ -72,6 +72,9 @@ pub async fn run(options: &Options) -> Course {
     let real = std::time::Instant::now();
     fastrand::seed(options.seed);
     clock::simulate(time_of_day);
+    // Klaviyo's windows begin with the minutes of the clock, so each run begins with one, too.
+    let since_minute = time_of_day().unix_timestamp_nanos() % 60_000_000_000;
+    sleep(Duration::from_nanos(60_000_000_000 - since_minute as u64)).await;
     let world = Rc::new(start(options).await);
     for _ in 0..options.figures.concurrency {
         spawn_local(mapping::read_queue(world.clone()));
