@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, Response, Uri};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::clock;
 use crate::faults::broken_connection;
 use crate::forward::{forward, unanswered};
 use crate::klaviyo::Mishap;
@@ -45,6 +46,8 @@ impl StandIn {
     pub async fn listen(address: SocketAddr, options: StandInOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);
+        // The clock starts with the first stand-in.
+        clock::now();
         let state = Arc::new(Mutex::new(StandInState::new(options)));
         let service = Router::new()
             .fallback(serve)

@@ -72,9 +72,6 @@ pub async fn run(options: &Options) -> Course {
     let real = std::time::Instant::now();
     fastrand::seed(options.seed);
     clock::simulate(time_of_day);
-    // Klaviyo's windows begin with the minutes of the clock, so each run begins with one, too.
-    let since_minute = time_of_day().unix_timestamp_nanos() % 60_000_000_000;
-    sleep(Duration::from_nanos(60_000_000_000 - since_minute as u64)).await;
     let world = Rc::new(start(options).await);
     for _ in 0..options.figures.concurrency {
         spawn_local(mapping::read_queue(world.clone()));
@@ -101,6 +98,9 @@ async fn start(options: &Options) -> World {
         api_key: None,
     };
     let stand_in = StandIn::listen(address, stand_in_options).await.unwrap();
+    // Klaviyo's windows begin with the minutes of the clock, so each run begins with one, too.
+    let since_minute = time_of_day().unix_timestamp_nanos() % 60_000_000_000;
+    sleep(Duration::from_nanos(60_000_000_000 - since_minute as u64)).await;
     let figures = &options.figures;
     {
         let mut state = stand_in.state();
