@@ -3,7 +3,7 @@
     python .ci/recorder.py PROGRAM [ARGUMENT]...
 
 The tool, also as `cargo run --`, is run for real: a server until it listens, and with the stand-in
-at COMMANDS_KLAVIYO instead of another Klaviyo.
+at COMMANDS_KLAVIYO instead of another Klaviyo, and of SQS.
 """
 
 import json
@@ -20,12 +20,21 @@ from rig import TOOL
 SERVERS = {"serve", "stand-in"}
 # Yes and no, as grep and diff have it. 2 is a refusal.
 ANSWERS = {0, 1}
+AWS = {"AWS_ACCESS_KEY_ID": "commands", "AWS_SECRET_ACCESS_KEY": "commands",
+       "AWS_REGION": "us-east-1"}
 
 
 def run_tool(arguments):
     if is_placeholder(os.environ.get("KLAVIYO_API_KEY", "")):
         os.environ["KLAVIYO_API_KEY"] = KLAVIYO_API_KEY
     arguments = replace_value(arguments, "--klaviyo-url", os.environ["COMMANDS_KLAVIYO"])
+    if arguments[:1] == ["dead-letters"] and "--file" not in arguments:
+        # The stand-in's queue, instead of that of a stack.
+        os.environ |= AWS | {"AWS_ENDPOINT_URL_SQS": os.environ["COMMANDS_KLAVIYO"]}
+        queue_url = f"{os.environ['COMMANDS_KLAVIYO']}/dead-letters"
+        if "--queue-url" not in arguments:
+            arguments += ["--queue-url", queue_url]
+        arguments = replace_value(arguments, "--queue-url", queue_url)
     if SERVERS.isdisjoint(arguments):
         done = subprocess.run([TOOL, *arguments], stderr=subprocess.PIPE, text=True, timeout=60)
         ensure(done.returncode in ANSWERS, done.stderr)

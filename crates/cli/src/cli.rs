@@ -5,7 +5,9 @@ use std::path::Path;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::{check, compare, completions, explain, replay, send, serve, sign, stand_in};
+use crate::{
+    check, compare, completions, dead_letters, explain, replay, send, serve, sign, stand_in,
+};
 
 /// Runs the Segment → Klaviyo function on this machine, without AWS.
 ///
@@ -37,6 +39,7 @@ pub(crate) enum Command {
     StandIn(stand_in::Arguments),
     Replay(replay::Arguments),
     Serve(serve::Arguments),
+    DeadLetters(dead_letters::Arguments),
     Completions(completions::Arguments),
 }
 

@@ -4,7 +4,7 @@ mod comparison;
 mod json_output;
 mod rendering;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use segment_klaviyo::settings::RuleSettings;
 use time::OffsetDateTime;
@@ -27,11 +27,13 @@ use comparison::Comparison;
 #[derive(clap::Args)]
 #[command(after_help = "Example: segment-klaviyo compare now.env planned.env messages.ndjson")]
 pub(crate) struct Arguments {
-    /// The current settings.
-    old: PathBuf,
+    /// The current settings: a file, or an environment of samconfig.toml, such as prod.
+    #[arg(value_name = "OLD")]
+    old: String,
 
     /// The new settings.
-    new: PathBuf,
+    #[arg(value_name = "NEW")]
+    new: String,
 
     /// Segment messages, Lambda events or messages of an SQS queue, gzipped or not; directories; `-` is
     /// stdin.
@@ -80,9 +82,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
     Ok(comparison.is_empty())
 }
 
-fn read_rules(path: &Path) -> Result<RuleSettings, String> {
-    let settings = SettingOverrides::from_file(path)?;
+fn read_rules(name: &str) -> Result<RuleSettings, String> {
+    let settings = SettingOverrides::from_environment(name)?;
     settings
         .rules()
-        .map_err(|problem| format!("{}: {problem}", input::name(path)))
+        .map_err(|problem| format!("{name}: {problem}"))
 }

@@ -81,11 +81,12 @@ pub(crate) use arguments::{Arguments, parse_time};
 use report::{FileReport, ReportOptions};
 
 use crate::overrides::SettingOverrides;
+use crate::sign::SharedSecret;
 use crate::{input, output};
 
 /// Explains each file in turn.
 pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
-    let settings = SettingOverrides::new(arguments.settings);
+    let settings = arguments.settings.overrides()?;
     // Invalid settings are reported before any file is read.
     settings.rules()?;
     let mut other_settings = None;
@@ -115,6 +116,28 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), String> {
     }
     if arguments.json {
         output::line(&output::json(&json_output::files(&reports)));
+    }
+    Ok(())
+}
+
+/// Explains messages that another command has found.
+pub(crate) fn print_delivery(
+    name: &str,
+    delivery: input::Delivery,
+    settings: SettingOverrides,
+    now: OffsetDateTime,
+    json: bool,
+) -> Result<(), String> {
+    let options = ReportOptions {
+        settings,
+        other_settings: None,
+        now,
+    };
+    let report = FileReport::new(name, delivery, &options, &SharedSecret::default())?;
+    if json {
+        output::line(&output::json(&json_output::files(&[report])));
+    } else {
+        rendering::print_file(&report);
     }
     Ok(())
 }

@@ -18,8 +18,9 @@ use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
 use crate::output;
-use crate::overrides::{self, SettingOverrides};
+use crate::overrides::SettingOverrides;
 use crate::progress::{self, ProgressDisplay};
+use crate::setting_arguments::SettingArguments;
 
 /// The options of every command that runs the function.
 #[derive(clap::Args)]
@@ -29,15 +30,23 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URL", value_parser = parse_url)]
     klaviyo_url: Option<String>,
 
-    /// Sets one of the function's settings; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
-    settings: Vec<(String, String)>,
+    #[command(flatten)]
+    settings: SettingArguments,
 }
 
 impl Options {
+    /// The options for these settings and the stand-in.
+    pub(crate) fn on_stand_in(settings: SettingArguments) -> Self {
+        let klaviyo_url = None;
+        Options {
+            klaviyo_url,
+            settings,
+        }
+    }
+
     /// The chosen settings.
-    pub(crate) fn overrides(&self) -> SettingOverrides {
-        SettingOverrides::new(self.settings.clone())
+    pub(crate) fn overrides(&self) -> Result<SettingOverrides, String> {
+        self.settings.overrides()
     }
 
     /// The URL of a Klaviyo that takes the place of the stand-in.
@@ -91,6 +100,9 @@ impl Serialize for KlaviyoName {
     }
 }
 
+/// The variables that the tool sets itself.
+const OWN_VARIABLES: [&str; 3] = ["SECRET_ID", "KLAVIYO_BASE_URL", "KLAVIYO_URL_IS_TEST"];
+
 /// The time between two looks at the recorded requests.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -105,6 +117,8 @@ pub(crate) struct StartOptions<'a> {
     pub(crate) shared_secret: Option<String>,
     /// Whether requests go directly to a real Klaviyo. If so, the tool cannot display them.
     pub(crate) direct: bool,
+    /// Whether nobody expects that anything is sent, so that there is no note on where it goes.
+    pub(crate) is_trial: bool,
 }
 
 /// An invocation of the function.
@@ -149,7 +163,7 @@ impl Harness {
             } else {
                 stand_in.state().forward_to = Some(url.clone());
             }
-        } else if std::env::var_os("KLAVIYO_API_KEY").is_some() {
+        } else if std::env::var_os("KLAVIYO_API_KEY").is_some() && !start.is_trial {
             output::note(
                 "KLAVIYO_API_KEY is not used: requests go to a stand-in on this machine unless --klaviyo-url names another Klaviyo",
             );
@@ -157,8 +171,12 @@ impl Harness {
         for (name, value) in start.defaults {
             environment.insert(name, (*value).to_owned());
         }
-        for (name, value) in &options.settings {
-            environment.insert(name, value.clone());
+        let overrides = options.overrides()?;
+        for (name, value) in overrides.values() {
+            // The tool decides where requests go, whatever an environment says.
+            if !OWN_VARIABLES.contains(&name) {
+                environment.insert(name, value.to_owned());
+            }
         }
         let shared_secret = start.shared_secret.as_deref().unwrap_or(SHARED_SECRET);
         stand_in.state().secret = Some(secret_of(&api_key, shared_secret));

@@ -1,9 +1,11 @@
 //! The program `segment-klaviyo`: the Lambda function on this machine, without AWS.
 
+mod aws;
 mod check;
 mod cli;
 mod compare;
 mod completions;
+mod dead_letters;
 mod harness;
 mod explain;
 mod input;
@@ -11,6 +13,8 @@ mod replay;
 mod send;
 mod serve;
 mod overrides;
+mod samconfig;
+mod setting_arguments;
 mod output;
 mod progress;
 mod sign;
@@ -35,6 +39,7 @@ async fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).map(|()| true),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
         Command::Sign(arguments) => sign::sign(&arguments).map(|()| true),
         Command::Verify(arguments) => sign::verify(&arguments),
         Command::Check(arguments) => check::run(arguments).await,

@@ -5,6 +5,26 @@ use std::path::Path;
 use segment_klaviyo::settings::{RuleSettings, Settings, VARIABLES};
 
 use crate::input;
+use crate::samconfig::Environment;
+
+/// The parameters of the template that are no settings of the function, or not with this meaning.
+const OTHER_PARAMETERS: [&str; 15] = [
+    "Architecture",
+    "ReservedConcurrency",
+    "DeploymentType",
+    "SecretKeyArn",
+    "ThrottleRate",
+    "ThrottleBurst",
+    "LogRetentionDays",
+    "Tracing",
+    "AlarmTopicArn",
+    "AlarmAfterQuietHours",
+    "SegmentExternalId",
+    "EventBusName",
+    "DomainName",
+    "CertificateArn",
+    "HostedZoneId",
+];
 
 /// Parses `KEY=VALUE` for a setting that the command line may choose.
 pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
@@ -19,12 +39,51 @@ pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
 /// Parses `KEY=VALUE` for any of the function's settings.
 fn parse_any(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    let names: Vec<_> = VARIABLES.iter().map(|(name, _)| *name).collect();
-    if names.contains(&key) {
-        Ok((key.to_owned(), value.to_owned()))
-    } else {
-        let names = names.join(", ");
-        Err(format!("unknown setting; expected one of {names}"))
+    match variable_of(key) {
+        Some(name) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(unknown_setting(key)),
+    }
+}
+
+/// Returns the variable that is named `LIST_ID`, or by the template's parameter `ListId`.
+fn variable_of(key: &str) -> Option<&'static str> {
+    let key = match key {
+        "SecretArn" => "SECRET_ID",
+        key => key,
+    };
+    let mut names = VARIABLES.iter().map(|(name, _)| *name);
+    names.find(|name| *name == key || parameter_of(name) == key)
+}
+
+/// Returns the template's parameter of a variable: `ListId` for `LIST_ID`.
+fn parameter_of(variable: &str) -> String {
+    let mut parameter = String::new();
+    for word in variable.split('_') {
+        let (first, rest) = word.split_at(1);
+        parameter.push_str(first);
+        parameter.push_str(&rest.to_lowercase());
+    }
+    parameter
+}
+
+/// The problem with a name that is none of a setting, with the nearest one.
+fn unknown_setting(key: &str) -> String {
+    let mut best: Option<(f64, &str)> = None;
+    for (name, _) in VARIABLES {
+        let similarity = strsim::jaro(&key.to_uppercase(), name);
+        if similarity > 0.8 && best.is_none_or(|(best, _)| similarity > best) {
+            best = Some((similarity, name));
+        }
+    }
+    match best {
+        Some((_, name)) => format!("unknown setting {key}; did you mean {name}?"),
+        None => {
+            let names: Vec<_> = VARIABLES.iter().map(|(name, _)| *name).collect();
+            format!(
+                "unknown setting {key}; expected one of {}",
+                names.join(", ")
+            )
+        }
     }
 }
 
@@ -34,11 +93,6 @@ fn parse_any(text: &str) -> Result<(String, String), String> {
 pub(crate) struct SettingOverrides(Vec<(String, String)>);
 
 impl SettingOverrides {
-    /// The defaults, except for these values.
-    pub(crate) fn new(overrides: Vec<(String, String)>) -> Self {
-        SettingOverrides(overrides)
-    }
-
     /// Reads a file of `KEY=VALUE` lines. Empty lines and those that begin with `#` are skipped,
     /// and so are the variables of AWS's SDK, `AWS_…`: such a file may hold them, and the rules do
     /// not use them.
@@ -57,6 +111,30 @@ impl SettingOverrides {
             overrides.push((key, unquote(&value).to_owned()));
         }
         Ok(SettingOverrides(overrides))
+    }
+
+    /// Reads the settings of a file, or of the environment of this name in samconfig.toml.
+    pub(crate) fn from_environment(name: &str) -> Result<Self, String> {
+        let path = Path::new(name);
+        if input::is_stdin(path) || path.is_file() {
+            return SettingOverrides::from_file(path);
+        }
+        let mut overrides = Vec::new();
+        for (key, value) in Environment::read(name)?.parameters {
+            match variable_of(&key) {
+                Some(variable) => overrides.push((variable.to_owned(), value)),
+                None if OTHER_PARAMETERS.contains(&key.as_str()) => {}
+                None => return Err(format!("samconfig.toml: {}", unknown_setting(&key))),
+            }
+        }
+        Ok(SettingOverrides(overrides))
+    }
+
+    /// All chosen values, the ones that win last.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Returns a copy with one more value. An empty value means that the setting is not set.
@@ -122,7 +200,8 @@ mod tests {
 
     #[test]
     fn settings_that_are_not_chosen_have_their_defaults() {
-        let overrides = SettingOverrides::new(vec![("LIST_ID".to_owned(), "Y6nRLr".to_owned())])
+        let overrides = SettingOverrides::default()
+            .with("LIST_ID", "Y6nRLr")
             .with("ENFORCE_EMAIL", "false");
         for (name, expected) in [
             ("LIST_ID", "Y6nRLr"),
@@ -160,12 +239,52 @@ mod tests {
             ("LIST_ID=Y6nRLr", true, true),
             ("SECRET_ID=my-secret", true, false),
             ("KLAVIYO_BASE_URL=http://127.0.0.1:9", true, false),
+            ("ListId=Y6nRLr", true, true),
+            ("SecretArn=my-secret", true, false),
             ("LISTID=Y6nRLr", false, false),
             ("LIST_ID", false, false),
         ] {
             assert_eq!(parse_any(text).is_ok(), is_any, "{text}");
             assert_eq!(parse(text).is_ok(), is_allowed, "{text}");
         }
+    }
+
+    #[test]
+    fn a_misspelled_setting_is_recognized() {
+        for (key, expected) in [
+            ("LISTID=a", "unknown setting LISTID; did you mean LIST_ID?"),
+            (
+                "ConfirmOptIn=a",
+                "unknown setting ConfirmOptIn; did you mean CONFIRM_OPTIN?",
+            ),
+        ] {
+            assert_eq!(parse(key).unwrap_err(), expected);
+        }
+        assert!(
+            parse("X=a")
+                .unwrap_err()
+                .contains("expected one of ENVIRONMENT, ")
+        );
+    }
+
+    #[test]
+    fn every_parameter_of_the_template_is_a_setting_or_known_as_another() {
+        let template = include_str!("../../../template.yaml");
+        let (_, rest) = template.split_once("\nParameters:\n").unwrap();
+        let (parameters, _) = rest.split_once("\nRules:\n").unwrap();
+        let mut others = Vec::new();
+        for line in parameters.lines() {
+            let name = line
+                .strip_prefix("  ")
+                .and_then(|line| line.strip_suffix(':'));
+            if let Some(name) = name
+                && !name.starts_with(' ')
+                && variable_of(name).is_none()
+            {
+                others.push(name);
+            }
+        }
+        assert_eq!(others, OTHER_PARAMETERS);
     }
 
     #[test]

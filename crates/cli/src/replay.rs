@@ -28,6 +28,7 @@ use report::Report;
 use run::Replay;
 
 use crate::harness::{Harness, StartOptions};
+use crate::overrides::SettingOverrides;
 use crate::{input, output};
 
 /// The time for one attempt at a batch. Klaviyo's steady rate limits count by the minute, and
@@ -47,7 +48,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
 }
 
 async fn replay(arguments: &Arguments) -> Result<Report, String> {
-    let overrides = arguments.harness.overrides();
+    let overrides = arguments.harness.overrides()?;
     for queue in ["RETRY_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"] {
         if overrides.value_of(queue).is_some() {
             return Err(format!(
@@ -59,7 +60,7 @@ async fn replay(arguments: &Arguments) -> Result<Report, String> {
     let own_checkpoint = arguments.checkpoint.as_deref().or(path.as_deref());
     let sources = source::find_sources(&arguments.files, own_checkpoint)?;
     let now = OffsetDateTime::now_utc().unix_timestamp();
-    let mut checkpoint = Checkpoint::new(sources, fixed_options(arguments), now);
+    let mut checkpoint = Checkpoint::new(sources, fixed_options(arguments, &overrides), now);
     let _lock = path.as_deref().map(checkpoint::lock).transpose()?;
     if let Some(path) = &path {
         // It is read even for --restart, so that a file that is not a checkpoint is never
@@ -130,9 +131,8 @@ fn checkpoint_path(arguments: &Arguments) -> Option<PathBuf> {
 
 /// The options that decide which requests are sent, and where to. They must be the same when a
 /// replay resumes.
-fn fixed_options(arguments: &Arguments) -> BTreeMap<String, String> {
+fn fixed_options(arguments: &Arguments, overrides: &SettingOverrides) -> BTreeMap<String, String> {
     let mut options = arguments.filter.options();
-    let overrides = arguments.harness.overrides();
     for (name, _) in VARIABLES {
         // The budget changes only the pace.
         if *name != "DELIVERY_BUDGET_MS"

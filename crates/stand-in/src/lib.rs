@@ -55,5 +55,5 @@ pub use lambda::{AnswerTimeout, RuntimeApi};
 pub use options::StandInOptions;
 pub use request::{NO_ANSWER_IN_TIME, RecordedRequest};
 pub use server::StandIn;
-pub use sqs::{LiveQueue, QueueFaults, QueueRules, ReceivedRecord};
+pub use sqs::{LiveQueue, QueueFaults, QueueRules, ReceivedMessage, ReceivedRecord};
 pub use state::StandInState;

@@ -112,7 +112,9 @@ async fn serve(
     if target.starts_with("AmazonSQS") {
         let latency = lock(&state).aws_latency;
         pause(latency).await;
-        return sqs::answer(&mut lock(&state), target, &request.body).into_http();
+        let state = &mut *lock(&state);
+        let operation = target.split('.').nth(1).unwrap_or_default();
+        return sqs::answer(state, operation, &request.body).into_http();
     }
     if target.starts_with("DynamoDB") {
         let latency = lock(&state).aws_latency;

@@ -1,7 +1,8 @@
-//! The part of SQS that the function uses:
-//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
+//! The part of SQS that the function and the command-line tool use:
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html>
 
 mod live_queue;
+mod received;
 
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use serde_json::{Value, json};
 use crate::json::{at, optional_array};
 use crate::response::JsonResponse;
 use crate::state::StandInState;
+use received::{change_visibility, delete, receive};
 
 pub use live_queue::{LiveQueue, QueueRules, ReceivedRecord};
+pub use received::ReceivedMessage;
 
 /// The most bytes of the bodies in a request.
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
@@ -54,14 +57,40 @@ impl QueueFaults {
     }
 }
 
-/// Answers a request by its `X-Amz-Target`.
-pub(crate) fn answer(state: &mut StandInState, target: &str, body: &[u8]) -> JsonResponse {
+/// Answers a request by the operation that its `X-Amz-Target` names.
+pub(crate) fn answer(state: &mut StandInState, operation: &str, body: &[u8]) -> JsonResponse {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     let url = at(&request, "/QueueUrl").as_str().unwrap_or_default();
     if state.queue_faults.fail_next(url) {
         return JsonResponse::new(500, json!({"__type": "InternalError", "message": "down"}));
     }
-    let entries = optional_array(at(&request, "/Entries"));
+    match operation {
+        "SendMessageBatch" => send_messages(state, url, &request),
+        "ReceiveMessage" => receive(&mut state.queues, &mut state.received, &request),
+        "DeleteMessageBatch" => delete(&mut state.received, &request),
+        "ChangeMessageVisibilityBatch" => {
+            change_visibility(&mut state.queues, &mut state.received, &request)
+        }
+        "ListDeadLetterSourceQueues" => source_queues(url),
+        _ => JsonResponse::new(
+            400,
+            json!({"__type": "InvalidAction", "message": "the stand-in does not know this"}),
+        ),
+    }
+}
+
+/// Answers `ListDeadLetterSourceQueues`: the retry queue is beside the dead-letter queue.
+fn source_queues(url: &str) -> JsonResponse {
+    let mut urls = Vec::new();
+    if let Some(base) = url.strip_suffix("/dead-letters") {
+        urls.push(format!("{base}/retry"));
+    }
+    JsonResponse::new(200, json!({"queueUrls": urls}))
+}
+
+/// Answers `SendMessageBatch` and puts the bodies into the queue.
+fn send_messages(state: &mut StandInState, url: &str, request: &Value) -> JsonResponse {
+    let entries = optional_array(at(request, "/Entries"));
     let delays = entries.iter().map(|entry| at(entry, "/DelaySeconds"));
     let delays = delays.map(|delay| delay.as_u64().unwrap_or(0));
     state.queue_requests.push(delays.collect());
@@ -75,14 +104,6 @@ pub(crate) fn answer(state: &mut StandInState, target: &str, body: &[u8]) -> Jso
             json!({"__type": "BatchRequestTooLong", "message": "1 to 10 entries of 1 MB in all"}),
         );
     }
-    match target.rsplit('.').next() {
-        Some("ChangeMessageVisibilityBatch") => change_visibility(state, url, entries),
-        _ => send_messages(state, url, entries),
-    }
-}
-
-/// Answers `SendMessageBatch` and puts the bodies into the queue.
-fn send_messages(state: &mut StandInState, url: &str, entries: &[Value]) -> JsonResponse {
     // The whole request fails over one character that XML does not have.
     let is_unreadable = |entry: &Value| {
         let body = at(entry, "/MessageBody").as_str().unwrap_or_default();
@@ -110,29 +131,6 @@ fn send_messages(state: &mut StandInState, url: &str, entries: &[Value]) -> Json
         );
     }
     JsonResponse::new(200, json!({"Successful": successful, "Failed": []}))
-}
-
-/// Answers `ChangeMessageVisibilityBatch`:
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
-fn change_visibility(state: &mut StandInState, url: &str, entries: &[Value]) -> JsonResponse {
-    let mut queue = state.live_queues.get_mut(url);
-    let (mut successful, mut failed) = (Vec::new(), Vec::new());
-    for entry in entries {
-        let handle = at(entry, "/ReceiptHandle").as_str().unwrap_or_default();
-        let timeout = seconds(entry, "/VisibilityTimeout");
-        let is_changed = match &mut queue {
-            Some(queue) => queue.change_visibility(handle, timeout),
-            // A list has no visibility.
-            None => true,
-        };
-        let id = at(entry, "/Id");
-        if is_changed {
-            successful.push(json!({ "Id": id }));
-        } else {
-            failed.push(json!({"Id": id, "Code": "ReceiptHandleIsInvalid", "SenderFault": true}));
-        }
-    }
-    JsonResponse::new(200, json!({"Successful": successful, "Failed": failed}))
 }
 
 fn seconds(entry: &Value, pointer: &str) -> Duration {

@@ -12,7 +12,7 @@ use crate::klaviyo::{self, Account, Mishap, RateLimiter};
 use crate::options::StandInOptions;
 use crate::request::{KlaviyoRequest, RecordedRequest};
 use crate::response::JsonResponse;
-use crate::sqs::{LiveQueue, QueueFaults};
+use crate::sqs::{LiveQueue, QueueFaults, ReceivedMessage};
 
 /// The state of a stand-in. Everything can be read and changed while it runs.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct StandInState {
     pub live_queues: BTreeMap<String, LiveQueue>,
     /// The delays of the entries in each request to SQS that did not fail, in seconds.
     pub queue_requests: Vec<Vec<u64>>,
+    /// The messages that somebody has received, and that are neither deleted nor visible again.
+    pub received: Vec<ReceivedMessage>,
     /// When SQS answers 500.
     pub queue_faults: QueueFaults,
     /// The items of DynamoDB's tables.
@@ -78,6 +80,7 @@ impl StandInState {
             queues: BTreeMap::new(),
             live_queues: BTreeMap::new(),
             queue_requests: Vec::new(),
+            received: Vec::new(),
             queue_faults: QueueFaults::default(),
             tables: Tables::new(),
             tables_down: false,

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::overrides;
+use crate::setting_arguments::SettingArguments;
 use crate::sign::SharedSecret;
 
 /// Shows what Klaviyo would get for each message, the field that each attribute comes from, and
@@ -23,9 +24,8 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
 
-    /// Sets one of the function's settings; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]
-    pub(super) settings: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(super) settings: SettingArguments,
 
     /// Shows only what would change with this setting; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = overrides::parse)]

@@ -11,8 +11,10 @@ use super::item::is_message;
 /// A message of an SQS queue.
 #[derive(Debug, Clone)]
 pub(crate) struct QueuedMessage {
+    /// SQS's id, if the form in which it was read has one.
+    pub(crate) id: Option<String>,
     /// The body: an entry of the function.
-    body: String,
+    pub(crate) body: String,
 }
 
 /// The reason why a message is in a queue.
@@ -36,6 +38,7 @@ struct SqsEvent {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
+    message_id: Option<String>,
     event_source: String,
     body: String,
 }
@@ -53,6 +56,8 @@ struct ReceivedMessages {
 struct ReceivedMessage {
     #[serde(rename = "ReceiptHandle")]
     _receipt_handle: String,
+    #[serde(rename = "MessageId")]
+    id: Option<String>,
     #[serde(rename = "Body")]
     body: String,
 }
@@ -60,37 +65,39 @@ struct ReceivedMessage {
 /// Returns the messages of a queue that a value holds; `None` if it is something else.
 pub(super) fn queued_messages(value: &RawValue) -> Option<Vec<QueuedMessage>> {
     let json = value.get();
-    let mut bodies = Vec::new();
+    let mut messages = Vec::new();
     if let Ok(event) = serde_json::from_str::<SqsEvent>(json) {
         for record in event.records {
             if record.event_source != "aws:sqs" {
                 return None;
             }
-            bodies.push(record.body);
+            messages.push((record.message_id, record.body));
         }
     } else if let Ok(received) = serde_json::from_str::<ReceivedMessages>(json) {
         for message in received.messages {
-            bodies.push(message.body);
+            messages.push((message.id, message.body));
         }
     } else if let Ok(message) = serde_json::from_str::<ReceivedMessage>(json) {
-        bodies.push(message.body);
+        messages.push((message.id, message.body));
     } else if let Ok(body) = serde_json::from_str::<String>(json) {
         // What `--query 'Messages[].Body'` prints.
         if !is_entry(&body) {
             return None;
         }
-        bodies.push(body);
+        messages.push((None, body));
     } else if is_entry(json) {
-        bodies.push(json.to_owned());
+        messages.push((None, json.to_owned()));
     } else {
         return None;
     }
-    let mut messages = Vec::new();
-    for body in bodies {
-        let entries = entries_of(&body).into_iter();
-        messages.extend(entries.map(|body| QueuedMessage { body }));
+    let mut queued = Vec::new();
+    for (id, body) in messages {
+        for body in entries_of(&body) {
+            let id = id.clone();
+            queued.push(QueuedMessage { id, body });
+        }
     }
-    Some(messages)
+    Some(queued)
 }
 
 /// Returns the entries in the body of a message, decompressed: several if the function has packed

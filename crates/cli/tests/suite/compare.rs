@@ -159,7 +159,7 @@ fn invalid_settings_are_an_error() {
         (
             "typo",
             "ENFORCE_MAIL=true",
-            "line 1: unknown setting; expected one of ENVIRONMENT",
+            "line 1: unknown setting ENFORCE_MAIL; did you mean ENFORCE_EMAIL?",
         ),
         (
             "value",

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::root;
 
 /// Commands whose output is the same each time and needs nothing but the samples.
-const STABLE: [&str; 4] = ["send", "explain", "compare", "check"];
+const STABLE: [&str; 5] = ["send", "explain", "compare", "check", "dead-letters"];
 
 /// A directory with what the guide's reader has.
 fn readers_folder(guide: &str) -> PathBuf {
@@ -19,6 +19,8 @@ fn readers_folder(guide: &str) -> PathBuf {
         fs::copy(&path, folder.join("events").join(path.file_name().unwrap())).unwrap();
     }
     fs::write(folder.join("now.env"), "").unwrap();
+    let letters = root("crates/cli/tests/fixtures/dead-letters.json");
+    fs::copy(letters, folder.join("dead-letters.json")).unwrap();
     let planned = guide.split("`planned.env`:\n\n```text\n").nth(1).unwrap();
     let planned = planned.split("```").next().unwrap();
     fs::write(folder.join("planned.env"), planned).unwrap();

@@ -13,6 +13,7 @@ mod support;
 
 mod compare;
 mod commands;
+mod dead_letters;
 mod explain;
 mod forms;
 mod guide;

@@ -51,13 +51,23 @@ pub(crate) fn segment_klaviyo(arguments: &[&str], input: &str) -> (i32, String) 
 
 /// Runs the tool with this on stdin. Returns the exit code, stdout and stderr.
 pub(crate) fn outputs(arguments: &[&str], input: &str) -> (i32, String, String) {
+    outputs_with(arguments, input, &[])
+}
+
+/// Runs the tool with these variables too.
+pub(crate) fn outputs_with(
+    arguments: &[&str],
+    input: &str,
+    variables: &[(&str, &str)],
+) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
     command
         .args(arguments)
         .current_dir(root(""))
         .env("NO_COLOR", "1")
         .env_remove("SEGMENT_SHARED_SECRET")
-        .env_remove("KLAVIYO_API_KEY");
+        .env_remove("KLAVIYO_API_KEY")
+        .envs(variables.iter().copied());
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
