@@ -21,7 +21,7 @@ from terminal import KNOWN, SHELLS, Terminal
 COMMANDS = {"console", "sh"}
 OTHER_LANGUAGES = {"hcl", "json", "mermaid", "powershell", "rust", "text", "toml", "typescript",
                    "yaml"}
-LETTERS = ROOT / "crates/cli/tests/fixtures/dead-letters.json"
+FIXTURES = ROOT / "crates/cli/tests/fixtures"
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md"]
 
 
@@ -31,7 +31,8 @@ def readers_files():
     return {
         "archive/2026-11-20.ndjson": "\n".join(bodies) + "\n",
         "body.json": bodies[0],
-        "dead-letters.json": LETTERS.read_text(),
+        "dead-letters.json": (FIXTURES / "dead-letters.json").read_text(),
+        "function.log": (FIXTURES / "function.log").read_text(),
         "now.env": "ENFORCE_EMAIL=true\n",
         "planned.env": "ENFORCE_EMAIL=false\n",
         f"segment-klaviyo-{VERSION}-x86_64/template.yaml": "",

@@ -6,7 +6,8 @@ use std::path::Path;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    check, compare, completions, dead_letters, explain, replay, send, serve, sign, stand_in,
+    check, compare, completions, dead_letters, explain, replay, send, serve, sign, stand_in, tail,
+    trigger,
 };
 
 /// Runs the Segment → Klaviyo function on this machine, without AWS.
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     StandIn(stand_in::Arguments),
     Replay(replay::Arguments),
     Serve(serve::Arguments),
+    Trigger(trigger::Arguments),
+    Tail(tail::Arguments),
     DeadLetters(dead_letters::Arguments),
     Completions(completions::Arguments),
 }

@@ -49,6 +49,11 @@ impl Options {
         self.settings.overrides()
     }
 
+    /// The environment of samconfig.toml, if one is named.
+    pub(crate) fn environment(&self) -> Option<&str> {
+        self.settings.environment()
+    }
+
     /// The URL of a Klaviyo that takes the place of the stand-in.
     pub(crate) fn klaviyo_url(&self) -> Option<&str> {
         self.klaviyo_url.as_deref()
@@ -117,6 +122,8 @@ pub(crate) struct StartOptions<'a> {
     pub(crate) shared_secret: Option<String>,
     /// Whether requests go directly to a real Klaviyo. If so, the tool cannot display them.
     pub(crate) direct: bool,
+    /// The function's log, if somebody reads it.
+    pub(crate) log: Option<Log>,
     /// Whether nobody expects that anything is sent, so that there is no note on where it goes.
     pub(crate) is_trial: bool,
 }
@@ -190,7 +197,7 @@ impl Harness {
         let destination = Destination::start_with(
             settings,
             |name| environment.get(name).cloned(),
-            Log::new(|_| {}),
+            start.log.unwrap_or_else(|| Log::new(|_| {})),
         )
         .await
         .map_err(|error| error_chain(&error))?;

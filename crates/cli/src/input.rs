@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 pub(crate) use item::{
-    Delivery, Item, body_of, deliveries, is_event, is_message, items, signed_event,
+    Delivery, Item, body_of, deliveries, event_of, is_event, is_message, items, signed_event,
 };
 pub(crate) use queued::{QueueReason, QueuedMessage};
 pub(crate) use search::{CHECKPOINT_SUFFIX, files_below};

@@ -19,6 +19,8 @@ mod output;
 mod progress;
 mod sign;
 mod stand_in;
+mod tail;
+mod trigger;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,8 @@ async fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments).map(|()| true),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
+        Command::Trigger(arguments) => trigger::run(arguments).await,
+        Command::Tail(arguments) => tail::run(&arguments).map(|()| true),
         Command::Sign(arguments) => sign::sign(&arguments).map(|()| true),
         Command::Verify(arguments) => sign::verify(&arguments),
         Command::Check(arguments) => check::run(arguments).await,

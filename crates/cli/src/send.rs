@@ -7,6 +7,7 @@ mod summary;
 
 use std::path::PathBuf;
 
+use segment_klaviyo::ingress::EventPayload;
 use serde_json::Value;
 
 use crate::harness::{self, Harness};
@@ -78,4 +79,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<bool, String> {
         output::hint("--bodies shows the bodies of the requests, `explain` where they come from");
     }
     Ok(is_clean)
+}
+
+/// Sends one event and prints what becomes of it. Returns whether every message is delivered or ignored.
+pub(crate) async fn print_event(
+    name: &str,
+    event: EventPayload,
+    options: &harness::Options,
+) -> Result<bool, String> {
+    let harness = Harness::start(options).await?;
+    output::klaviyo(&options.klaviyo());
+    let delivery = Input::Event(Box::new(event)).send(name, &harness).await?;
+    summary::print(&delivery);
+    Ok(delivery.is_clean())
 }

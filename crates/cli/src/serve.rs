@@ -5,11 +5,15 @@ mod access;
 mod history;
 mod routes;
 
+use std::fs::File;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use segment_klaviyo::handler::Reply;
 use segment_klaviyo::response::WebhookResponse;
+use segment_klaviyo::telemetry::Log;
 use segment_klaviyo_stand_in::SHARED_SECRET;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -42,6 +46,10 @@ pub(crate) struct Arguments {
     /// and where others can connect.
     #[arg(long, value_name = "SECRET")]
     shared_secret: Option<String>,
+
+    /// Writes the function's log to this file, which `tail` reads.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
 
     #[command(flatten)]
     harness: harness::Options,
@@ -78,6 +86,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     }
     let start = StartOptions {
         shared_secret,
+        log: arguments.log.as_deref().map(log_to).transpose()?,
         ..StartOptions::default()
     };
     let harness = Harness::start_with(&arguments.harness, start).await?;
@@ -105,6 +114,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
         result = axum::serve(listener, router) => result.map_err(|error| cannot_listen(listen, &error)),
         result = handle_jobs(&harness, jobs, &service) => result,
     }
+}
+
+/// Returns a log that appends to a file.
+fn log_to(path: &Path) -> Result<Log, String> {
+    let file = File::options().append(true).create(true).open(path);
+    let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Log::new(move |line| {
+        // As in Lambda, a log that cannot be written costs no message.
+        let _ = (&file).write_all(format!("{line}\n").as_bytes());
+    }))
 }
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {

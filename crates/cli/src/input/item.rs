@@ -4,8 +4,8 @@ use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::json::RawObject;
 use segment_klaviyo::signature::{SIGNATURE_HEADER, sign};
 use segment_klaviyo_stand_in::SHARED_SECRET;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Map, json};
 
 use super::queued::{QueuedMessage, queued_messages};
 
@@ -114,7 +114,15 @@ pub(crate) fn body_of(messages: &[Box<RawValue>]) -> String {
 
 /// Returns the event of a webhook request with this body, signed with the stand-in's shared secret.
 pub(crate) fn signed_event(body: &str) -> Result<EventPayload, String> {
-    let headers = json!({SIGNATURE_HEADER: sign(body.as_bytes(), SHARED_SECRET)});
+    event_of(body, sign(body.as_bytes(), SHARED_SECRET).as_deref())
+}
+
+/// Returns the event of a webhook request with this body and signature.
+pub(crate) fn event_of(body: &str, signature: Option<&str>) -> Result<EventPayload, String> {
+    let mut headers = Map::new();
+    if let Some(signature) = signature {
+        headers.insert(SIGNATURE_HEADER.to_owned(), signature.into());
+    }
     let event =
         json!({"requestContext": {"http": {"method": "POST"}}, "headers": headers, "body": body});
     serde_json::from_value(event).map_err(|error| error.to_string())

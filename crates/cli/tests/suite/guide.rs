@@ -7,7 +7,15 @@ use std::process::Command;
 use crate::support::root;
 
 /// Commands whose output is the same each time and needs nothing but the samples.
-const STABLE: [&str; 5] = ["send", "explain", "compare", "check", "dead-letters"];
+const STABLE: [&str; 7] = [
+    "send",
+    "explain",
+    "compare",
+    "check",
+    "dead-letters",
+    "trigger",
+    "tail",
+];
 
 /// A directory with what the guide's reader has.
 fn readers_folder(guide: &str) -> PathBuf {
@@ -19,8 +27,10 @@ fn readers_folder(guide: &str) -> PathBuf {
         fs::copy(&path, folder.join("events").join(path.file_name().unwrap())).unwrap();
     }
     fs::write(folder.join("now.env"), "").unwrap();
-    let letters = root("crates/cli/tests/fixtures/dead-letters.json");
-    fs::copy(letters, folder.join("dead-letters.json")).unwrap();
+    for name in ["dead-letters.json", "function.log"] {
+        let fixture = root("crates/cli/tests/fixtures").join(name);
+        fs::copy(fixture, folder.join(name)).unwrap();
+    }
     let planned = guide.split("`planned.env`:\n\n```text\n").nth(1).unwrap();
     let planned = planned.split("```").next().unwrap();
     fs::write(folder.join("planned.env"), planned).unwrap();

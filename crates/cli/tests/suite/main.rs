@@ -21,3 +21,4 @@ mod reach;
 mod replay;
 mod send;
 mod serve;
+mod tail;

@@ -1,6 +1,7 @@
 //! `segment-klaviyo serve`, as it is built: deliveries over HTTP, and the page that shows them.
 
 mod access;
+mod trigger;
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,9 +25,14 @@ struct Server {
 
 impl Server {
     async fn start(secret: Option<&str>) -> Self {
+        Server::start_with(secret, &[]).await
+    }
+
+    async fn start_with(secret: Option<&str>, options: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_segment-klaviyo"));
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(options)
             .stdout(Stdio::piped())
             .kill_on_drop(true);
         command
