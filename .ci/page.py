@@ -1,68 +1,24 @@
 """The page of `segment-klaviyo serve` in a browser: deliveries appear, their content stays text.
 
-    python .ci/page.py [SCREENSHOT.png]
+    python .ci/page.py [FOLDER_FOR_SCREENSHOTS]
 
 Needs Debian's chromium and chromium-driver.
 """
 
-import base64
 import contextlib
 import json
 import pathlib
 import re
+import subprocess
 import sys
 import tempfile
 
-from rig import LOGS, ROOT, TOOL, answers, free_port, http, sign, start, wait_until
+from browser import Browser
+from rig import LOGS, ROOT, TOOL, http, sign, start, wait_until
 
 SCRIPT = "<script>document.title = 'taken over'</script>"
-CARDS = "[...document.querySelectorAll('article.delivery')]"
-
-# root has no sandbox. The other switches keep the browser from connecting to other hosts.
-BROWSER = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-           "--disable-sync", "--disable-background-networking", "--disable-component-update",
-           "--hide-scrollbars", "--window-size=1140,1100", "--force-device-scale-factor=1"]
-
-
-class Browser:
-    """A page in Chromium, through ChromeDriver: https://www.w3.org/TR/webdriver2/"""
-
-    def __init__(self, at_end, profile):
-        port, log = free_port(), LOGS / "chromedriver.log"
-        driver = start(at_end, log, "chromedriver", f"--port={port}")
-        self.base = f"http://127.0.0.1:{port}"
-        assert wait_until(lambda: answers(f"{self.base}/status"), driver), log.read_text()
-        options = {"args": [*BROWSER, f"--user-data-dir={profile}"]}
-        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        session = self.command("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
-        self.base += f"/session/{session['sessionId']}"
-        at_end.callback(self.command, "DELETE", "")
-
-    def command(self, method, path, parameters=None):
-        body = None if parameters is None else json.dumps(parameters).encode()
-        status, answer = http(self.base + path, body, method=method)
-        assert status == 200, answer
-        return json.loads(answer)["value"]
-
-    def open(self, url):
-        self.command("POST", "/url", {"url": url})
-
-    def run(self, script):
-        return self.command("POST", "/execute/sync", {"script": f"return {script}", "args": []})
-
-    def console(self):
-        """Returns the console's messages, such as violations of the page's security policy."""
-        entries = self.command("POST", "/se/log", {"type": "browser"})
-        return [entry["message"] for entry in entries]
-
-    def use_dark_theme(self):
-        media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-        command = {"cmd": "Emulation.setEmulatedMedia", "params": media}
-        self.command("POST", "/goog/cdp/execute", command)
-
-    def screenshot(self, path):
-        picture = base64.b64decode(self.command("GET", "/screenshot"))
-        pathlib.Path(path).write_bytes(picture)
+ROWS = "[...document.querySelectorAll('details.row')]"
+ENTER, ESCAPE = "\ue007", "\ue00c"
 
 
 def sample(name):
@@ -77,7 +33,7 @@ def signed(message):
 
 
 def deliver(webhook):
-    """Sends four deliveries, of which one holds a script, and returns their number."""
+    """Sends four deliveries, of which one holds a script, and returns the number of their rows."""
     scripted = {"type": "track", "event": SCRIPT, "messageId": "m-script",
                 "userId": "sarah@klaviyo-demo.com", "properties": {"note": SCRIPT}}
     deliveries = [(sample("unsigned"), 401), (signed(scripted), 200), (sample("batch"), 200),
@@ -85,43 +41,145 @@ def deliver(webhook):
     for (body, headers), expected in deliveries:
         status, answer = http(webhook, body, headers)
         assert status == expected, (status, answer)
-    return len(deliveries)
+    return 1 + 1 + 6 + 1
 
 
-def check_content(browser):
-    """The page shows each delivery, the latest first, with its outcomes and requests."""
-    order, batch, script, unsigned = browser.run(f"{CARDS}.map((card) => card.innerText)")
-    for text, parts in [
-        (order, ["200", "1 delivered", "Order Completed", "delivered", "/api/events", "202"]),
-        (batch, ["200", "3 delivered, 2 ignored, 1 rejected", "no_email", "invalid_event_name"]),
-        (script, ["200", SCRIPT, "/api/events", "202"]),
-        (unsigned, ["401", "X-Signature", "Nothing"]),
+def wait_for(browser, script, value=True):
+    found = wait_until(lambda: browser.run(script) == value, seconds=30)
+    assert found, (script, browser.run(script), value)
+
+
+def check_empty(browser, folder):
+    """The page shows a command that sends a first message, also when a shell runs it."""
+    assert browser.run("!document.getElementById('empty').hidden")
+    screenshot(browser, folder, "serve-empty")
+    command = browser.run("document.getElementById('example').textContent")
+    subprocess.run(["bash", "-c", command], check=True, capture_output=True)
+    wait_for(browser, f"{ROWS}.length", 1)
+    assert browser.run("document.getElementById('empty').hidden")
+
+
+def check_content(browser, folder):
+    """A row for each message, the latest first, with its outcome; what is ignored is not green."""
+    rows = browser.run(f"{ROWS}.map((row) => [row.className, row.innerText])")
+    order, batch, script, unsigned = rows[0], rows[1:7], rows[7], rows[8]
+    for (level, text), expected, parts in [
+        (order, "row ok", ["Order Completed", "delivered", "3 requests"]),
+        (batch[0], "row ok", ["identify", "delivered", "1 request"]),
+        (batch[2], "row quiet", ["ignored", "unsupported_type", "no request"]),
+        (batch[3], "row quiet", ["ignored", "no_email"]),
+        (batch[4], "row ok", ["Order Completed", "2 requests"]),
+        (batch[5], "row error", ["rejected", "invalid_event_name"]),
+        (script, "row ok", [SCRIPT, "delivered"]),
+        (unsigned, "row error", ["401", "X-Signature"]),
     ]:
+        assert level == expected, (level, text)
         for part in parts:
             assert part in text, (part, text)
+    if folder:
+        browser.run(f"{ROWS}[5].open = true")
+        wait_for(browser, f"{ROWS}[5].querySelectorAll('.request').length", 2)
+        screenshot(browser, folder, "serve")
+        browser.run(f"{ROWS}[5].open = false")
 
 
 def check_escaping(browser):
-    """A script in a message is text, also in the details of the delivery."""
-    markup = "document.querySelectorAll('#deliveries script, #deliveries [onclick]').length"
+    """A script in a message is text, also in the details of the row."""
+    row = f"{ROWS}[7]"
+    browser.run(f"{row}.open = true")
+    wait_for(browser, f"{row}.querySelectorAll('pre').length > 0")
+    assert SCRIPT in browser.run(f"{row}.querySelector('pre').innerText")
+    markup = "document.querySelectorAll('main script, main [onclick]').length"
     assert browser.run(markup) == 0
-    details = f"{CARDS}[2].querySelector('details')"
-    browser.run(f"{details}.open = true")
-    assert SCRIPT in browser.run(f"{details}.querySelector('pre').innerText")
-    browser.run(f"{details}.open = false")
+    browser.run(f"{row}.open = false")
     assert "taken over" not in browser.run("document.title"), "a message became markup"
-    messages = browser.console()
-    assert not messages, messages
 
 
-def check_themes(browser):
-    background = "getComputedStyle(document.body).backgroundColor"
-    light = browser.run(background)
+def check_filters(browser):
+    """Outcomes and words choose rows, by mouse and by keyboard."""
+    count = browser.run(f"{ROWS}.length")
+    click(browser, "[...document.querySelectorAll('#outcomes button')]", "rejected 1")
+    assert browser.run(f"{ROWS}.map((row) => row.dataset.outcome)") == ["rejected"]
+    browser.press(ESCAPE)
+    assert browser.run(f"{ROWS}.length") == count
+    browser.press("/", *"NO_EMAIL")
+    wait_for(browser, f"{ROWS}.length", 1)
+    browser.press(*"xx")
+    wait_for(browser, "document.getElementById('no-match').hidden", False)
+    browser.press(ESCAPE, "j", "j", "k", ENTER)
+    assert browser.run(f"{ROWS}.map((row) => row.open)")[:2] == [True, False]
+    browser.press(ENTER)
+    assert not browser.run(f"{ROWS}[0].open")
+
+
+def click(browser, buttons, label):
+    browser.run(f"{buttons}.find((button) => button.textContent === {json.dumps(label)}).click()")
+
+
+def check_actions(browser, folder):
+    """A message is explained, sent again, and copied as a command that sends it again."""
+    row, output = f"{ROWS}[0]", f"{ROWS}[0].querySelector('.output').innerText"
+    browser.run(f"{row}.open = true")
+    wait_for(browser, f"{row}.querySelectorAll('.request').length", 3)
+    actions = f"[...{row}.querySelectorAll('.actions button')]"
+    click(browser, actions, "Explain")
+    wait_for(browser, f"{output}.includes('← properties.')")
+    screenshot(browser, folder, "serve-explain")
+    click(browser, actions, "Copy as curl")
+    wait_for(browser, f"{output}.includes('curl http://')")
+    command = browser.run(f"{row}.querySelector('.output pre').textContent")
+    count = browser.run(f"{ROWS}.length")
+    subprocess.run(["bash", "-c", command], check=True, capture_output=True)
+    wait_for(browser, f"{ROWS}.length", count + 1)
+    # The row is the second one now, and still open.
+    row = f"{ROWS}[1]"
+    assert browser.run(f"{row}.open")
+    click(browser, f"[...{row}.querySelectorAll('.actions button')]", "Resend")
+    wait_for(browser, f"{ROWS}.length", count + 2)
+    assert "Sent again: 200" in browser.run(f"{ROWS}[2].querySelector('.output').innerText")
+    browser.run(f"{ROWS}.forEach((row) => (row.open = false))")
+
+
+def check_many(browser, webhook):
+    """The page stays short when it is full."""
+    body, headers = sample("order-completed")
+    for _ in range(200):
+        http(webhook, body, headers)
+    wait_for(browser, "document.querySelector('#outcomes').innerText.includes('delivered 200')")
+    height = browser.run("document.documentElement.scrollHeight")
+    assert height < 5_000, height
+    browser.run("document.getElementById('more').click()")
+    assert browser.run(f"{ROWS}.length") == 200
+    return height
+
+
+def check_narrow(browser, folder):
+    """Nothing is wider than a phone, also what is open."""
+    browser.use_width(375)
+    browser.run(f"{ROWS}[0].open = true")
+    wait_for(browser, f"{ROWS}[0].querySelectorAll('pre').length > 0")
+    width = browser.run("document.documentElement.scrollWidth")
+    assert width <= 375, width
+    browser.run("window.scrollTo(0, 0)")
+    screenshot(browser, folder, "serve-narrow")
+
+
+def check_themes(browser, folder):
+    color = "(name) => getComputedStyle(document.querySelector(name)).backgroundColor"
+    colors = f"['body', '.pill.ok', '#messages'].map({color})"
+    light = browser.run(colors)
     browser.use_dark_theme()
-    assert browser.run(background) != light, "the dark theme has the light background"
+    for dark, other in zip(browser.run(colors), light):
+        assert dark != other, "the dark theme has a color of the light one"
+    screenshot(browser, folder, "serve-dark")
 
 
-def check(screenshot=None):
+def screenshot(browser, folder, name):
+    if folder:
+        browser.screenshot(pathlib.Path(folder, f"{name}.png"))
+
+
+def check(folder=None):
     with contextlib.ExitStack() as at_end:
         log = LOGS / "serve.log"
         program = start(at_end, log, TOOL, "serve", "--listen", "127.0.0.1:0")
@@ -131,17 +189,20 @@ def check(screenshot=None):
 
         browser = Browser(at_end, at_end.enter_context(tempfile.TemporaryDirectory()))
         browser.open(page)
-        live = "document.getElementById('state').textContent === 'live'"
-        assert wait_until(lambda: browser.run(live)), "the page is not live"
+        wait_for(browser, "document.getElementById('state').textContent", "live")
+        check_empty(browser, folder)
         count = deliver(webhook)
-        assert wait_until(lambda: browser.run(f"{CARDS}.length") == count), "deliveries are missing"
-        check_content(browser)
+        wait_for(browser, f"{ROWS}.length", count + 1)
+        check_content(browser, folder)
         check_escaping(browser)
-        if screenshot:
-            browser.run(f"{CARDS}[0].querySelector('.side:last-child .row').open = true")
-            browser.screenshot(screenshot)
-        check_themes(browser)
-        print(f"{count} deliveries appear, their content is text, the console is empty")
+        check_filters(browser)
+        check_actions(browser, folder)
+        height = check_many(browser, webhook)
+        check_themes(browser, folder)
+        check_narrow(browser, folder)
+        messages = browser.console()
+        assert not messages, messages
+        print(f"messages appear as text, are found, explained and sent again; {height} px for 200")
 
 
 check(*sys.argv[1:])

@@ -37,7 +37,8 @@ def run_tool(arguments):
         arguments = replace_value(arguments, "--queue-url", queue_url)
     if arguments[:1] == ["trigger"]:
         # Nobody listens there: that the arguments are accepted must be enough.
-        arguments = [part for part in replace_value(arguments, "--url", "") if part not in ("--url", "")]
+        arguments = replace_value(arguments, "--url", "")
+        arguments = [part for part in arguments if part not in ("--url", "")]
     if SERVERS.isdisjoint(arguments):
         done = subprocess.run([TOOL, *arguments], stderr=subprocess.PIPE, text=True, timeout=60)
         ensure(done.returncode in ANSWERS, done.stderr)

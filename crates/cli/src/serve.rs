@@ -2,7 +2,10 @@
 //! deliveries.
 
 mod access;
+mod explain;
 mod history;
+mod marked_requests;
+mod original;
 mod routes;
 
 use std::fs::File;
@@ -13,6 +16,7 @@ use std::time::Instant;
 
 use segment_klaviyo::handler::Reply;
 use segment_klaviyo::response::WebhookResponse;
+use segment_klaviyo::settings::RuleSettings;
 use segment_klaviyo::telemetry::Log;
 use segment_klaviyo_stand_in::SHARED_SECRET;
 use time::OffsetDateTime;
@@ -22,7 +26,8 @@ use tokio::sync::mpsc;
 use crate::harness::{self, Harness, Invocation, StartOptions};
 use crate::output;
 use access::Token;
-use routes::{MAX_IN_FLIGHT, Service, WebhookJob};
+use original::Original;
+use routes::{About, MAX_IN_FLIGHT, Service, WebhookJob};
 
 /// Receives Segment's deliveries on this machine, as the Lambda function would, and shows their
 /// results on a page.
@@ -84,6 +89,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
             "{option} needs a shared secret of your own in SEGMENT_SHARED_SECRET; everybody knows the samples' secret"
         ));
     }
+    let overrides = arguments.harness.overrides()?;
+    let rules = overrides.rules()?;
+    let secret = shared_secret.as_deref().unwrap_or(SHARED_SECRET).to_owned();
     let start = StartOptions {
         shared_secret,
         log: arguments.log.as_deref().map(log_to).transpose()?,
@@ -102,7 +110,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     let page = page_url(address, &token);
     let klaviyo = arguments.harness.klaviyo();
     let (sender, jobs) = mpsc::channel(MAX_IN_FLIGHT);
-    let service = Service::new(sender, &klaviyo.to_string());
+    let about = About::new(address, &klaviyo.to_string(), &overrides, &secret);
+    let service = Service::new(sender, about);
     let router = service
         .clone()
         .router(token)
@@ -112,7 +121,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), String> {
     ));
     tokio::select! {
         result = axum::serve(listener, router) => result.map_err(|error| cannot_listen(listen, &error)),
-        result = handle_jobs(&harness, jobs, &service) => result,
+        result = handle_jobs(&harness, jobs, &service, &rules) => result,
     }
 }
 
@@ -147,6 +156,7 @@ async fn handle_jobs(
     harness: &Harness,
     mut jobs: mpsc::Receiver<WebhookJob>,
     service: &Service,
+    rules: &RuleSettings,
 ) -> Result<(), String> {
     while let Some(job) = jobs.recv().await {
         // A client that has disconnected resends the request.
@@ -164,9 +174,10 @@ async fn handle_jobs(
         service.history().add(
             received_at,
             started.elapsed(),
-            &job.body,
+            Original::new(&job.headers, job.body.clone()),
             &response,
             &requests,
+            rules,
         );
         output::delivery_line(received_at, &response, requests.len());
         // An error means that the client has disconnected by now.
@@ -186,6 +197,7 @@ mod tests {
     use tokio::sync::{Semaphore, oneshot};
 
     use super::*;
+    use crate::overrides::SettingOverrides;
 
     #[derive(Parser)]
     struct HarnessArguments {
@@ -198,7 +210,14 @@ mod tests {
         let arguments = HarnessArguments::parse_from(["segment-klaviyo"]);
         let harness = Harness::start(&arguments.harness).await.unwrap();
         let (sender, jobs) = mpsc::channel(MAX_IN_FLIGHT);
-        let service = Service::new(sender.clone(), "");
+        let about = About {
+            klaviyo: String::new(),
+            endpoint: String::new(),
+            settings: Vec::new(),
+            example: String::new(),
+        };
+        let service = Service::new(sender.clone(), about);
+        let rules = SettingOverrides::default().rules().unwrap();
         let in_flight = Arc::new(Semaphore::new(3));
         let mut receivers = Vec::new();
         for is_connected in [true, false, true] {
@@ -221,7 +240,7 @@ mod tests {
             }
         };
         tokio::select! {
-            result = handle_jobs(&harness, jobs, &service) => panic!("{result:?}"),
+            result = handle_jobs(&harness, jobs, &service, &rules) => panic!("{result:?}"),
             () = responses => {}
         }
         assert_eq!(service.history().after(0).len(), 2);

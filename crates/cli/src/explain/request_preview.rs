@@ -43,6 +43,26 @@ impl RequestPreview {
         }
     }
 
+    /// Returns a part of the JSON by which a request that was sent is recognized as this one, also if a
+    /// job holds others too: the id of the event, otherwise the first identifier of the person.
+    pub(crate) fn mark(&self) -> Option<String> {
+        let named = |name: &str, value: &Value| format!("\"{name}\":{value}");
+        if let Some(id) = self.attributes.get(&JsonPath::default().key("unique_id")) {
+            return Some(named("unique_id", id));
+        }
+        let document: Value = serde_json::from_slice(&self.body).ok()?;
+        let text = document.to_string();
+        for name in ["email", "phone_number", "external_id", "anonymous_id"] {
+            for value in self.leaves.values() {
+                let mark = named(name, value);
+                if text.contains(&mark) {
+                    return Some(mark);
+                }
+            }
+        }
+        None
+    }
+
     /// Whether this is the preview of exactly this request.
     pub(super) fn shows(&self, request: &ApiRequest) -> bool {
         self.body == request.body && self.endpoint == endpoint(request)

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use segment_klaviyo::response::{ResultEntry, WebhookResponse};
 use segment_klaviyo::segment::Message;
+use segment_klaviyo::settings::RuleSettings;
 use segment_klaviyo_stand_in::RecordedRequest;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
+
+use super::marked_requests::MarkedRequests;
+use super::original::Original;
 
 /// The number of signed deliveries that are kept.
 const MAX_DELIVERIES: usize = 200;
@@ -47,6 +51,11 @@ pub(super) struct DeliveryRecord {
     received: usize,
     messages: Vec<MessageRow>,
     requests: Vec<RequestRow>,
+    /// The request as it came, unless it is too large to be kept.
+    #[serde(skip)]
+    original: Option<Original>,
+    /// Whether it is kept.
+    is_kept: bool,
 }
 
 /// The last deliveries, the newest first.
@@ -63,12 +72,22 @@ impl History {
         &mut self,
         received_at: OffsetDateTime,
         duration: Duration,
-        body: &[u8],
+        original: Original,
         response: &WebhookResponse,
         requests: &[RecordedRequest],
+        rules: &RuleSettings,
     ) {
         self.count += 1;
         let mut room = MAX_JSON_BYTES;
+        let body = original.body.as_ref();
+        let mut messages = message_rows(body, response, &mut room);
+        let marked = MarkedRequests::new(requests);
+        let raws = elements(body);
+        for row in &mut messages {
+            if let Some(raw) = raws.get(row.index) {
+                row.requests = marked.of_message(raw, response.body.received, rules, received_at);
+            }
+        }
         let record = DeliveryRecord {
             number: self.count,
             received_at: (received_at.unix_timestamp_nanos() / 1_000_000) as i64,
@@ -79,11 +98,13 @@ impl History {
             refused: response.status == UNAUTHORIZED,
             message: response.body.message.clone(),
             received: response.body.received,
-            messages: message_rows(body, response, &mut room),
+            messages,
             requests: requests
                 .iter()
                 .map(|request| RequestRow::new(request, &mut room))
                 .collect(),
+            is_kept: original.body.len() <= MAX_JSON_BYTES,
+            original: (original.body.len() <= MAX_JSON_BYTES).then_some(original),
         };
         // Refused requests have a list of their own, so that they cannot push deliveries out.
         let (records, max) = if record.refused {
@@ -93,6 +114,13 @@ impl History {
         };
         records.push_front(record);
         records.truncate(max);
+    }
+
+    /// Returns the request of the delivery with this number, if it is kept.
+    pub(super) fn original(&self, number: usize) -> Option<&Original> {
+        let mut all = self.deliveries.iter().chain(&self.refused);
+        let delivery = all.find(|delivery| delivery.number == number)?;
+        delivery.original.as_ref()
     }
 
     /// Returns the deliveries after the one with this number, the newest first.
@@ -128,7 +156,7 @@ fn message_rows(body: &[u8], response: &WebhookResponse, room: &mut usize) -> Ve
 }
 
 /// The elements of a batch, or the single message. A body that is neither has none.
-fn elements(body: &[u8]) -> Vec<&RawValue> {
+pub(super) fn elements(body: &[u8]) -> Vec<&RawValue> {
     if let Ok(elements) = serde_json::from_slice(body) {
         return elements;
     }
@@ -152,6 +180,9 @@ struct MessageRow {
     detail: Option<String>,
     /// The message itself, if it fits.
     json: Option<String>,
+    /// The places of the requests that it became, among those of the delivery; `None` if that is not
+    /// known.
+    requests: Option<Vec<usize>>,
 }
 
 impl MessageRow {
@@ -165,6 +196,7 @@ impl MessageRow {
             reason: None,
             detail: None,
             json: None,
+            requests: None,
         };
         if let Ok(message) = Message::parse(raw) {
             if let Some(kind) = type_of(raw) {

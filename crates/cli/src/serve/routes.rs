@@ -17,12 +17,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use segment_klaviyo::ingress::EventPayload;
+use segment_klaviyo::signature;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::access::{self, Token};
-use super::history::History;
+use super::explain::{self, explain_options};
+use super::history::{History, elements};
+use super::original::Original;
+use crate::overrides::SettingOverrides;
 
 /// Lambda accepts requests of up to 6 MB.
 const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
@@ -59,17 +63,50 @@ pub(super) struct Service {
     jobs: mpsc::Sender<WebhookJob>,
     in_flight: Arc<Semaphore>,
     history: Arc<Mutex<History>>,
-    /// The Klaviyo that gets the requests, for the page.
-    klaviyo: Arc<str>,
+    about: Arc<About>,
 }
 
+/// What the page shows of the server.
+pub(super) struct About {
+    /// The Klaviyo that gets the requests.
+    pub(super) klaviyo: String,
+    /// The URL for deliveries.
+    pub(super) endpoint: String,
+    /// The options of `explain` that choose the same settings.
+    pub(super) settings: Vec<String>,
+    /// A command that sends a first message.
+    pub(super) example: String,
+}
+
+impl About {
+    pub(super) fn new(
+        address: SocketAddr,
+        klaviyo: &str,
+        overrides: &SettingOverrides,
+        secret: &str,
+    ) -> Self {
+        let endpoint = format!("http://{address}/segment");
+        let signature = signature::sign(EXAMPLE.as_bytes(), secret).unwrap_or_default();
+        let original = Original::signed(&signature, EXAMPLE);
+        About {
+            klaviyo: klaviyo.to_owned(),
+            example: original.curl(&endpoint).unwrap_or_default(),
+            endpoint,
+            settings: explain_options(overrides),
+        }
+    }
+}
+
+/// The message of the first command.
+const EXAMPLE: &str = r#"{"type": "track", "event": "Product Viewed", "messageId": "m-1", "userId": "sarah@klaviyo-demo.com"}"#;
+
 impl Service {
-    pub(super) fn new(jobs: mpsc::Sender<WebhookJob>, klaviyo: &str) -> Self {
+    pub(super) fn new(jobs: mpsc::Sender<WebhookJob>, about: About) -> Self {
         Service {
             jobs,
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             history: Arc::default(),
-            klaviyo: klaviyo.into(),
+            about: Arc::new(about),
         }
     }
 
@@ -77,6 +114,31 @@ impl Service {
     /// so a poisoned lock is used as well.
     pub(super) fn history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the function handle a request, and returns its response.
+    async fn deliver(
+        &self,
+        headers: HeaderMap,
+        body: Bytes,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> Response {
+        let (response_sender, response_receiver) = oneshot::channel();
+        let job = WebhookJob {
+            headers,
+            body,
+            peer,
+            response_sender,
+            permit,
+        };
+        if self.jobs.send(job).await.is_err() {
+            return bad_gateway();
+        }
+        match response_receiver.await {
+            Ok(response) => http_response(response),
+            Err(_) => bad_gateway(),
+        }
     }
 
     /// All routes. Access to everything except `/segment` is restricted.
@@ -98,6 +160,12 @@ impl Service {
                 ),
             )
             .route("/{token}/deliveries/after/{number}", get(deliveries))
+            .route("/{token}/deliveries/{number}/curl", get(curl))
+            .route(
+                "/{token}/deliveries/{number}/explain/{index}",
+                get(explain_message),
+            )
+            .route("/{token}/deliveries/{number}/resend", post(resend))
             .layer(middleware::from_fn_with_state(token, access::require_local));
         let segment = post(segment).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
         page.route("/segment", segment).with_state(self)
@@ -123,21 +191,7 @@ async fn segment(
         Ok(Err(rejection)) => return rejection.into_response(),
         Err(_) => return StatusCode::REQUEST_TIMEOUT.into_response(),
     };
-    let (response_sender, response_receiver) = oneshot::channel();
-    let job = WebhookJob {
-        headers,
-        body,
-        peer,
-        response_sender,
-        permit,
-    };
-    if service.jobs.send(job).await.is_err() {
-        return bad_gateway();
-    }
-    match response_receiver.await {
-        Ok(response) => http_response(response),
-        Err(_) => bad_gateway(),
-    }
+    service.deliver(headers, body, peer, permit).await
 }
 
 /// Reads a body without keeping it. A client that is still sending would not read the response.
@@ -204,7 +258,72 @@ async fn deliveries(
     Path((_token, number)): Path<(String, usize)>,
 ) -> Response {
     let history = service.history();
-    let text = json!({"klaviyo": service.klaviyo.as_ref(), "deliveries": history.after(number)})
-        .to_string();
+    let About {
+        klaviyo,
+        endpoint,
+        example,
+        ..
+    } = service.about.as_ref();
+    let text = json!({
+        "klaviyo": klaviyo,
+        "endpoint": endpoint,
+        "example": example,
+        "deliveries": history.after(number),
+    })
+    .to_string();
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// Returns the command that sends a delivery again.
+async fn curl(
+    State(service): State<Service>,
+    Path((_token, number)): Path<(String, usize)>,
+) -> Response {
+    let history = service.history();
+    let original = history.original(number);
+    match original.and_then(|original| original.curl(&service.about.endpoint)) {
+        Some(command) => command.into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Returns what `explain` prints about a message.
+async fn explain_message(
+    State(service): State<Service>,
+    Path((_token, number, index)): Path<(String, usize, usize)>,
+) -> Response {
+    let message = service.history().original(number).and_then(|original| {
+        let element = elements(&original.body).into_iter().nth(index)?;
+        Some(element.get().to_owned())
+    });
+    let Some(message) = message else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let settings = service.about.settings.clone();
+    // The experiments with a large order take seconds, and deliveries go on meanwhile.
+    let work = tokio::task::spawn_blocking(move || explain::text_of(&message, &settings));
+    match work.await {
+        Ok(Ok(text)) => text.into_response(),
+        Ok(Err(problem)) => (StatusCode::INTERNAL_SERVER_ERROR, problem).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Sends a delivery again, as it came.
+async fn resend(
+    State(service): State<Service>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((_token, number)): Path<(String, usize)>,
+) -> Response {
+    let original = service.history().original(number).cloned();
+    let Some(original) = original else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let Ok(permit) = service.in_flight.clone().try_acquire_owned() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let headers = original.header_map();
+    // The status of the response is Segment's, and not that of this request.
+    let response = service.deliver(headers, original.body, peer, permit).await;
+    response.status().as_u16().to_string().into_response()
 }

@@ -1,6 +1,7 @@
 //! `segment-klaviyo serve`, as it is built: deliveries over HTTP, and the page that shows them.
 
 mod access;
+mod actions;
 mod trigger;
 
 use std::process::Stdio;
