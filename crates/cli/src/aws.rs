@@ -32,7 +32,7 @@ pub(crate) struct StackOutputs(Vec<StackOutput>);
 impl StackOutputs {
     /// Asks CloudFormation for the outputs, through the AWS CLI.
     pub(crate) fn of(stack: &str) -> Result<Self, String> {
-        let json = aws_cli(&[
+        let json = cli(&[
             "cloudformation",
             "describe-stacks",
             "--stack-name",
@@ -65,7 +65,7 @@ impl StackOutputs {
 pub(crate) fn sqs(queue_url: &str) -> Result<Client, String> {
     let mut credentials = None;
     if variable("AWS_ACCESS_KEY_ID").is_none() {
-        let json = aws_cli(&["configure", "export-credentials", "--format", "process"])?;
+        let json = cli(&["configure", "export-credentials", "--format", "process"])?;
         let exported: ExportedCredentials = serde_json::from_str(&json)
             .map_err(|error| format!("credentials of the AWS CLI: {error}"))?;
         credentials = Some(exported);
@@ -75,7 +75,7 @@ pub(crate) fn sqs(queue_url: &str) -> Result<Client, String> {
         region = region_of(queue_url);
     }
     if region.is_none() {
-        region = Some(aws_cli(&["configure", "get", "region"])?.trim().to_owned());
+        region = Some(cli(&["configure", "get", "region"])?.trim().to_owned());
     }
     let http = http::client().map_err(|error| error.to_string())?;
     let aws = Aws::from_env(
@@ -104,7 +104,7 @@ fn region_of(queue_url: &str) -> Option<String> {
 }
 
 /// Runs the AWS CLI and returns what it prints.
-fn aws_cli(arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn cli(arguments: &[&str]) -> Result<String, String> {
     let command = format!("aws {}", arguments.join(" "));
     let output = Command::new("aws")
         .args(arguments)

@@ -6,8 +6,8 @@ use std::path::Path;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    check, compare, completions, dead_letters, explain, replay, send, serve, sign, stand_in, tail,
-    trigger,
+    check, compare, completions, dead_letters, doctor, explain, replay, send, serve, sign,
+    stand_in, tail, trigger,
 };
 
 /// Runs the Segment → Klaviyo function on this machine, without AWS.
@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Trigger(trigger::Arguments),
     Tail(tail::Arguments),
     DeadLetters(dead_letters::Arguments),
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
 }
 

@@ -6,6 +6,7 @@ mod cli;
 mod compare;
 mod completions;
 mod dead_letters;
+mod doctor;
 mod harness;
 mod explain;
 mod input;
@@ -42,6 +43,7 @@ async fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments).map(|()| true),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Trigger(arguments) => trigger::run(arguments).await,
         Command::Tail(arguments) => tail::run(&arguments).map(|()| true),
         Command::Sign(arguments) => sign::sign(&arguments).map(|()| true),

@@ -1,11 +1,12 @@
 //! Dead letters in a queue of the stand-in: nothing is lost, whatever fails.
 
 use std::fs;
-use std::path::Path;
 
 use segment_klaviyo_stand_in::StandIn;
 use serde_json::{Value, json};
 
+#[cfg(unix)]
+use crate::support::Programs;
 use crate::support::{outputs_with, root, segment_klaviyo};
 
 /// The bodies of the sample: one that passes now, one that is ignored, one that was refused by
@@ -218,15 +219,9 @@ fn a_queue_has_to_be_named_and_what_changes_it_reads_no_file() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stack_of_an_environment_is_looked_up_with_the_aws_cli() {
-    use std::os::unix::fs::PermissionsExt;
-
     let queues = Queues::with(bodies()).await;
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("aws-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let program = folder.join("aws");
     let script = format!(
-        r#"#!/bin/sh
-case "$*" in
+        r#"case "$*" in
 *"describe-stacks --stack-name segment-klaviyo-prod "*)
   echo '[{{"OutputKey": "DeadLetterQueueUrl", "OutputValue": "{}"}}]' ;;
 "configure export-credentials --format process")
@@ -237,9 +232,8 @@ esac
 "#,
         queues.dead_letters
     );
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let programs = Programs::new("stack", &[("aws", &script)]);
+    let path = programs.path();
     let variables = [
         ("PATH", path.as_str()),
         ("AWS_ENDPOINT_URL_SQS", queues.stand_in.url()),
@@ -258,5 +252,4 @@ esac
         problem.contains("describe-stacks --stack-name other"),
         "{problem}"
     );
-    fs::remove_dir_all(folder).unwrap();
 }

@@ -14,6 +14,8 @@ mod support;
 mod compare;
 mod commands;
 mod dead_letters;
+#[cfg(unix)]
+mod doctor;
 mod explain;
 mod forms;
 mod guide;

@@ -1,5 +1,7 @@
 //! The built tool, and messages as input for it.
 
+#[cfg(unix)]
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -86,4 +88,39 @@ pub(crate) fn root(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(path)
+}
+
+/// A directory with programs that take the place of real ones; it is removed at the end.
+#[cfg(unix)]
+pub(crate) struct Programs {
+    folder: PathBuf,
+}
+
+#[cfg(unix)]
+impl Programs {
+    pub(crate) fn new(name: &str, programs: &[(&str, &str)]) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+
+        let name = format!("{name}-{}", std::process::id());
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, script) in programs {
+            let program = folder.join(name);
+            fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Programs { folder }
+    }
+
+    /// The variable PATH by which they are found first.
+    pub(crate) fn path(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.folder.display())
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Programs {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
 }
