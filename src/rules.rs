@@ -12,6 +12,7 @@ mod email;
 mod event;
 mod event_id;
 mod event_kind;
+mod exchange_id;
 mod identity;
 mod integrations;
 mod limits;

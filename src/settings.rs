@@ -73,6 +73,7 @@ impl Settings {
                 confirm_optin: env.boolean("CONFIRM_OPTIN")?,
                 enforce_email: env.boolean("ENFORCE_EMAIL")?,
                 fallback_on_anonymous_id: env.boolean("FALLBACK_ON_ANONYMOUS_ID")?,
+                accept_kx: env.boolean("ACCEPT_KX")?,
                 send_placed_order_as_order_completed: env
                     .boolean("SEND_PLACED_ORDER_AS_ORDER_COMPLETED")?,
                 list_id: env.list_id("LIST_ID")?,

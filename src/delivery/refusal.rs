@@ -77,7 +77,11 @@ pub(super) fn isolate<'t, 'a>(
 fn drop_refused_attributes(dispatch: &mut Dispatch, refusal: &ApiErrors) -> bool {
     const ACCEPTED: &str = "a value that Klaviyo accepts";
     const UNSHARED: &str = "one that belongs to no other profile";
-    let second_identifiers = [Attribute::PhoneNumber, Attribute::ExternalId];
+    let second_identifiers = [
+        Attribute::PhoneNumber,
+        Attribute::ExternalId,
+        Attribute::Field("_kx"),
+    ];
     if refusal.is_conflict() {
         let mut is_dropped = false;
         for attribute in &second_identifiers {

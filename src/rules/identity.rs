@@ -4,26 +4,14 @@ use std::borrow::Cow;
 
 use super::context::RuleContext;
 use super::email;
+use super::exchange_id;
 use super::phone::{self, PhoneField};
 use super::skip::Skip;
 use crate::domain::{ExternalId, PhoneNumber};
-use crate::json::{self, RawObject};
+use crate::json::RawObject;
 use crate::klaviyo::ProfileIdentifiers;
-use crate::outcome::{IgnoreReason, LeftOut, RejectReason};
+use crate::outcome::{IgnoreReason, RejectReason};
 use crate::segment::MessageType;
-
-/// The keys of Klaviyo's own id of a person, which its links and its website script hand out:
-/// <https://developers.klaviyo.com/en/docs/guide_to_identifying_profiles>
-pub(super) const EXCHANGE_ID_KEYS: [&str; 2] = ["exchangeId", "_kx"];
-
-/// The most bytes of such an id. Klaviyo's own have fewer than 100, and beside an event there is room
-/// for little more.
-const MAX_EXCHANGE_ID_BYTES: usize = 1_000;
-
-const EXCHANGE_ID: LeftOut = LeftOut {
-    field: "exchangeId",
-    expected: "an id of Klaviyo's, of at most 1,000 bytes",
-};
 
 /// The person a message is about.
 pub(super) struct Customer<'a> {
@@ -55,7 +43,7 @@ impl<'a> Customer<'a> {
             ),
         };
         let phone = phone::find(sources, settings.default_country);
-        let exchange_id = exchange_id(context, traits);
+        let exchange_id = exchange_id::find(context, traits);
         let number = phone.as_ref().and_then(PhoneField::number);
         Ok(Customer {
             identifiers: identifiers(context, number, exchange_id.as_ref())?,
@@ -63,15 +51,6 @@ impl<'a> Customer<'a> {
             exchange_id,
         })
     }
-}
-
-fn exchange_id<'a>(context: &RuleContext, traits: &RawObject<'a>) -> Option<Cow<'a, str>> {
-    let id = traits.find(&EXCHANGE_ID_KEYS, json::identifier)?;
-    if id.len() > MAX_EXCHANGE_ID_BYTES {
-        context.leave_out(EXCHANGE_ID);
-        return None;
-    }
-    Some(id)
 }
 
 fn identifiers<'a>(
@@ -84,12 +63,15 @@ fn identifiers<'a>(
     } = context;
     let email = email::find(context);
     if settings.enforce_email {
-        return match email {
-            Some(email) => Ok(ProfileIdentifiers::Email {
+        return match (email, exchange_id) {
+            (Some(email), _) => Ok(ProfileIdentifiers::Email {
                 email,
                 external_id: None,
             }),
-            None => Err(Skip::Ignore(IgnoreReason::NoEmail(email::place_elsewhere(
+            (None, Some(id)) if settings.accept_kx => {
+                Ok(ProfileIdentifiers::ExchangeId(id.clone()))
+            }
+            (None, _) => Err(Skip::Ignore(IgnoreReason::NoEmail(email::place_elsewhere(
                 message,
             )))),
         };

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::context::RuleContext;
-use super::identity::{Customer, EXCHANGE_ID_KEYS};
+use super::exchange_id::EXCHANGE_ID_KEYS;
+use super::identity::Customer;
 use super::limits;
 use super::phone::{self, PHONE_KEYS, PhoneField};
 use super::skip::Skip;

@@ -20,6 +20,9 @@ pub struct RuleSettings {
     /// `FALLBACK_ON_ANONYMOUS_ID`, false by default: the anonymous id identifies a visitor who has
     /// neither an email nor a user id. It has no effect with `ENFORCE_EMAIL`.
     pub fallback_on_anonymous_id: bool,
+    /// `ACCEPT_KX`, false by default: Klaviyo's own id of a person, `_kx`, is read in properties and in
+    /// the page's address too, and identifies somebody without an email.
+    pub accept_kx: bool,
     /// `SEND_PLACED_ORDER_AS_ORDER_COMPLETED`, true by default: the metric of an order is
     /// `Order Completed`. If false it is `Placed Order`.
     pub send_placed_order_as_order_completed: bool,

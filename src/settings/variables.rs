@@ -8,6 +8,7 @@ pub const VARIABLES: &[(&str, Option<&str>)] = &[
     ("CONFIRM_OPTIN", Some("true")),
     ("ENFORCE_EMAIL", Some("true")),
     ("FALLBACK_ON_ANONYMOUS_ID", Some("false")),
+    ("ACCEPT_KX", Some("false")),
     ("SEND_PLACED_ORDER_AS_ORDER_COMPLETED", Some("true")),
     ("LIST_ID", None),
     ("CONSENT_CHANNELS", Some("email")),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::answers::counts;
-use crate::support::messages::{identify, order, sarah, track};
+use crate::support::messages::{identify, order, sarah, track, track_with};
 use crate::support::paths::{EVENTS, IMPORT, SUBSCRIBE};
 use crate::support::people::{LI, PHONE, SARAH};
 use crate::support::settings::SUBSCRIBE_ALL;
@@ -98,6 +98,27 @@ async fn a_phone_of_somebody_else_costs_only_the_phone() {
     let sarah = shop.klaviyo().profile(SARAH);
     assert_eq!(sarah.get("phone_number"), None);
     assert_eq!(sarah["properties"], json!({"plan": "gold"}));
+}
+
+#[tokio::test]
+async fn an_own_id_of_klaviyos_that_means_somebody_else_costs_only_the_id() {
+    let shop = Shop::open(&[("ACCEPT_KX", "true")]).await;
+    shop.klaviyo().fail(EVENTS, 409).once();
+    let message = track_with("m1", json!({"_kx": "Xk2-demo.AbCdEf"}));
+    assert_eq!(shop.send(&message).await.status, 200);
+    let pointer = "/data/attributes/profile/data/attributes";
+    let requests = shop.klaviyo().requests();
+    let people: Vec<_> = requests
+        .iter()
+        .map(|one| one.body.pointer(pointer))
+        .collect();
+    assert_eq!(
+        people,
+        [
+            Some(&json!({"email": SARAH, "_kx": "Xk2-demo.AbCdEf"})),
+            Some(&json!({"email": SARAH})),
+        ]
+    );
 }
 
 #[tokio::test]

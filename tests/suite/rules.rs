@@ -9,6 +9,7 @@ mod classic_names;
 mod engage;
 mod event_ids;
 mod events;
+mod exchange_id;
 mod filters;
 mod limits;
 mod moments;

@@ -11,6 +11,7 @@ use crate::support::settings::Setting;
 pub(super) const ALL_ON: &[Setting] = &[
     ("ENFORCE_EMAIL", "false"),
     ("FALLBACK_ON_ANONYMOUS_ID", "true"),
+    ("ACCEPT_KX", "true"),
     ("LIST_ID", "Y6nRLr"),
     ("CONSENT_CHANNELS", "email,sms"),
     ("DEFAULT_COUNTRY", "US"),

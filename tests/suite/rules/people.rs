@@ -9,10 +9,10 @@ use super::outcome::{outcome, with};
 use crate::support::people::{LI, PHONE, SARAH};
 use crate::support::settings::{Setting, rule_settings};
 
-const OPEN: Setting = ("ENFORCE_EMAIL", "false");
+pub(super) const OPEN: Setting = ("ENFORCE_EMAIL", "false");
 const ANONYMOUS: Setting = ("FALLBACK_ON_ANONYMOUS_ID", "true");
 
-fn seen(fields: Value) -> Value {
+pub(super) fn seen(fields: Value) -> Value {
     with(
         json!({"type": "track", "event": "Seen", "messageId": "m"}),
         fields,
@@ -20,7 +20,7 @@ fn seen(fields: Value) -> Value {
 }
 
 /// Returns the identifiers that the first request of a message has, or why there is none.
-fn identifiers(settings: &[Setting<'_>], message: &Value) -> Value {
+pub(super) fn identifiers(settings: &[Setting<'_>], message: &Value) -> Value {
     let outcome = outcome(settings, message);
     let Some(request) = outcome["requests"].get(0) else {
         return outcome["ignored"].clone();
@@ -224,35 +224,6 @@ fn a_phone_number_identifies_somebody_without_email_and_id() {
         identifiers(&[OPEN], &identify),
         json!({"phone_number": PHONE})
     );
-}
-
-#[test]
-fn klaviyos_own_id_goes_beside_what_else_identifies() {
-    let kx = "Xk2-demo.AbCdEf";
-    for (settings, traits, expected) in [
-        (
-            &[][..],
-            json!({"exchangeId": kx, "email": SARAH}),
-            json!({"email": SARAH, "_kx": kx}),
-        ),
-        (&[], json!({"exchangeId": kx}), json!("no_email")),
-        (&[OPEN], json!({"exchangeId": kx}), json!({"_kx": kx})),
-        (&[OPEN], json!({"_kx": kx}), json!({"_kx": kx})),
-        (
-            &[OPEN],
-            json!({"exchange_id": kx, "phone": PHONE}),
-            json!({"phone_number": PHONE, "_kx": kx}),
-        ),
-        (&[OPEN], json!({"exchangeId": ""}), json!("no_identifier")),
-    ] {
-        let identify = json!({"type": "identify", "messageId": "m", "traits": traits});
-        assert_eq!(identifiers(settings, &identify), expected, "{traits}");
-        let track = seen(json!({"context": {"traits": traits}}));
-        assert_eq!(identifiers(settings, &track), expected, "{traits}");
-    }
-    let identify = json!({"type": "identify", "userId": "usr_1", "traits": {"exchangeId": kx}});
-    let expected = json!({"external_id": "usr_1", "_kx": kx});
-    assert_eq!(identifiers(&[OPEN], &identify), expected);
 }
 
 #[test]
