@@ -9,12 +9,13 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 pub use invoked::InvokedMessage;
 
+use crate::json::unescape;
 use crate::signature::{Credentials, SIGNATURE_HEADERS, TOKEN_HEADER};
 
 /// The payload of an invocation: the fields of all supported events that the function uses.
@@ -53,6 +54,7 @@ struct RequestContext {
 pub struct QueueRecord {
     message_id: String,
     event_source: String,
+    #[serde(deserialize_with = "deserialize_body")]
     body: String,
 }
 
@@ -104,6 +106,11 @@ pub struct WebhookRequest<'e> {
 }
 
 impl EventPayload {
+    /// Parses the event of an invocation. What is wrong with it is not said: it would be quoted.
+    pub fn parse(event: &[u8]) -> Result<Self, UnsupportedEvent> {
+        serde_json::from_slice(event).map_err(|_| UnsupportedEvent)
+    }
+
     /// Recognizes the event. An HTTP request is never a check, whatever it holds, since anybody can
     /// send one.
     pub fn trigger(&self) -> Result<Trigger<'_>, UnsupportedEvent> {
@@ -160,6 +167,20 @@ impl<'de> Deserialize<'de> for EventPayload {
     }
 }
 
+/// The body of a request or a record: text in which most of a large event is.
+struct Body(String);
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_body(deserializer).map(Body)
+    }
+}
+
+fn deserialize_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    unescape(raw.get()).ok_or_else(|| D::Error::custom("the body is no text"))
+}
+
 /// The name of a field, which is borrowed unless it has escapes.
 #[derive(serde::Deserialize)]
 struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
@@ -183,7 +204,7 @@ impl<'de> Visitor<'de> for EventVisitor {
                 "httpMethod" => event.http_method = map.next_value()?,
                 "requestContext" => event.request_context = map.next_value()?,
                 "headers" => event.headers = map.next_value()?,
-                "body" => event.body = map.next_value()?,
+                "body" => event.body = map.next_value::<Option<Body>>()?.map(|body| body.0),
                 "isBase64Encoded" => event.is_base64_encoded = map.next_value()?,
                 "Records" => event.records = map.next_value()?,
                 "check" => event.check = map.next_value()?,

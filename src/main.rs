@@ -1,12 +1,18 @@
 //! Binary `bootstrap`: the program that AWS Lambda runs.
 
+use std::cell::Cell;
 use std::process::ExitCode;
+use std::task;
 use std::time::{Duration, SystemTime};
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use segment_klaviyo::handler::{Destination, InvocationContext, Reply};
+use bytes::Bytes;
+use lambda_runtime::tower::Layer;
+use lambda_runtime::tower::layer::layer_fn;
+use lambda_runtime::{Error, LambdaEvent, LambdaInvocation, Runtime, Service, service_fn};
+use segment_klaviyo::handler::{Destination, InvocationContext, InvocationError, Reply};
 use segment_klaviyo::ingress::EventPayload;
 use segment_klaviyo::telemetry::Log;
+use serde::de::IgnoredAny;
 
 /// Runs on one thread: Lambda hands out one invocation at a time, and threads would only cost init
 /// time and memory.
@@ -22,18 +28,50 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let destination = &destination;
-    let handle = async |event: LambdaEvent<EventPayload>| {
-        let context = invocation_context(event.context);
-        let reply: Reply = destination.handle(&event.payload, context).await?;
+    let (destination, event) = (&destination, &Cell::new(Bytes::new()));
+    let handle = async |invocation: LambdaEvent<IgnoredAny>| {
+        let payload = EventPayload::parse(&event.take()).map_err(InvocationError::from)?;
+        let context = invocation_context(invocation.context);
+        let reply: Reply = destination.handle(&payload, context).await?;
         Ok::<_, Error>(reply)
     };
-    match run(service_fn(handle)).await {
+    let runtime = Runtime::new(service_fn(handle));
+    match runtime.layer(SetAside::layer(event)).run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.error("the runtime stopped", error.as_ref());
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A service that takes the bytes of an event aside, before the runtime reads them into a value: it
+/// would keep the path to each field, for an error that no sender ever sees.
+struct SetAside<'e, S> {
+    event: &'e Cell<Bytes>,
+    inner: S,
+}
+
+impl<'e, S> SetAside<'e, S> {
+    fn layer(event: &'e Cell<Bytes>) -> impl Layer<S, Service = Self> {
+        layer_fn(move |inner| SetAside { event, inner })
+    }
+}
+
+impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for SetAside<'_, S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> task::Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut invocation: LambdaInvocation) -> S::Future {
+        let nothing = Bytes::from_static(b"null");
+        self.event
+            .set(std::mem::replace(&mut invocation.body, nothing));
+        self.inner.call(invocation)
     }
 }
 
