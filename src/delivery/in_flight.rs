@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn a_message_is_delivered_only_when_its_last_operation_is_acknowledged() {
         let raw = r#"{"type": "identify", "traits": {"email": "sarah@klaviyo-demo.com"}}"#;
-        let raw = serde_json::from_str(raw).unwrap();
+        let raw: &serde_json::value::RawValue = serde_json::from_str(raw).unwrap();
         let settings = crate::settings::Settings::from_env(|name| match name {
             "SECRET_ID" => Some("secret".to_owned()),
             "LIST_ID" => Some("Y6nRLr".to_owned()),

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::unanswered::UnansweredAttempt;
 use crate::domain::UniqueId;
+use crate::json::Raw;
 use crate::klaviyo::{Operation, OperationId};
 use crate::rules;
 use crate::segment::{InvalidMessage, Message};
@@ -16,7 +16,7 @@ use crate::settings::RuleSettings;
 #[derive(Debug)]
 pub struct InboundMessage<'a> {
     /// The message's own bytes.
-    pub raw: &'a RawValue,
+    pub raw: Raw<'a>,
     /// The parsed message.
     pub message: Result<Message<'a>, InvalidMessage>,
     /// The moment at which the message first arrived. The rules go by it on every attempt, so that
@@ -55,13 +55,13 @@ impl CompletedOperations<'_> {
 
 impl<'a> InboundMessage<'a> {
     /// Parses a message that arrives for the first time.
-    pub fn new(raw: &'a RawValue, now: OffsetDateTime) -> Self {
-        InboundMessage::resumed(raw, now, Vec::new())
+    pub fn new(raw: impl Into<Raw<'a>>, now: OffsetDateTime) -> Self {
+        InboundMessage::resumed(raw.into(), now, Vec::new())
     }
 
     /// Parses a message that comes again after an earlier attempt.
     pub fn resumed(
-        raw: &'a RawValue,
+        raw: Raw<'a>,
         first_seen_at: OffsetDateTime,
         completed: Vec<OperationId>,
     ) -> Self {

@@ -1,14 +1,13 @@
 //! Moments: every form that merchants write, in the one form that Klaviyo gets.
 
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 use time::format_description::FormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::clock;
-use crate::json;
+use crate::json::{self, Raw};
 
 /// A moment between the years 0 and 9999, written as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +61,7 @@ const MIN_MILLISECONDS: u128 = 100_000_000_000;
 /// Parses RFC 3339 of any precision, epoch milliseconds or epoch seconds, as a number or as text.
 /// Also what PHP, Python and Ruby write: a space for the `T`, `+0000` for `+00:00`, or no offset,
 /// which is UTC.
-pub fn parse_moment(raw: &RawValue) -> Option<OffsetDateTime> {
+pub fn parse_moment(raw: Raw<'_>) -> Option<OffsetDateTime> {
     let text = json::text(raw)?;
     match OffsetDateTime::parse(&text, &Rfc3339) {
         Ok(moment) => Some(moment),
@@ -153,7 +152,7 @@ mod tests {
             ("null", None),
             ("{}", None),
         ] {
-            let raw: &RawValue = serde_json::from_str(json).unwrap();
+            let raw: Raw<'_> = serde_json::from_str(json).unwrap();
             let written = parse_moment(raw).and_then(Timestamp::new);
             let written = written.map(|timestamp| serde_json::to_string(&timestamp).unwrap());
             assert_eq!(written.as_deref(), expected, "{json}");

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use super::raw::RawObject;
+use super::value::Raw;
 
 /// A value on its way to Klaviyo: the merchant's own bytes, or something that a rule made.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Json<'a> {
     /// The bytes as Segment sent them.
-    Raw(&'a RawValue),
+    Raw(Raw<'a>),
     /// Text that a rule read or made.
     Text(Cow<'a, str>),
     /// A number that a rule read or computed.
@@ -31,7 +31,7 @@ impl Json<'_> {
     pub fn is_null(&self) -> bool {
         match self {
             Json::Null => true,
-            Json::Raw(raw) => super::is_null(raw),
+            Json::Raw(raw) => super::is_null(*raw),
             _ => false,
         }
     }
@@ -39,7 +39,7 @@ impl Json<'_> {
     /// Returns about how many bytes the value takes in memory, its JSON included.
     fn weight(&self) -> usize {
         match self {
-            Json::Raw(raw) => weight(raw),
+            Json::Raw(raw) => weight(*raw),
             // Text that had escapes is a copy.
             Json::Text(text) => text.len() + written_weight(text.len()),
             Json::Object(object) => object.weight(),
@@ -207,7 +207,7 @@ impl Serialize for JsonObject<'_> {
 
 /// Returns about how many bytes a raw value takes in memory once it is written. The value itself is a
 /// part of the delivery.
-pub fn weight(raw: &RawValue) -> usize {
+pub fn weight(raw: Raw<'_>) -> usize {
     written_weight(raw.get().len())
 }
 

@@ -1,9 +1,8 @@
 //! Numbers, and amounts of money as shops write them.
 
-use serde_json::value::RawValue;
-
 use super::raw::RawObject;
 use super::scalar::text;
+use super::value::Raw;
 
 /// Signs of currencies, before an amount or behind it.
 const SIGNS: [char; 16] = [
@@ -23,7 +22,7 @@ const CODES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD
 /// ISO code (`"$39.95"`, `"39.95 USD"`) and with groups of thousands before a decimal point
 /// (`"1,234.50"`). An object of money gives its `amount`. `"12,50"` and `"1,234"` are ambiguous, so
 /// they give `None`.
-pub fn number(raw: &RawValue) -> Option<f64> {
+pub fn number(raw: Raw<'_>) -> Option<f64> {
     if raw.get().starts_with('{') {
         let amount = RawObject::parse(raw)?.get("amount")?;
         return if amount.get().starts_with('{') {
@@ -149,7 +148,7 @@ mod tests {
             (r#""""#, None),
             ("{}", None),
         ] {
-            let raw: &RawValue = serde_json::from_str(json).unwrap();
+            let raw: Raw<'_> = serde_json::from_str(json).unwrap();
             assert_eq!(number(raw), expected, "{json}");
         }
     }

@@ -1,56 +1,39 @@
 //! Values picked out of an object in one pass.
 
-use std::fmt;
-
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::key::{KeyLetters, is_same_key};
-use super::raw::ObjectKey;
 use super::scalar;
+use super::value::{Children, Raw};
 
 /// Returns the values under these keys, in the order of the keys, and keeps nothing else of the
 /// object. A key that is not there, or is `null`, gives the value under another spelling of it.
 /// `None` if `raw` is another kind of value.
-pub fn pick<'a, const N: usize>(
-    raw: &'a RawValue,
-    keys: [&str; N],
-) -> Option<[Option<&'a RawValue>; N]> {
-    struct PickVisitor<'k, const N: usize>([&'k str; N]);
-    impl<'de, const N: usize> Visitor<'de> for PickVisitor<'_, N> {
-        type Value = [Option<&'de RawValue>; N];
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("an object")
+pub fn pick<'a, const N: usize>(raw: Raw<'a>, keys: [&str; N]) -> Option<[Option<Raw<'a>>; N]> {
+    let mut members = Children::of_object(raw)?;
+    let mut values = [None; N];
+    let mut other_spellings = [None; N];
+    let mut letters = KeyLetters::default();
+    for name in keys {
+        letters.insert(name);
+    }
+    while let Some((key, value)) = members.next_member() {
+        if !letters.may_contain(&key) {
+            continue;
         }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut values = [None; N];
-            let mut other_spellings = [None; N];
-            let mut letters = KeyLetters::default();
-            for name in self.0 {
-                letters.insert(name);
-            }
-            while let Some(ObjectKey(key)) = map.next_key()? {
-                let mut place = place(&self.0, &mut values, |name| name == key);
-                if place.is_none() && letters.may_contain(&key) {
-                    let is_spelling = |name: &str| is_same_key(name, &key);
-                    place = self::place(&self.0, &mut other_spellings, is_spelling);
-                }
-                match place {
-                    Some(place) => *place = Some(map.next_value()?),
-                    None => drop(map.next_value::<IgnoredAny>()?),
-                }
-            }
-            for (value, other) in values.iter_mut().zip(other_spellings) {
-                if value.is_none_or(scalar::is_null) {
-                    *value = other.or(*value);
-                }
-            }
-            Ok(values)
+        let is_spelling = |name: &str| is_same_key(name, &key);
+        let place = match place(&keys, &mut values, |name| name == key) {
+            Some(place) => Some(place),
+            None => self::place(&keys, &mut other_spellings, is_spelling),
+        };
+        if let Some(place) = place {
+            *place = Some(value);
         }
     }
-    serde_json::Deserializer::from_str(raw.get())
-        .deserialize_map(PickVisitor(keys))
-        .ok()
+    for (value, other) in values.iter_mut().zip(other_spellings) {
+        if value.is_none_or(scalar::is_null) {
+            *value = other.or(*value);
+        }
+    }
+    Some(values)
 }
 
 /// Returns the place of the value whose key is meant.
@@ -67,15 +50,15 @@ fn place<'v, V>(
 mod tests {
     use super::*;
 
-    fn raw(json: &str) -> &RawValue {
-        serde_json::from_str(json).unwrap()
+    fn raw(json: &str) -> Raw<'_> {
+        Raw::parse(json).unwrap()
     }
 
     #[test]
     fn picked_values_are_the_last_of_their_keys() {
         let raw = raw(r#"{"a": 1, "cut\ud83c": 0, "\u0062": [2], "a": {"a": 3}}"#);
         let picked = pick(raw, ["b", "a", "c"]).unwrap();
-        let picked = picked.map(|value| value.map(RawValue::get));
+        let picked = picked.map(|value| value.map(Raw::get));
         assert_eq!(picked, [Some("[2]"), Some(r#"{"a": 3}"#), None]);
         for json in ["null", "[]", "5", "\"{}\""] {
             assert!(pick(self::raw(json), ["a"]).is_none(), "{json}");
@@ -94,7 +77,7 @@ mod tests {
             (r#"{"userIds": 1, "user": 2}"#, None),
         ] {
             let [picked] = pick(raw(json), ["userId"]).unwrap();
-            assert_eq!(picked.map(RawValue::get), expected, "{json}");
+            assert_eq!(picked.map(Raw::get), expected, "{json}");
         }
     }
 }

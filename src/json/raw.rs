@@ -1,19 +1,16 @@
 //! JSON objects and arrays as Segment sent them.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::key::{KeyLetters, is_same_key, is_written_as_code};
 use super::number::number;
 use super::scalar;
+use super::value::{Children, Raw};
 
 /// One level of a JSON object, in the order in which it was written. The values stay raw.
 #[derive(Debug, Clone, Default)]
 pub struct RawObject<'a> {
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    members: Vec<(Cow<'a, str>, Raw<'a>)>,
     letters: KeyLetters,
 }
 
@@ -22,28 +19,34 @@ const TYPICAL_KEYS: usize = 16;
 
 impl<'a> RawObject<'a> {
     /// Parses the object in `raw`; `None` if `raw` is another kind of value.
-    pub fn parse(raw: &'a RawValue) -> Option<Self> {
-        if raw.get().starts_with('{') {
-            serde_json::from_str(raw.get()).ok()
-        } else {
-            None
+    pub fn parse(raw: Raw<'a>) -> Option<Self> {
+        let mut source = Children::of_object(raw)?;
+        let mut members = Vec::new();
+        let mut letters = KeyLetters::default();
+        while let Some(member) = source.next_member() {
+            if members.is_empty() {
+                members.reserve(TYPICAL_KEYS);
+            }
+            letters.insert(&member.0);
+            members.push(member);
         }
+        Some(RawObject { members, letters })
     }
 
     /// Returns the value under `key`, else under another spelling of it (see [`is_same_key`]). The
     /// last one wins if the key is repeated, as in JavaScript.
-    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
+    pub fn get(&self, key: &str) -> Option<Raw<'a>> {
         self.find_one(key, Some)
     }
 
     /// Returns what `read` makes of the value under `key`, in the first spelling that it can read.
-    fn find_one<T>(&self, key: &str, read: impl Fn(&'a RawValue) -> Option<T>) -> Option<T> {
+    fn find_one<T>(&self, key: &str, read: impl Fn(Raw<'a>) -> Option<T>) -> Option<T> {
         if !self.letters.may_contain(key) {
             return None;
         }
         // Nearly every key that is there is spelled as it should be.
         let exact = self.members.iter().rev().find(|(name, _)| name == key);
-        if let Some(found) = exact.and_then(|(_, value)| read(value)) {
+        if let Some(found) = exact.and_then(|(_, value)| read(*value)) {
             return Some(found);
         }
         self.spellings(key).find_map(|(_, value)| read(value))
@@ -54,7 +57,7 @@ impl<'a> RawObject<'a> {
     pub fn spellings<'s>(
         &'s self,
         key: &'s str,
-    ) -> impl Iterator<Item = (&'s Cow<'a, str>, &'a RawValue)> + 's {
+    ) -> impl Iterator<Item = (&'s Cow<'a, str>, Raw<'a>)> + 's {
         let members = if self.letters.may_contain(key) {
             self.members.as_slice()
         } else {
@@ -72,7 +75,7 @@ impl<'a> RawObject<'a> {
     }
 
     /// Returns the first of `keys`, each in any spelling, that `read` can read.
-    pub fn find<T>(&self, keys: &[&str], read: impl Fn(&'a RawValue) -> Option<T>) -> Option<T> {
+    pub fn find<T>(&self, keys: &[&str], read: impl Fn(Raw<'a>) -> Option<T>) -> Option<T> {
         keys.iter().find_map(|key| self.find_one(key, &read))
     }
 
@@ -99,7 +102,7 @@ impl<'a> RawObject<'a> {
     }
 
     /// Returns the value at a path of keys and, in arrays, of positions from 0.
-    pub fn at_path(&self, path: &[impl AsRef<str>]) -> Option<&'a RawValue> {
+    pub fn at_path(&self, path: &[impl AsRef<str>]) -> Option<Raw<'a>> {
         let (first, rest) = path.split_first()?;
         let mut value = self.get(first.as_ref())?;
         for key in rest {
@@ -115,7 +118,7 @@ impl<'a> RawObject<'a> {
     }
 
     /// Iterates over the keys and values, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Cow<'a, str>, &'a RawValue)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Cow<'a, str>, Raw<'a>)> {
         self.members.iter().map(|(key, value)| (key, *value))
     }
 
@@ -140,7 +143,7 @@ impl<'a> RawObject<'a> {
         let mut members = Vec::with_capacity(self.members.len());
         let mut room = max_bytes;
         for (name, value) in &self.members {
-            let bytes = member_bytes(name, value);
+            let bytes = member_bytes(name, *value);
             let is_left_out = keys.iter().any(|key| is_same_key(name, key));
             if !is_left_out && bytes <= room {
                 room -= bytes;
@@ -154,100 +157,54 @@ impl<'a> RawObject<'a> {
 }
 
 /// Returns about how many bytes a member takes as JSON: key, value, quotes, colon and comma.
-fn member_bytes(name: &str, value: &RawValue) -> usize {
+fn member_bytes(name: &str, value: Raw<'_>) -> usize {
     name.len() + value.get().len() + 4
 }
 
-impl<'de> Deserialize<'de> for RawObject<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = RawObject<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                let mut letters = KeyLetters::default();
-                while let Some(ObjectKey(key)) = map.next_key()? {
-                    if members.is_empty() {
-                        members.reserve(TYPICAL_KEYS);
-                    }
-                    letters.insert(&key);
-                    members.push((key, map.next_value()?));
-                }
-                Ok(RawObject { members, letters })
-            }
-        }
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
 /// Whether the value is an array of nothing but objects.
-pub fn is_array_of_objects(raw: &RawValue) -> bool {
-    struct ObjectsVisitor;
-    impl<'de> Visitor<'de> for ObjectsVisitor {
-        type Value = bool;
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("an array")
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<bool, A::Error> {
-            let mut are_objects = true;
-            while let Some(element) = elements.next_element::<&RawValue>()? {
-                are_objects &= element.get().starts_with('{');
-            }
-            Ok(are_objects)
-        }
+pub fn is_array_of_objects(raw: Raw<'_>) -> bool {
+    let Some(mut elements) = Children::of_array(raw) else {
+        return false;
+    };
+    let mut are_objects = true;
+    while let Some(element) = elements.next_element() {
+        are_objects &= element.get().starts_with('{');
     }
-    serde_json::Deserializer::from_str(raw.get())
-        .deserialize_seq(ObjectsVisitor)
-        .unwrap_or(false)
+    are_objects
 }
 
 /// Returns the elements of an array; none if `raw` is another kind of value.
-pub fn raw_elements(raw: &RawValue) -> Vec<&RawValue> {
-    if raw.get().starts_with('[') {
-        serde_json::from_str(raw.get()).unwrap_or_default()
-    } else {
-        Vec::new()
+pub fn raw_elements(raw: Raw<'_>) -> Vec<Raw<'_>> {
+    let mut values = Vec::new();
+    if let Some(mut elements) = Children::of_array(raw) {
+        while let Some(element) = elements.next_element() {
+            values.push(element);
+        }
     }
+    values
 }
 
-/// A key of an object. JavaScript can cut an emoji in half, which is no valid Unicode: such a key
-/// loses the broken character, and not the whole object with it.
-pub(super) struct ObjectKey<'a>(pub(super) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for ObjectKey<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = ObjectKey<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-                // Checking first is faster: the lossy conversion goes byte by byte.
-                match std::str::from_utf8(bytes) {
-                    Ok(key) => Ok(ObjectKey(Cow::Borrowed(key))),
-                    Err(_) => Ok(ObjectKey(String::from_utf8_lossy(bytes))),
-                }
-            }
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(ObjectKey(
-                    String::from_utf8_lossy(bytes).into_owned().into(),
-                ))
-            }
+/// Returns the first `max` elements of the array that a text is, and how many there are; `None` if
+/// it is no array.
+pub fn array_elements(text: &str, max: usize) -> Option<(Vec<Raw<'_>>, usize)> {
+    let mut elements = Children::of_unknown_array(text)?;
+    let mut values = Vec::new();
+    let mut count = 0;
+    while let Some(element) = elements.next_element() {
+        if count < max {
+            values.push(element);
         }
-        deserializer.deserialize_bytes(KeyVisitor)
+        count += 1;
     }
+    elements.is_at_end().then_some((values, count))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn raw(json: &str) -> &RawValue {
-        serde_json::from_str(json).unwrap()
+    fn raw(json: &str) -> Raw<'_> {
+        Raw::parse(json).unwrap()
     }
 
     #[test]
@@ -270,11 +227,7 @@ mod tests {
             ("y", None),
         ] {
             let path: Vec<_> = path.split('.').collect();
-            assert_eq!(
-                object.at_path(&path).map(RawValue::get),
-                expected,
-                "{path:?}"
-            );
+            assert_eq!(object.at_path(&path).map(Raw::get), expected, "{path:?}");
         }
     }
 

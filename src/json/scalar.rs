@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+
+use super::value::Raw;
 
 /// A string that borrows from the input unless it holds an escape.
 #[derive(Deserialize)]
@@ -11,7 +12,7 @@ struct JsonString<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Reads a string, or a number as it was written (`12345` gives `"12345"`), and trims it. Returns
 /// `None` for any other value, and for text that is empty.
-pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub fn text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let text = match raw.get().as_bytes().first()? {
         b'-' | b'0'..=b'9' => Cow::Borrowed(raw.get()),
         _ => string(raw)?,
@@ -28,7 +29,7 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// Reads a string exactly as it is: not trimmed, and never made from a number.
-pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub fn string(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let inside = raw.get().strip_prefix('"')?.strip_suffix('"')?;
     // Most text has no escape, and needs no decoding.
     if !inside.contains('\\') {
@@ -40,12 +41,12 @@ pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 /// Reads text that identifies somebody or something, without the invisible characters that copying
 /// leaves in it.
-pub fn identifier(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub fn identifier(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     Some(visible(text(raw)?)).filter(|text| !text.is_empty())
 }
 
 /// Reads an id: `991`, `991.0` and `"991"` are one.
-pub fn id(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub fn id(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let id = identifier(raw)?;
     let Some((whole, fraction)) = id.split_once('.') else {
         return Some(id);
@@ -87,7 +88,7 @@ pub fn escape_noncharacters(json: &str) -> Cow<'_, str> {
 }
 
 /// Reads `true` or `false`, also as text in any case.
-pub fn boolean(raw: &RawValue) -> Option<bool> {
+pub fn boolean(raw: Raw<'_>) -> Option<bool> {
     let text = raw.get().trim_matches('"');
     if text.eq_ignore_ascii_case("true") {
         Some(true)
@@ -99,12 +100,12 @@ pub fn boolean(raw: &RawValue) -> Option<bool> {
 }
 
 /// Whether the value is `null` or text with nothing in it.
-pub fn is_blank(raw: &RawValue) -> bool {
+pub fn is_blank(raw: Raw<'_>) -> bool {
     is_null(raw) || raw.get().trim_matches('"').trim().is_empty()
 }
 
 /// Whether the value is `null`.
-pub fn is_null(raw: &RawValue) -> bool {
+pub fn is_null(raw: Raw<'_>) -> bool {
     raw.get() == "null"
 }
 
@@ -112,7 +113,7 @@ pub fn is_null(raw: &RawValue) -> bool {
 mod tests {
     use super::*;
 
-    fn raw(json: &str) -> &RawValue {
+    fn raw(json: &str) -> Raw<'_> {
         serde_json::from_str(json).unwrap()
     }
 

@@ -17,9 +17,7 @@ pub fn unescape(json: &str) -> Option<String> {
     let mut text = Vec::with_capacity(rest.len() + BLOCK);
     while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
         text.extend_from_slice(block);
-        let backslashes = u8x16::new(*block)
-            .simd_eq(u8x16::splat(b'\\'))
-            .to_bitmask();
+        let backslashes = u8x16::new(*block).simd_eq(u8x16::splat(b'\\')).to_bitmask();
         let plain = backslashes.trailing_zeros() as usize;
         if plain >= BLOCK {
             rest = after;
@@ -89,8 +87,20 @@ mod tests {
         prop_oneof![
             "[a-zé€😀 ]{0,20}",
             prop::sample::select(vec![
-                r#"\""#, r"\\", r"\/", r"\b", r"\f", r"\n", r"\r", r"\t", r"\u00e9", r"\u0000",
-                r"\uD83D\uDE00", r"\ud83d", r"\ude00", r"\uFFFF",
+                r#"\""#,
+                r"\\",
+                r"\/",
+                r"\b",
+                r"\f",
+                r"\n",
+                r"\r",
+                r"\t",
+                r"\u00e9",
+                r"\u0000",
+                r"\uD83D\uDE00",
+                r"\ud83d",
+                r"\ude00",
+                r"\uFFFF",
             ])
             .prop_map(str::to_owned),
         ]

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use serde::ser::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use super::attribute::Attribute;
 use super::profile::Profile;
 use crate::domain::{Currency, MetricName, Timestamp, UniqueId};
-use crate::json::{self, JsonObject, RawObject};
+use crate::json::{self, JsonObject, Raw, RawObject};
 
 /// An event of one profile: <https://developers.klaviyo.com/en/reference/create_event>
 #[derive(Debug, Clone)]
@@ -35,7 +34,7 @@ pub struct Event<'a> {
 #[derive(Debug, Clone)]
 pub enum Properties<'a> {
     /// The message's own bytes.
-    Raw(&'a RawValue),
+    Raw(Raw<'a>),
     /// An object that a rule built.
     Built(JsonObject<'a>),
     /// An object that a rule built for one event, and what it shares with others.
@@ -78,7 +77,7 @@ impl<'a> Event<'a> {
     /// Returns about how many bytes the event takes in memory until it is sent, its JSON included.
     pub(super) fn weight(&self) -> usize {
         match &self.properties {
-            Properties::Raw(raw) => self.profile.weight() + json::weight(raw),
+            Properties::Raw(raw) => self.profile.weight() + json::weight(*raw),
             Properties::Built(object) => self.profile.weight() + object.weight(),
             // The profile is shared too.
             Properties::Shared(SharedProperties { own, shared, .. }) => {
@@ -91,7 +90,7 @@ impl<'a> Event<'a> {
 impl Properties<'_> {
     fn remove(&mut self, name: &str) -> bool {
         if let Properties::Raw(raw) = self {
-            let Some(object) = RawObject::parse(raw) else {
+            let Some(object) = RawObject::parse(*raw) else {
                 return false;
             };
             *self = Properties::Built(JsonObject::from_raw(&object, object.len(), 0));

@@ -4,13 +4,12 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::clock;
 use crate::delivery::{InFlight, InboundMessage, UnansweredAttempt};
-use crate::json;
+use crate::json::{self, Raw};
 use crate::klaviyo::OperationId;
 use crate::outcome::{Outcome, RejectReason};
 
@@ -47,7 +46,7 @@ pub struct QueueEntry<'a> {
     pub unanswered: Vec<UnansweredAttempt>,
     /// The message as Segment sent it.
     #[serde(borrow)]
-    pub message: &'a RawValue,
+    pub message: Raw<'a>,
 }
 
 /// The reason why the body of a record is no entry.

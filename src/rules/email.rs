@@ -1,10 +1,8 @@
 //! The email of a message, and the place of one that the rules do not read.
 
-use serde_json::value::RawValue;
-
 use super::context::RuleContext;
 use crate::domain::Email;
-use crate::json::{self, RawObject};
+use crate::json::{self, Raw, RawObject};
 use crate::outcome::{EmailPlace, LeftOut};
 use crate::segment::Message;
 
@@ -44,7 +42,7 @@ pub(super) fn find(context: &RuleContext) -> Option<Email> {
     Email::parse(message.user_id.as_deref()?)
 }
 
-fn read(raw: &RawValue) -> Option<Email> {
+fn read(raw: Raw<'_>) -> Option<Email> {
     Email::parse(&json::identifier(raw)?)
 }
 
@@ -68,11 +66,11 @@ pub(super) fn place_elsewhere(message: &Message) -> Option<EmailPlace> {
 }
 
 /// Whether there is an address at or below `raw`, which is at `path`. If so, `path` becomes its own.
-fn find_address(raw: &RawValue, path: &mut Vec<String>) -> bool {
+fn find_address(raw: Raw<'_>, path: &mut Vec<String>) -> bool {
     if path.len() > MAX_LEVELS || !raw.get().contains('@') {
         return false;
     }
-    let mut children: Vec<(String, &RawValue)> = Vec::new();
+    let mut children: Vec<(String, Raw<'_>)> = Vec::new();
     if let Some(object) = RawObject::parse(raw) {
         children.extend(object.iter().map(|(key, value)| (key.to_string(), value)));
     } else if raw.get().starts_with('[') {

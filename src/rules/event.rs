@@ -1,6 +1,5 @@
 //! Tracks, pages and screens as events: <https://segment.com/docs/connections/spec/track/>
 
-use serde_json::value::RawValue;
 use time::{Duration, OffsetDateTime};
 
 use super::context::RuleContext;
@@ -10,7 +9,7 @@ use super::line_names::NameSettings;
 use super::skip::Skip;
 use super::{limits, money, product, profile, property_names};
 use crate::domain::{MetricName, Timestamp, parse_moment};
-use crate::json::{self, JsonObject};
+use crate::json::{self, JsonObject, Raw};
 use crate::klaviyo::{Event, Properties};
 use crate::outcome::LeftOut;
 
@@ -81,7 +80,7 @@ fn properties<'a>(context: &RuleContext<'_, 'a>) -> Result<Properties<'a>, Skip>
 }
 
 /// Returns the names to add to the properties. Names repeat values, so a large event has fewer.
-fn names<'a>(context: &RuleContext<'_, 'a>, raw: &RawValue) -> JsonObject<'a> {
+fn names<'a>(context: &RuleContext<'_, 'a>, raw: Raw<'_>) -> JsonObject<'a> {
     let Some(kind) = context.event_kind else {
         return JsonObject::default();
     };
@@ -108,8 +107,8 @@ fn moment(context: &RuleContext) -> Option<OffsetDateTime> {
     }
     let times = message.times();
     let mut present = times.iter().flatten();
-    let moment = present.find_map(|raw| parse_moment(raw).filter(is_plausible));
-    let has_time = times.iter().flatten().any(|raw| !json::is_blank(raw));
+    let moment = present.find_map(|raw| parse_moment(*raw).filter(is_plausible));
+    let has_time = times.iter().flatten().any(|raw| !json::is_blank(*raw));
     if moment.is_none() && has_time {
         context.leave_out(TIME);
     }

@@ -1,10 +1,8 @@
 //! Whether a message is for Klaviyo, and its options for Klaviyo:
 //! <https://segment.com/docs/guides/filtering-data/#filtering-with-the-integrations-object>
 
-use serde_json::value::RawValue;
-
 use super::skip::Skip;
-use crate::json::{self, RawObject};
+use crate::json::{self, Raw, RawObject};
 use crate::outcome::IgnoreReason;
 use crate::segment::Message;
 
@@ -59,6 +57,6 @@ fn is_way_in_enabled(integrations: &RawObject) -> bool {
     })
 }
 
-fn is_disabled(raw: &RawValue) -> bool {
+fn is_disabled(raw: Raw<'_>) -> bool {
     json::boolean(raw) == Some(false)
 }

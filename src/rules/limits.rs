@@ -4,8 +4,8 @@
 use std::slice;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
+use crate::json::Raw;
 use crate::outcome::RejectReason;
 
 /// The most properties of an event.
@@ -29,7 +29,7 @@ const MAX_EVENT_BYTES: usize = 5_000_000;
 pub(super) const MAX_BYTES_WITH_NAMES: usize = MAX_EVENT_BYTES / 5 * 4;
 
 /// Rejects properties that exceed a limit. `key_count`: the number of keys at the top.
-pub(super) fn check(properties: &RawValue, key_count: usize) -> Result<(), RejectReason> {
+pub(super) fn check(properties: Raw<'_>, key_count: usize) -> Result<(), RejectReason> {
     let json = properties.get();
     if key_count > MAX_PROPERTIES {
         return Err(RejectReason::TooManyProperties);

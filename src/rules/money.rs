@@ -1,10 +1,8 @@
 //! Amounts and currencies.
 
-use serde_json::value::RawValue;
-
 use super::context::RuleContext;
 use crate::domain::Currency;
-use crate::json::{self, RawObject, is_same_key};
+use crate::json::{self, Raw, RawObject, is_same_key};
 use crate::outcome::LeftOut;
 
 const CURRENCY: LeftOut = LeftOut {
@@ -31,7 +29,7 @@ pub(super) fn value(context: &RuleContext) -> (Option<f64>, Option<Currency>) {
 /// order, then the properties of `VALUE_FROM`, of which `total` is one for orders only.
 pub(super) fn amounts<'c>(
     context: &'c RuleContext<'_, '_>,
-) -> impl Iterator<Item = (&'c str, &'c RawValue)> {
+) -> impl Iterator<Item = (&'c str, Raw<'c>)> {
     let properties = &context.message.properties;
     let is_reversed = context
         .event_kind
@@ -47,13 +45,13 @@ pub(super) fn amounts<'c>(
     refund.into_iter().chain(names).flat_map(move |name| {
         let values = properties.spellings(name).map(|(_, raw)| raw);
         let nested = nested_amount(properties, name);
-        let values = values.chain(nested).filter(|raw| !json::is_blank(raw));
+        let values = values.chain(nested).filter(|raw| !json::is_blank(*raw));
         values.map(move |raw| (name, raw))
     })
 }
 
 /// Returns the amount at a dotted place, such as `totals.grand`.
-fn nested_amount<'a>(properties: &RawObject<'a>, name: &str) -> Option<&'a RawValue> {
+fn nested_amount<'a>(properties: &RawObject<'a>, name: &str) -> Option<Raw<'a>> {
     if !name.contains('.') {
         return None;
     }
@@ -105,7 +103,7 @@ pub(super) fn currency_or(
 }
 
 /// Returns the currency that an amount names: `"39.95 USD"`, `{"amount": 5, "currency": "EUR"}`.
-fn currency_of_amount(raw: &RawValue) -> Option<Currency> {
+fn currency_of_amount(raw: Raw<'_>) -> Option<Currency> {
     if let Some(object) = RawObject::parse(raw) {
         return Currency::parse(&object.text(&["currency", "currency_code"])?);
     }

@@ -1,10 +1,9 @@
 //! The phone number of a message. One that cannot be read costs itself, never the message.
 
 use rlibphonenumber::Region;
-use serde_json::value::RawValue;
 
 use crate::domain::PhoneNumber;
-use crate::json::{self, RawObject};
+use crate::json::{self, Raw, RawObject};
 use crate::klaviyo::PhoneChange;
 use crate::outcome::LeftOut;
 
@@ -23,7 +22,7 @@ pub(super) enum PhoneField<'a> {
     Number(PhoneNumber),
     /// A value that is no number. It stays a custom property as the merchant wrote it: `phone`, or
     /// its own name if there is none here.
-    Unreadable(Option<&'a RawValue>),
+    Unreadable(Option<Raw<'a>>),
     /// `null`, by which the number is cleared.
     Null,
 }
@@ -78,16 +77,16 @@ pub(super) fn find<'a>(
         if !phones.get().starts_with('[') {
             elements.push(phones);
         }
-        if let Some(number) = elements.iter().find_map(|raw| read(raw, country)) {
+        if let Some(number) = elements.iter().find_map(|raw| read(*raw, country)) {
             return Some(PhoneField::Number(number));
         }
-        if elements.iter().any(|raw| !json::is_blank(raw)) {
+        if elements.iter().any(|raw| !json::is_blank(*raw)) {
             unreadable_list = Some(PhoneField::Unreadable(None));
         }
     }
     unreadable.or(null).or(unreadable_list)
 }
 
-fn read(raw: &RawValue, country: Option<Region>) -> Option<PhoneNumber> {
+fn read(raw: Raw<'_>, country: Option<Region>) -> Option<PhoneNumber> {
     PhoneNumber::parse(&json::identifier(raw)?, country)
 }

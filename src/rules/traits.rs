@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
-use crate::json::{self, Json, JsonObject, RawObject, is_same_key};
+use crate::json::{self, Json, JsonObject, Raw, RawObject, is_same_key};
 
 /// A Klaviyo field, and the trait it comes from in every spelling that is read.
 pub(super) type TraitMapping = (&'static str, &'static [&'static str]);
@@ -106,7 +104,7 @@ impl<'t, 'a> TraitReader<'t, 'a> {
 
     /// Reads values to add to list properties or to take out of them: an object of such values, or
     /// the names of traits that hold them. Such a trait is no custom property then.
-    pub(super) fn list_changes(&mut self, option: Option<&'a RawValue>) -> JsonObject<'a> {
+    pub(super) fn list_changes(&mut self, option: Option<Raw<'a>>) -> JsonObject<'a> {
         let Some(raw) = option else {
             return JsonObject::default();
         };
@@ -137,7 +135,7 @@ impl<'t, 'a> TraitReader<'t, 'a> {
 }
 
 /// Reads the name of a property, or a list of names.
-pub(super) fn property_names(raw: &RawValue) -> Vec<Cow<'_, str>> {
+pub(super) fn property_names(raw: Raw<'_>) -> Vec<Cow<'_, str>> {
     match json::text(raw) {
         Some(name) => vec![name],
         None => json::raw_elements(raw)

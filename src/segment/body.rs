@@ -1,11 +1,9 @@
 //! The body of a delivery: one message, or an array of them.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use crate::json::{self, Raw};
 use crate::signature::VerifiedBody;
 
 /// The most messages of a delivery. Segment's batches have up to 4,000:
@@ -37,66 +35,29 @@ pub enum BodyError {
 ///
 /// The elements of an array may be anything: each is parsed by itself later, so that one that is not
 /// a message does not cost the others.
-pub fn raw_messages<'a>(body: &VerifiedBody<'a>) -> Result<Vec<&'a RawValue>, BodyError> {
+pub fn raw_messages<'a>(body: &VerifiedBody<'a>) -> Result<Vec<Raw<'a>>, BodyError> {
     let bytes = body.bytes().trim_ascii_start();
-    match bytes.first() {
-        Some(b'[') => {
-            let elements: Elements = parse(bytes)?;
-            if elements.count > MAX_MESSAGES {
-                return Err(BodyError::TooManyMessages(elements.count));
-            }
-            Ok(elements.messages)
-        }
-        Some(b'{') => Ok(vec![parse(bytes)?]),
-        _ => {
-            // Other JSON, such as a number, is not a message. Anything else is not JSON.
-            parse::<&RawValue>(bytes)?;
-            Err(BodyError::NotAMessage)
-        }
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let messages = match bytes.first() {
+        Some(b'[') => json::array_elements(text, MAX_MESSAGES),
+        Some(b'{') => Raw::parse(text).map(|message| (vec![message], 1)),
+        _ => None,
+    };
+    match messages {
+        Some((_, count)) if count > MAX_MESSAGES => Err(BodyError::TooManyMessages(count)),
+        Some((messages, _)) => Ok(messages),
+        None => Err(error(bytes)),
     }
 }
 
-/// The elements of an array, of which no more are kept than a delivery may have: a few megabytes of
-/// `{}` would otherwise need many times their size.
-struct Elements<'a> {
-    messages: Vec<&'a RawValue>,
-    count: usize,
-}
-
-impl<'de> Deserialize<'de> for Elements<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ElementsVisitor)
+/// Says why a body holds no messages.
+fn error(bytes: &[u8]) -> BodyError {
+    match serde_json::from_slice::<&RawValue>(bytes) {
+        // Other JSON, such as a number.
+        Ok(_) => BodyError::NotAMessage,
+        Err(error) => BodyError::NotJson {
+            line: error.line(),
+            column: error.column(),
+        },
     }
-}
-
-struct ElementsVisitor;
-
-impl<'de> Visitor<'de> for ElementsVisitor {
-    type Value = Elements<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an array of messages")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Elements<'de>, A::Error> {
-        let mut messages = Vec::new();
-        while messages.len() < MAX_MESSAGES {
-            match array.next_element()? {
-                Some(message) => messages.push(message),
-                None => break,
-            }
-        }
-        let mut count = messages.len();
-        while array.next_element::<IgnoredAny>()?.is_some() {
-            count += 1;
-        }
-        Ok(Elements { messages, count })
-    }
-}
-
-fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, BodyError> {
-    serde_json::from_slice(bytes).map_err(|error| BodyError::NotJson {
-        line: error.line(),
-        column: error.column(),
-    })
 }

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::domain::parse_moment;
-use crate::json::{self, RawObject};
+use crate::json::{self, Raw, RawObject};
 
 /// The `type` of a message, as Segment's spec names it:
 /// <https://segment.com/docs/connections/spec/>
@@ -52,7 +51,7 @@ pub struct InvalidMessage;
 #[derive(Debug)]
 pub struct Message<'a> {
     /// The message's own bytes. Their hash identifies a message without an id.
-    pub raw: &'a RawValue,
+    pub raw: Raw<'a>,
     /// `type`.
     pub message_type: MessageType,
     /// `messageId`: Segment's id of the message, the same on every resend.
@@ -73,7 +72,7 @@ pub struct Message<'a> {
     /// `traits`, of an identify or group.
     pub traits: RawObject<'a>,
     /// `properties` of a track, page or screen, as raw JSON, if they are an object.
-    pub raw_properties: Option<&'a RawValue>,
+    pub raw_properties: Option<Raw<'a>>,
     /// The same `properties`, parsed to a depth of one level.
     pub properties: RawObject<'a>,
     /// `context.traits`: the known traits of the person, in a track, page, screen or group.
@@ -86,7 +85,7 @@ pub struct Message<'a> {
     /// message has a consent object: <https://segment.com/docs/privacy/consent-management/>
     pub consent_categories: Option<RawObject<'a>>,
     /// `context`, as raw JSON, for what few messages are asked for.
-    pub context: Option<&'a RawValue>,
+    pub context: Option<Raw<'a>>,
     /// Whether `context.personas` is there: Engage computed the message, nobody did something.
     pub is_from_engage: bool,
     /// `context.personas.external_audience_id`: the list that an Engage audience is connected to.
@@ -118,7 +117,8 @@ impl<'a> Message<'a> {
     /// Parses one message, in one pass over its bytes. A field of the wrong type counts as absent:
     /// a bad field must not cost the message. Only JSON that is not an object with a `type` that is
     /// text is an error.
-    pub fn parse(raw: &'a RawValue) -> Result<Self, InvalidMessage> {
+    pub fn parse(raw: impl Into<Raw<'a>>) -> Result<Self, InvalidMessage> {
+        let raw = raw.into();
         let fields = json::pick(raw, KEYS).ok_or(InvalidMessage)?;
         let [
             message_type,
@@ -161,7 +161,7 @@ impl<'a> Message<'a> {
             channel: text(channel),
             library: text(library),
             consent_categories: consent
-                .filter(|raw| !json::is_null(raw))
+                .filter(|raw| !json::is_null(*raw))
                 .map(|_| object(categories)),
             context,
             is_from_engage: personas.is_some_and(|raw| !json::is_null(raw)),
@@ -188,7 +188,7 @@ impl<'a> Message<'a> {
 
     /// Returns the times of the message, the first of which is its own: `timestamp`,
     /// `originalTimestamp` and `receivedAt`.
-    pub fn times(&self) -> [Option<&'a RawValue>; 3] {
+    pub fn times(&self) -> [Option<Raw<'a>>; 3] {
         pick(
             Some(self.raw),
             ["timestamp", "originalTimestamp", "receivedAt"],
@@ -213,16 +213,13 @@ impl<'a> Message<'a> {
     }
 
     /// Returns the value at a path of keys below `traits`, `properties` or `context`.
-    pub fn at_path(&self, path: &[impl AsRef<str>]) -> Option<&'a RawValue> {
+    pub fn at_path(&self, path: &[impl AsRef<str>]) -> Option<Raw<'a>> {
         RawObject::parse(self.raw)?.at_path(path)
     }
 }
 
 /// Returns members of an object; each is `None` if the object or the member is absent.
-fn pick<'a, const N: usize>(
-    raw: Option<&'a RawValue>,
-    keys: [&str; N],
-) -> [Option<&'a RawValue>; N] {
+fn pick<'a, const N: usize>(raw: Option<Raw<'a>>, keys: [&str; N]) -> [Option<Raw<'a>>; N] {
     match raw.and_then(|raw| json::pick(raw, keys)) {
         Some(members) => members,
         None => [None; N],
@@ -230,11 +227,11 @@ fn pick<'a, const N: usize>(
 }
 
 /// Returns a field that is text or a number, as text.
-fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+fn text(raw: Option<Raw<'_>>) -> Option<Cow<'_, str>> {
     json::text(raw?)
 }
 
 /// Returns a field that is an object. Absent means empty here: no rule distinguishes the two.
-fn object(raw: Option<&RawValue>) -> RawObject<'_> {
+fn object(raw: Option<Raw<'_>>) -> RawObject<'_> {
     raw.and_then(RawObject::parse).unwrap_or_default()
 }

@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
                 let before = evaluate(&message.raw, &old, now);
                 let after = evaluate(&message.raw, &new, now);
                 let difference = Difference::between(&before, &after);
-                comparison.add(&MessageTitle::parse(&message.raw), difference);
+                comparison.add(&MessageTitle::parse(message.raw.get()), difference);
             }
         }
     }

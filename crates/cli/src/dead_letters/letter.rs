@@ -1,7 +1,7 @@
 //! A dead letter.
 
+use segment_klaviyo::json::Raw;
 use segment_klaviyo::klaviyo::OperationId;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -27,7 +27,8 @@ pub(super) struct DeadLetter {
 impl DeadLetter {
     /// Reads a message of the queue.
     pub(super) async fn new(queued: QueuedMessage, judge: &Judge) -> Self {
-        let title = queued.message().ok().map(MessageTitle::parse);
+        let title = queued.message().ok();
+        let title = title.map(|message| MessageTitle::parse(message.get()));
         let (reason, first_seen_at, pending, completed, verdict) = match queued.entry() {
             Ok(entry) => (
                 queued.reason(),
@@ -153,7 +154,7 @@ impl DeadLetter {
         document
     }
 
-    pub(super) fn message(&self) -> Option<&RawValue> {
+    pub(super) fn message(&self) -> Option<Raw<'_>> {
         self.queued.message().ok()
     }
 }

@@ -16,9 +16,8 @@ pub(crate) struct MessageTitle {
 
 impl MessageTitle {
     /// Reads the title. An element of a batch that is not an object has an empty title.
-    pub(crate) fn parse(message: &RawValue) -> Self {
-        let fields: BTreeMap<String, &RawValue> =
-            serde_json::from_str(message.get()).unwrap_or_default();
+    pub(crate) fn parse(message: &str) -> Self {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(message).unwrap_or_default();
         MessageTitle {
             message_type: text(&fields, "type"),
             event: text(&fields, "event"),

@@ -46,7 +46,7 @@ impl DeliveryMessages {
                 for (index, queued) in queued.iter().enumerate() {
                     match queued.message() {
                         Ok(message) => messages.push(DeliveryMessage {
-                            raw: message.to_owned(),
+                            raw: message.to_boxed(),
                             queued: queued.reason(),
                         }),
                         Err(problem) => {
@@ -96,7 +96,7 @@ impl DeliveryMessages {
             Ok(messages) => DeliveryMessages {
                 messages: messages
                     .into_iter()
-                    .map(|message| message.to_owned().into())
+                    .map(|message| message.to_boxed().into())
                     .collect(),
                 rejection: unverified,
             },

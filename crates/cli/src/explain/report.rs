@@ -87,7 +87,7 @@ impl FileReport {
 impl MessageReport {
     fn new(message: DeliveryMessage, options: &ReportOptions) -> Result<Self, String> {
         Ok(MessageReport {
-            title: MessageTitle::parse(&message.raw),
+            title: MessageTitle::parse(message.raw.get()),
             queued: message.queued,
             content: ReportContent::new(&message.raw, options)?,
         })

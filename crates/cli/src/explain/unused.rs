@@ -139,7 +139,7 @@ fn find_invalid(experiment: &Experiment, probe: &FieldProbe) -> Option<OmissionR
 }
 
 fn is_time(value: &Value) -> bool {
-    to_raw_value(value).is_ok_and(|raw| parse_moment(&raw).is_some())
+    to_raw_value(value).is_ok_and(|raw| parse_moment((&raw).into()).is_some())
 }
 
 /// Returns the attribute that the field is a fallback for.

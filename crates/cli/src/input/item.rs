@@ -74,13 +74,13 @@ fn single_items(value: &RawValue) -> Result<Option<Vec<Item>>, String> {
 
 /// Whether a JSON value is a Segment message: an object with a type.
 pub(crate) fn is_message(value: &RawValue) -> bool {
-    RawObject::parse(value).is_some_and(|object| object.contains_key("type"))
+    RawObject::parse(value.into()).is_some_and(|object| object.contains_key("type"))
 }
 
 /// Whether a JSON value is an event that Lambda passes to a function. No event has a type.
 pub(crate) fn is_event(value: &RawValue) -> bool {
     const MARKS: [&str; 5] = ["requestContext", "httpMethod", "Records", "check", "detail"];
-    RawObject::parse(value).is_some_and(|object| {
+    RawObject::parse(value.into()).is_some_and(|object| {
         !object.contains_key("type") && MARKS.iter().any(|mark| object.contains_key(mark))
     })
 }

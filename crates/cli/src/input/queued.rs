@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use segment_klaviyo::json::Raw;
 use segment_klaviyo::queue::{ImportEntry, QueueEntry, RecordBody};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -142,12 +143,12 @@ impl QueuedMessage {
     }
 
     /// Returns the message of Segment that waits in the queue.
-    pub(crate) fn message(&self) -> Result<&RawValue, String> {
+    pub(crate) fn message(&self) -> Result<Raw<'_>, String> {
         match self.entry() {
             Ok(entry) => Ok(entry.message),
             // Somebody else's queue may hold the message itself.
             Err(problem) => match serde_json::from_str::<&RawValue>(&self.body) {
-                Ok(value) if is_message(value) => Ok(value),
+                Ok(value) if is_message(value) => Ok(value.into()),
                 _ => Err(problem),
             },
         }

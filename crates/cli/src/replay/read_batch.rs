@@ -113,7 +113,7 @@ fn parse_value(text: &[u8], filter: &Filter) -> Result<Vec<Result<FoundMessage, 
             Item::Queued(queued) => found.push(match queued.message() {
                 Ok(message) => {
                     let completed = queued.entry().map(|entry| entry.completed);
-                    checked(message.to_owned(), completed.unwrap_or_default(), filter)
+                    checked(message.to_boxed(), completed.unwrap_or_default(), filter)
                 }
                 Err(problem) => Err(problem),
             }),

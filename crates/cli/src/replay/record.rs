@@ -33,7 +33,7 @@ impl ReplayMessage {
 
     /// The message as the function takes it.
     pub(super) fn inbound(&self, first_seen_at: OffsetDateTime) -> InboundMessage<'_> {
-        InboundMessage::resumed(&self.raw, first_seen_at, self.completed.clone())
+        InboundMessage::resumed((&self.raw).into(), first_seen_at, self.completed.clone())
     }
 
     /// Takes over the result of an attempt, and the operations that are completed after it.
