@@ -9,13 +9,14 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, Deserializer, Error as _};
 use thiserror::Error;
 
 pub use invoked::InvokedMessage;
 
-use crate::json::unescape;
+use invoked::Field;
+
+use crate::json::{self, Raw, is_null};
 use crate::signature::{Credentials, SIGNATURE_HEADERS, TOKEN_HEADER};
 
 /// The payload of an invocation: the fields of all supported events that the function uses.
@@ -25,40 +26,43 @@ use crate::signature::{Credentials, SIGNATURE_HEADERS, TOKEN_HEADER};
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 #[derive(Debug, Default)]
 pub struct EventPayload {
-    /// Present in payload 1.0.
-    http_method: Option<IgnoredAny>,
-    request_context: Option<RequestContext>,
-    headers: Option<Headers>,
+    /// Whether there is the HTTP method of payload 1.0.
+    has_http_method: bool,
+    /// Whether there is the context of a request, and in it the `http` of payload 2.0.
+    has_request_context: bool,
+    has_http: bool,
+    headers: Headers,
     body: Option<String>,
-    is_base64_encoded: Option<bool>,
+    is_base64_encoded: bool,
     /// Present in events of SQS.
     records: Option<Vec<QueueRecord>>,
     /// `{"check": true}`, for an operator who invokes the function by hand. IAM decides who may do
     /// that, so a check needs no signature.
-    check: Option<bool>,
+    check: bool,
     /// The message, if the event is one and not a request.
     message: Option<InvokedMessage>,
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct RequestContext {
-    /// Present in payload 2.0.
-    http: Option<IgnoredAny>,
-}
-
 /// A record of an SQS queue:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
-#[derive(Debug, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct QueueRecord {
     message_id: String,
     event_source: String,
-    #[serde(deserialize_with = "deserialize_body")]
     body: String,
 }
 
 impl QueueRecord {
+    fn read(raw: Raw<'_>) -> Option<Self> {
+        let [message_id, event_source, body] =
+            json::pick(raw, ["messageId", "eventSource", "body"])?;
+        Some(QueueRecord {
+            message_id: json::string(message_id?)?.into_owned(),
+            event_source: json::string(event_source?)?.into_owned(),
+            body: json::unescape(body?.get())?,
+        })
+    }
+
     /// Returns the id that SQS gave the record.
     pub fn id(&self) -> &str {
         &self.message_id
@@ -108,7 +112,41 @@ pub struct WebhookRequest<'e> {
 impl EventPayload {
     /// Parses the event of an invocation. What is wrong with it is not said: it would be quoted.
     pub fn parse(event: &[u8]) -> Result<Self, UnsupportedEvent> {
-        serde_json::from_slice(event).map_err(|_| UnsupportedEvent)
+        let text = std::str::from_utf8(event).ok();
+        let members = text.and_then(|text| json::object_members(text.trim_ascii_start()));
+        let payload = members.and_then(|members| EventPayload::read(&members));
+        payload.ok_or(UnsupportedEvent)
+    }
+
+    /// Reads the fields of an event; `None` if one of them is not what it should be.
+    fn read(members: &[Field<'_>]) -> Option<Self> {
+        let mut event = EventPayload::default();
+        for (name, value) in members {
+            if is_null(*value) {
+                continue;
+            }
+            match name.as_ref() {
+                "httpMethod" => event.has_http_method = true,
+                "requestContext" => {
+                    let [http] = json::pick(*value, ["http"])?;
+                    event.has_request_context = true;
+                    event.has_http = http.is_some_and(|http| !is_null(http));
+                }
+                "headers" => event.headers = Headers::read(*value)?,
+                "body" => event.body = Some(json::unescape(value.get())?),
+                "isBase64Encoded" => event.is_base64_encoded = json::boolean(*value)?,
+                "Records" => {
+                    let records = json::raw_elements(*value).into_iter();
+                    event.records = Some(records.map(QueueRecord::read).collect::<Option<_>>()?);
+                }
+                "check" => event.check = json::boolean(*value)?,
+                _ => {}
+            }
+        }
+        if !event.has_http_method && !event.has_request_context && event.records.is_none() {
+            event.message = InvokedMessage::from_fields(members);
+        }
+        Some(event)
     }
 
     /// Recognizes the event. An HTTP request is never a check, whatever it holds, since anybody can
@@ -123,10 +161,10 @@ impl EventPayload {
         if self.is_http() {
             return Ok(Trigger::Webhook(WebhookRequest {
                 body: self.raw_body(),
-                headers: self.headers.as_ref().unwrap_or(&NO_HEADERS),
+                headers: &self.headers,
             }));
         }
-        if self.check == Some(true) {
+        if self.check {
             return Ok(Trigger::Check);
         }
         match &self.message {
@@ -137,12 +175,7 @@ impl EventPayload {
 
     /// Whether the event is an HTTP request, by the marks of payload 1.0 and 2.0.
     fn is_http(&self) -> bool {
-        let is_payload_1 = self.http_method.is_some();
-        let is_payload_2 = match &self.request_context {
-            Some(context) => context.http.is_some(),
-            None => false,
-        };
-        is_payload_1 || is_payload_2
+        self.has_http_method || self.has_http
     }
 
     /// Returns the bytes that the client sent.
@@ -153,7 +186,7 @@ impl EventPayload {
     /// Gateway would turn into a 5xx that Segment resends for hours.
     fn raw_body(&self) -> Cow<'_, [u8]> {
         let body = self.body.as_deref().unwrap_or_default();
-        if self.is_base64_encoded == Some(true) {
+        if self.is_base64_encoded {
             Cow::Owned(STANDARD.decode(body).unwrap_or_default())
         } else {
             Cow::Borrowed(body.as_bytes())
@@ -163,70 +196,8 @@ impl EventPayload {
 
 impl<'de> Deserialize<'de> for EventPayload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EventVisitor)
-    }
-}
-
-/// The body of a request or a record: text in which most of a large event is.
-struct Body(String);
-
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_body(deserializer).map(Body)
-    }
-}
-
-fn deserialize_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let raw = <&RawValue>::deserialize(deserializer)?;
-    unescape(raw.get()).ok_or_else(|| D::Error::custom("the body is no text"))
-}
-
-/// The name of a field, which is borrowed unless it has escapes.
-#[derive(serde::Deserialize)]
-struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
-
-/// A visitor that keeps unknown fields while the event may still be a message. Derived code would
-/// keep them all, or none.
-struct EventVisitor;
-
-impl<'de> Visitor<'de> for EventVisitor {
-    type Value = EventPayload;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an event, which is an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EventPayload, A::Error> {
-        let mut event = EventPayload::default();
-        let mut others = Vec::new();
-        while let Some(Name(name)) = map.next_key()? {
-            match name.as_ref() {
-                "httpMethod" => event.http_method = map.next_value()?,
-                "requestContext" => event.request_context = map.next_value()?,
-                "headers" => event.headers = map.next_value()?,
-                "body" => event.body = map.next_value::<Option<Body>>()?.map(|body| body.0),
-                "isBase64Encoded" => event.is_base64_encoded = map.next_value()?,
-                "Records" => event.records = map.next_value()?,
-                "check" => event.check = map.next_value()?,
-                _ if event.may_be_a_message() => {
-                    others.push((name, map.next_value::<&RawValue>()?));
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        if event.may_be_a_message() {
-            event.message = InvokedMessage::from_fields(&others);
-        }
-        Ok(event)
-    }
-}
-
-impl EventPayload {
-    /// Whether nothing yet marks the event as a request or as records.
-    fn may_be_a_message(&self) -> bool {
-        self.http_method.is_none() && self.request_context.is_none() && self.records.is_none()
+        let raw = Raw::deserialize(deserializer)?;
+        EventPayload::parse(raw.get().as_bytes()).map_err(D::Error::custom)
     }
 }
 
@@ -249,50 +220,35 @@ struct Headers {
     authorization: Option<String>,
 }
 
-static NO_HEADERS: Headers = Headers {
-    signatures: [None, None],
-    authorization: None,
-};
-
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("Headers { … }")
     }
 }
 
-impl<'de> Deserialize<'de> for Headers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeadersVisitor)
-    }
-}
-
-/// A visitor that keeps these headers and skips the others without allocating their values. Derived
-/// code cannot match names without regard to case.
-struct HeadersVisitor;
-
-impl<'de> Visitor<'de> for HeadersVisitor {
-    type Value = Headers;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an object of headers")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+impl Headers {
+    /// Reads an object of headers.
+    fn read(raw: Raw<'_>) -> Option<Self> {
         let mut headers = Headers::default();
-        while let Some(Name(name)) = map.next_key()? {
-            let [x_signature, x_segment_signature] = SIGNATURE_HEADERS;
+        let [x_signature, x_segment_signature] = SIGNATURE_HEADERS;
+        for (name, value) in json::object_members(raw.get())? {
             let [signature, segment_signature] = &mut headers.signatures;
-            if name.eq_ignore_ascii_case(x_signature) {
-                *signature = map.next_value()?;
+            let header = if name.eq_ignore_ascii_case(x_signature) {
+                signature
             } else if name.eq_ignore_ascii_case(x_segment_signature) {
-                *segment_signature = map.next_value()?;
+                segment_signature
             } else if name.eq_ignore_ascii_case(TOKEN_HEADER) {
-                headers.authorization = map.next_value()?;
+                &mut headers.authorization
             } else {
-                map.next_value::<IgnoredAny>()?;
-            }
+                continue;
+            };
+            *header = if is_null(value) {
+                None
+            } else {
+                Some(json::string(value)?.into_owned())
+            };
         }
-        Ok(headers)
+        Some(headers)
     }
 }
 

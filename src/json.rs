@@ -18,7 +18,7 @@ pub use built::{Json, JsonObject, serialize_like_javascript, weight, written_wei
 pub use key::{NameLetters, has_both_words, is_same_key};
 pub use number::{currency_code, number};
 pub use pick::pick;
-pub use raw::{RawObject, array_elements, is_array_of_objects, raw_elements};
+pub use raw::{RawObject, array_elements, is_array_of_objects, object_members, raw_elements};
 pub use scalar::{boolean, escape_noncharacters, id, identifier, is_blank, is_null, string, text};
 pub use unescape::unescape;
 pub use value::Raw;

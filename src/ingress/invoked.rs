@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::value::RawValue;
+use crate::json::{self, Raw};
 
 /// The types of Segment's spec: <https://segment.com/docs/connections/spec/>
 const TYPES: [&str; 7] = [
@@ -15,7 +15,7 @@ const TYPES: [&str; 7] = [
 const EVENTBRIDGE_SOURCE: &str = "aws.partner/segment.com";
 
 /// A top-level field of an event: its name and its value.
-pub(super) type Field<'f> = (Cow<'f, str>, &'f RawValue);
+pub(super) type Field<'f> = (Cow<'f, str>, Raw<'f>);
 
 /// A message of Segment's destinations "AWS Lambda" and "Amazon EventBridge", as JSON.
 ///
@@ -34,7 +34,7 @@ impl InvokedMessage {
         }
         text(fields, "messageId")?;
         let message_type = text(fields, "type")?;
-        if !TYPES.contains(&message_type.as_str()) {
+        if !TYPES.contains(&message_type.as_ref()) {
             return None;
         }
         Some(InvokedMessage(object(fields)))
@@ -52,13 +52,13 @@ impl fmt::Debug for InvokedMessage {
     }
 }
 
-fn field<'f>(fields: &[Field<'f>], name: &str) -> Option<&'f RawValue> {
+fn field<'f>(fields: &[Field<'f>], name: &str) -> Option<Raw<'f>> {
     let (_, value) = fields.iter().find(|(field, _)| field == name)?;
-    Some(value)
+    Some(*value)
 }
 
-fn text(fields: &[Field<'_>], name: &str) -> Option<String> {
-    serde_json::from_str(field(fields, name)?.get()).ok()
+fn text<'f>(fields: &[Field<'f>], name: &str) -> Option<Cow<'f, str>> {
+    json::string(field(fields, name)?)
 }
 
 /// Writes the object that has these fields.

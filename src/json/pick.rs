@@ -8,7 +8,7 @@ use super::value::{Children, Raw};
 /// object. A key that is not there, or is `null`, gives the value under another spelling of it.
 /// `None` if `raw` is another kind of value.
 pub fn pick<'a, const N: usize>(raw: Raw<'a>, keys: [&str; N]) -> Option<[Option<Raw<'a>>; N]> {
-    let mut members = Children::of_object(raw)?;
+    let mut members = Children::of_object(raw.get())?;
     let mut values = [None; N];
     let mut other_spellings = [None; N];
     let mut letters = KeyLetters::default();

@@ -20,7 +20,7 @@ const TYPICAL_KEYS: usize = 16;
 impl<'a> RawObject<'a> {
     /// Parses the object in `raw`; `None` if `raw` is another kind of value.
     pub fn parse(raw: Raw<'a>) -> Option<Self> {
-        let mut source = Children::of_object(raw)?;
+        let mut source = Children::of_object(raw.get())?;
         let mut members = Vec::new();
         let mut letters = KeyLetters::default();
         while let Some(member) = source.next_member() {
@@ -163,7 +163,7 @@ fn member_bytes(name: &str, value: Raw<'_>) -> usize {
 
 /// Whether the value is an array of nothing but objects.
 pub fn is_array_of_objects(raw: Raw<'_>) -> bool {
-    let Some(mut elements) = Children::of_array(raw) else {
+    let Some(mut elements) = Children::of_array(raw.get()) else {
         return false;
     };
     let mut are_objects = true;
@@ -176,7 +176,7 @@ pub fn is_array_of_objects(raw: Raw<'_>) -> bool {
 /// Returns the elements of an array; none if `raw` is another kind of value.
 pub fn raw_elements(raw: Raw<'_>) -> Vec<Raw<'_>> {
     let mut values = Vec::new();
-    if let Some(mut elements) = Children::of_array(raw) {
+    if let Some(mut elements) = Children::of_array(raw.get()) {
         while let Some(element) = elements.next_element() {
             values.push(element);
         }
@@ -184,10 +184,20 @@ pub fn raw_elements(raw: Raw<'_>) -> Vec<Raw<'_>> {
     values
 }
 
+/// Returns the members of the object that a text is; `None` if it is no object.
+pub fn object_members(text: &str) -> Option<Vec<(Cow<'_, str>, Raw<'_>)>> {
+    let mut source = Children::of_object(text)?;
+    let mut members = Vec::with_capacity(TYPICAL_KEYS);
+    while let Some(member) = source.next_member() {
+        members.push(member);
+    }
+    source.is_at_end().then_some(members)
+}
+
 /// Returns the first `max` elements of the array that a text is, and how many there are; `None` if
 /// it is no array.
 pub fn array_elements(text: &str, max: usize) -> Option<(Vec<Raw<'_>>, usize)> {
-    let mut elements = Children::of_unknown_array(text)?;
+    let mut elements = Children::of_array(text)?;
     let mut values = Vec::new();
     let mut count = 0;
     while let Some(element) = elements.next_element() {

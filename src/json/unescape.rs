@@ -23,7 +23,15 @@ pub fn unescape(json: &str) -> Option<String> {
             rest = after;
         } else {
             text.truncate(text.len() - (BLOCK - plain));
-            rest = decode_escape(rest.get(plain..)?, &mut text)?;
+            rest = rest.get(plain..)?;
+            // Nearly every escape is a quote.
+            rest = match rest.strip_prefix(b"\\\"") {
+                Some(after) => {
+                    text.push(b'"');
+                    after
+                }
+                None => decode_escape(rest, &mut text)?,
+            };
         }
     }
     while let Some((byte, after)) = rest.split_first() {

@@ -78,18 +78,13 @@ pub(super) struct Children<'a> {
 }
 
 impl<'a> Children<'a> {
-    /// The members of an object; `None` if the value is none.
-    pub(super) fn of_object(raw: Raw<'a>) -> Option<Self> {
-        Children::new(raw.0, b'{', b'}')
+    /// The members of the object that a text is; `None` if it does not begin as one.
+    pub(super) fn of_object(text: &'a str) -> Option<Self> {
+        Children::new(text, b'{', b'}')
     }
 
-    /// The elements of an array; `None` if the value is none.
-    pub(super) fn of_array(raw: Raw<'a>) -> Option<Self> {
-        Children::new(raw.0, b'[', b']')
-    }
-
-    /// The elements of an array in a text that may be anything.
-    pub(super) fn of_unknown_array(text: &'a str) -> Option<Self> {
+    /// The elements of the array that a text is; `None` if it does not begin as one.
+    pub(super) fn of_array(text: &'a str) -> Option<Self> {
         Children::new(text, b'[', b']')
     }
 
@@ -150,7 +145,7 @@ impl<'a> Children<'a> {
         self.text.get(start..end).map(Raw)
     }
 
-    /// Whether the end of the array has been reached, and nothing but blanks is behind it.
+    /// Whether the end of the object or array has been reached, and nothing but blanks is behind it.
     pub(super) fn is_at_end(&self) -> bool {
         let bytes = self.text.as_bytes();
         bytes.get(self.at) == Some(&self.end) && skip_blanks(bytes, self.at + 1) == bytes.len()

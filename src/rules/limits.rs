@@ -4,6 +4,7 @@
 use std::slice;
 
 use bytes::Bytes;
+use wide::u8x16;
 
 use crate::json::Raw;
 use crate::outcome::RejectReason;
@@ -17,6 +18,10 @@ const MAX_DEPTH: usize = 10;
 const MAX_LEVELS: usize = 100;
 /// The digits of the smallest whole number that may not fit into 64 bits.
 const MIN_LARGE_DIGITS: usize = 19;
+/// The number of bytes that are looked at in one step, and how many digits among them may be of a
+/// number that large, wherever it begins.
+const BLOCK: usize = 16;
+const MANY_DIGITS: u32 = 9;
 /// The most elements of an array.
 const MAX_ELEMENTS: usize = 4_000;
 /// The most bytes of a string, decoded.
@@ -76,16 +81,23 @@ pub(super) fn is_nested_too_deeply(json: &str, written: impl FnOnce() -> Bytes) 
 /// Whether there are so many braces or so many digits that the values have to be walked over.
 fn may_exceed(json: &str) -> bool {
     let (mut braces, mut brackets) = (0, 0);
-    let mut digits = 0;
-    for byte in json.bytes() {
-        braces += usize::from(byte == b'{');
-        brackets += usize::from(byte == b'[');
-        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-        if braces > MAX_DEPTH || brackets > MAX_LEVELS - MAX_DEPTH || digits >= MIN_LARGE_DIGITS {
+    let (blocks, rest) = json.as_bytes().as_chunks::<BLOCK>();
+    let mut last = [0; BLOCK];
+    for (byte, of_rest) in last.iter_mut().zip(rest) {
+        *byte = *of_rest;
+    }
+    for block in blocks.iter().chain([&last]) {
+        let block = u8x16::new(*block);
+        let count_of = |byte| block.simd_eq(u8x16::splat(byte)).to_bitmask().count_ones() as usize;
+        braces += count_of(b'{');
+        brackets += count_of(b'[');
+        let digits = block.max(u8x16::splat(b'0')).simd_eq(block)
+            & block.min(u8x16::splat(b'9')).simd_eq(block);
+        if digits.to_bitmask().count_ones() >= MANY_DIGITS {
             return true;
         }
     }
-    false
+    braces > MAX_DEPTH || brackets > MAX_LEVELS - MAX_DEPTH
 }
 
 /// Walks over JSON that is known to be valid. It needs no recursion, so no nesting is too deep for
