@@ -16,7 +16,7 @@ pub use invoked::InvokedMessage;
 
 use invoked::Field;
 
-use crate::json::{self, Raw, is_null};
+use crate::json::{self, Children, Raw, is_null};
 use crate::signature::{Credentials, SIGNATURE_HEADERS, TOKEN_HEADER};
 
 /// The payload of an invocation: the fields of all supported events that the function uses.
@@ -112,41 +112,58 @@ pub struct WebhookRequest<'e> {
 impl EventPayload {
     /// Parses the event of an invocation. What is wrong with it is not said: it would be quoted.
     pub fn parse(event: &[u8]) -> Result<Self, UnsupportedEvent> {
-        let text = std::str::from_utf8(event).ok();
-        let members = text.and_then(|text| json::object_members(text.trim_ascii_start()));
-        let payload = members.and_then(|members| EventPayload::read(&members));
-        payload.ok_or(UnsupportedEvent)
+        let text = std::str::from_utf8(event).map_err(|_| UnsupportedEvent)?;
+        EventPayload::read(text.trim_ascii_start()).ok_or(UnsupportedEvent)
     }
 
-    /// Reads the fields of an event; `None` if one of them is not what it should be.
-    fn read(members: &[Field<'_>]) -> Option<Self> {
+    /// Reads an event; `None` if one of its fields is not what it should be.
+    fn read(text: &str) -> Option<Self> {
         let mut event = EventPayload::default();
+        let mut members = Vec::new();
+        let mut source = Children::of_object(text)?;
+        while let Some(name) = source.next_key() {
+            // A body is most of an event, so it is decoded while its end is looked for.
+            if name == "body" && source.is_at_text() {
+                event.body = Some(source.next_text()?);
+            } else {
+                members.push((name, source.next_value()?));
+            }
+        }
+        if !source.is_at_end() {
+            return None;
+        }
+        event.read_members(&members)?;
+        Some(event)
+    }
+
+    fn read_members(&mut self, members: &[Field<'_>]) -> Option<()> {
         for (name, value) in members {
             if is_null(*value) {
                 continue;
             }
             match name.as_ref() {
-                "httpMethod" => event.has_http_method = true,
+                "httpMethod" => self.has_http_method = true,
                 "requestContext" => {
                     let [http] = json::pick(*value, ["http"])?;
-                    event.has_request_context = true;
-                    event.has_http = http.is_some_and(|http| !is_null(http));
+                    self.has_request_context = true;
+                    self.has_http = http.is_some_and(|http| !is_null(http));
                 }
-                "headers" => event.headers = Headers::read(*value)?,
-                "body" => event.body = Some(json::unescape(value.get())?),
-                "isBase64Encoded" => event.is_base64_encoded = json::boolean(*value)?,
-                "Records" => {
+                "headers" => self.headers = Headers::read(*value)?,
+                "isBase64Encoded" => self.is_base64_encoded = json::boolean(*value)?,
+                "Records" if value.get().starts_with('[') => {
                     let records = json::raw_elements(*value).into_iter();
-                    event.records = Some(records.map(QueueRecord::read).collect::<Option<_>>()?);
+                    self.records = Some(records.map(QueueRecord::read).collect::<Option<_>>()?);
                 }
-                "check" => event.check = json::boolean(*value)?,
+                // They are no text and no array.
+                "body" | "Records" => return None,
+                "check" => self.check = json::boolean(*value)?,
                 _ => {}
             }
         }
-        if !event.has_http_method && !event.has_request_context && event.records.is_none() {
-            event.message = InvokedMessage::from_fields(members);
+        if !self.has_http_method && !self.has_request_context && self.records.is_none() {
+            self.message = InvokedMessage::from_fields(members);
         }
-        Some(event)
+        Some(())
     }
 
     /// Recognizes the event. An HTTP request is never a check, whatever it holds, since anybody can

@@ -21,4 +21,4 @@ pub use pick::pick;
 pub use raw::{RawObject, array_elements, is_array_of_objects, object_members, raw_elements};
 pub use scalar::{boolean, escape_noncharacters, id, identifier, is_blank, is_null, string, text};
 pub use unescape::unescape;
-pub use value::Raw;
+pub use value::{Children, Raw};

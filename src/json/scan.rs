@@ -3,7 +3,7 @@
 use wide::u8x16;
 
 /// The number of bytes of a string that are looked at in one step.
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 
 /// The end of a string.
 pub(super) struct StringEnd {
@@ -111,12 +111,7 @@ fn plain_bytes(bytes: &[u8]) -> usize {
     let mut plain = 0;
     let mut rest = bytes;
     while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
-        let block = u8x16::new(*block);
-        let control = u8x16::splat(0x1f);
-        let special = block.simd_eq(u8x16::splat(b'"'))
-            | block.simd_eq(u8x16::splat(b'\\'))
-            | block.min(control).simd_eq(block);
-        let special = special.to_bitmask();
+        let special = special_bytes(block);
         if special != 0 {
             return plain + special.trailing_zeros() as usize;
         }
@@ -125,6 +120,15 @@ fn plain_bytes(bytes: &[u8]) -> usize {
     }
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
     plain + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// Returns a bit for each quote, backslash or control character of a block.
+pub(super) fn special_bytes(block: &[u8; BLOCK]) -> u32 {
+    let block = u8x16::new(*block);
+    let special = block.simd_eq(u8x16::splat(b'"'))
+        | block.simd_eq(u8x16::splat(b'\\'))
+        | block.min(u8x16::splat(0x1f)).simd_eq(block);
+    special.to_bitmask()
 }
 
 /// Returns the position behind the escape whose backslash is before `at`.

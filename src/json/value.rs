@@ -8,6 +8,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
 use super::scan::{skip_blanks, string_end, value_end, value_start};
+use super::unescape::decode_string;
 
 /// The name by which serde_json knows JSON that it writes as it is. It has no other way to write a
 /// part of a text that it has not read: <https://docs.rs/serde_json/latest/serde_json/value/struct.RawValue.html>
@@ -68,7 +69,7 @@ impl Serialize for Raw<'_> {
 }
 
 /// The values in an object or an array, one after another.
-pub(super) struct Children<'a> {
+pub struct Children<'a> {
     text: &'a str,
     /// The position of the next member or element, or behind the last one.
     at: usize,
@@ -79,7 +80,7 @@ pub(super) struct Children<'a> {
 
 impl<'a> Children<'a> {
     /// The members of the object that a text is; `None` if it does not begin as one.
-    pub(super) fn of_object(text: &'a str) -> Option<Self> {
+    pub fn of_object(text: &'a str) -> Option<Self> {
         Children::new(text, b'{', b'}')
     }
 
@@ -103,18 +104,24 @@ impl<'a> Children<'a> {
 
     /// Returns the next member of an object. Behind the last one, and where no JSON is, `None`.
     pub(super) fn next_member(&mut self) -> Option<(Cow<'a, str>, Raw<'a>)> {
+        let key = self.next_key()?;
+        let value = self.next_value()?;
+        Some((key, value))
+    }
+
+    /// Returns the key of the next member of an object, whose value has to be read next. Behind the last
+    /// member, and where no JSON is, `None`.
+    pub fn next_key(&mut self) -> Option<Cow<'a, str>> {
         let bytes = self.text.as_bytes();
         let key_start = self.at;
         let key_end = string_end(bytes, key_start)?;
         let quoted = self.text.get(key_start..key_end.at)?;
-        let key = if key_end.has_escapes {
-            decode_key(quoted)
-        } else {
-            Cow::Borrowed(quoted.get(1..quoted.len() - 1)?)
-        };
         self.at = value_start(bytes, key_end.at)?;
-        let value = self.next_value()?;
-        Some((key, value))
+        if key_end.has_escapes {
+            Some(decode_key(quoted))
+        } else {
+            quoted.get(1..quoted.len() - 1).map(Cow::Borrowed)
+        }
     }
 
     /// Returns the next element of an array. Behind the last one, and where no JSON is, `None`.
@@ -125,11 +132,30 @@ impl<'a> Children<'a> {
         self.next_value()
     }
 
-    fn next_value(&mut self) -> Option<Raw<'a>> {
-        let bytes = self.text.as_bytes();
+    /// Whether the next value is text.
+    pub fn is_at_text(&self) -> bool {
+        self.text.as_bytes().get(self.at) == Some(&b'"')
+    }
+
+    /// Returns the next value, which is text, decoded. Where no JSON is, `None`.
+    pub fn next_text(&mut self) -> Option<String> {
+        let (text, end) = decode_string(self.text, self.at)?;
+        self.go_behind(end)?;
+        Some(text)
+    }
+
+    /// Returns the next value. Where no JSON is, `None`.
+    pub fn next_value(&mut self) -> Option<Raw<'a>> {
         let start = self.at;
-        let end = value_end(bytes, start, &mut self.open)?;
-        let behind = skip_blanks(bytes, end);
+        let end = value_end(self.text.as_bytes(), start, &mut self.open)?;
+        self.go_behind(end)?;
+        self.text.get(start..end).map(Raw)
+    }
+
+    /// Goes from the end of a value to the next one, or to the end of the object or array.
+    fn go_behind(&mut self, value_end: usize) -> Option<()> {
+        let bytes = self.text.as_bytes();
+        let behind = skip_blanks(bytes, value_end);
         self.at = match bytes.get(behind)? {
             b',' => {
                 let next = skip_blanks(bytes, behind + 1);
@@ -142,11 +168,11 @@ impl<'a> Children<'a> {
             byte if *byte == self.end => behind,
             _ => return None,
         };
-        self.text.get(start..end).map(Raw)
+        Some(())
     }
 
     /// Whether the end of the object or array has been reached, and nothing but blanks is behind it.
-    pub(super) fn is_at_end(&self) -> bool {
+    pub fn is_at_end(&self) -> bool {
         let bytes = self.text.as_bytes();
         bytes.get(self.at) == Some(&self.end) && skip_blanks(bytes, self.at + 1) == bytes.len()
     }
