@@ -13,17 +13,49 @@ pub(super) struct StringEnd {
     pub(super) has_escapes: bool,
 }
 
-/// Returns the position behind the value at `at`; `None` if there is none. `open` is room for the ends
-/// of the objects and arrays that are open meanwhile.
-pub(super) fn value_end(bytes: &[u8], mut at: usize, open: &mut Vec<u8>) -> Option<usize> {
-    open.clear();
+/// The objects and arrays that a position is in. Only those that are very deep take memory.
+#[derive(Default)]
+struct OpenLevels {
+    depth: usize,
+    /// A bit for each of the innermost levels, the last one for the innermost: whether it is an object.
+    are_objects: u64,
+    /// The bits of further levels, 64 at a time.
+    outer: Vec<u64>,
+}
+
+impl OpenLevels {
+    fn push(&mut self, is_object: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.outer.push(self.are_objects);
+        }
+        self.depth += 1;
+        self.are_objects = self.are_objects << 1 | u64::from(is_object);
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.are_objects >>= 1;
+        if self.depth.is_multiple_of(64) {
+            self.are_objects = self.outer.pop().unwrap_or_default();
+        }
+    }
+
+    /// Whether the innermost level is an object; `None` if there is no level.
+    fn innermost(&self) -> Option<bool> {
+        (self.depth > 0).then_some(self.are_objects & 1 == 1)
+    }
+}
+
+/// Returns the position behind the value at `at`; `None` if there is none.
+pub(super) fn value_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let mut open = OpenLevels::default();
     loop {
         at = match bytes.get(at)? {
             b'"' => string_end(bytes, at)?.at,
             b'{' => {
                 at = skip_blanks(bytes, at + 1);
                 if bytes.get(at) != Some(&b'}') {
-                    open.push(b'}');
+                    open.push(true);
                     at = key_end(bytes, at)?;
                     continue;
                 }
@@ -32,7 +64,7 @@ pub(super) fn value_end(bytes: &[u8], mut at: usize, open: &mut Vec<u8>) -> Opti
             b'[' => {
                 at = skip_blanks(bytes, at + 1);
                 if bytes.get(at) != Some(&b']') {
-                    open.push(b']');
+                    open.push(false);
                     continue;
                 }
                 at + 1
@@ -44,19 +76,19 @@ pub(super) fn value_end(bytes: &[u8], mut at: usize, open: &mut Vec<u8>) -> Opti
         };
         // A value has ended. So may those that it is in.
         loop {
-            let Some(end) = open.last() else {
+            let Some(is_object) = open.innermost() else {
                 return Some(at);
             };
             at = skip_blanks(bytes, at);
             let byte = bytes.get(at)?;
             if *byte == b',' {
                 at = skip_blanks(bytes, at + 1);
-                if *end == b'}' {
+                if is_object {
                     at = key_end(bytes, at)?;
                 }
                 break;
             }
-            if byte != end {
+            if *byte != if is_object { b'}' } else { b']' } {
                 return None;
             }
             open.pop();
@@ -196,7 +228,7 @@ mod tests {
 
     /// Whether the text is a value with nothing behind it.
     fn is_value(text: &str) -> bool {
-        value_end(text.as_bytes(), 0, &mut Vec::new()) == Some(text.len())
+        value_end(text.as_bytes(), 0) == Some(text.len())
     }
 
     fn is_value_to_serde_json(text: &str) -> bool {
@@ -249,7 +281,8 @@ mod tests {
 
     #[test]
     fn numbers_and_nesting_are_those_of_json() {
-        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+        let deep = |end: &str| format!("{}1{}", "[{\"a\":".repeat(100), end.repeat(100));
+        let (deep, wrong) = (deep("}]"), deep("]}"));
         for (text, expected) in [
             ("0", true),
             ("-0.0e-0", true),
@@ -266,6 +299,7 @@ mod tests {
             ("[}", false),
             ("{1:2}", false),
             (deep.as_str(), true),
+            (wrong.as_str(), false),
         ] {
             assert_eq!(is_value(text), expected, "{text}");
             assert_eq!(is_value_to_serde_json(text), expected, "{text}");

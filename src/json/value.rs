@@ -22,7 +22,7 @@ impl<'a> Raw<'a> {
     /// Reads a text that is one value, which blanks may follow.
     pub fn parse(text: &'a str) -> Option<Self> {
         let bytes = text.as_bytes();
-        let end = value_end(bytes, 0, &mut Vec::new())?;
+        let end = value_end(bytes, 0)?;
         if skip_blanks(bytes, end) == bytes.len() {
             text.get(..end).map(Raw)
         } else {
@@ -75,7 +75,6 @@ pub struct Children<'a> {
     at: usize,
     /// The last byte of the object or array.
     end: u8,
-    open: Vec<u8>,
 }
 
 impl<'a> Children<'a> {
@@ -98,7 +97,6 @@ impl<'a> Children<'a> {
             text,
             at: skip_blanks(bytes, 1),
             end,
-            open: Vec::new(),
         })
     }
 
@@ -147,7 +145,7 @@ impl<'a> Children<'a> {
     /// Returns the next value. Where no JSON is, `None`.
     pub fn next_value(&mut self) -> Option<Raw<'a>> {
         let start = self.at;
-        let end = value_end(self.text.as_bytes(), start, &mut self.open)?;
+        let end = value_end(self.text.as_bytes(), start)?;
         self.go_behind(end)?;
         self.text.get(start..end).map(Raw)
     }
