@@ -10,6 +10,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 pub use invoked::InvokedMessage;
@@ -213,8 +214,10 @@ impl EventPayload {
 
 impl<'de> Deserialize<'de> for EventPayload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Raw::deserialize(deserializer)?;
-        EventPayload::parse(raw.get().as_bytes()).map_err(D::Error::custom)
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        EventPayload::read(raw.get()).ok_or_else(|| {
+            D::Error::custom("a field is not what it is in the events of the function")
+        })
     }
 }
 

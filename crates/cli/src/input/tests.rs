@@ -89,7 +89,7 @@ fn errors_name_the_line_and_the_accepted_forms() {
         ),
         (
             r#"[{"httpMethod": "POST", "headers": 5}]"#,
-            "element 0: not a Lambda event: invalid type",
+            "element 0: not a Lambda event: a field is not what it is",
         ),
         (
             "5",
@@ -101,7 +101,7 @@ fn errors_name_the_line_and_the_accepted_forms() {
         ),
         (
             r#"{"httpMethod": "POST", "headers": 5}"#,
-            "not a Lambda event: invalid type",
+            "not a Lambda event: a field is not what it is",
         ),
     ] {
         let problem = parse(text).unwrap_err();
