@@ -30,6 +30,7 @@ mod intake;
 mod invocations;
 mod isolation;
 mod ledger;
+mod list_members;
 mod merging;
 mod metrics;
 mod one_owner;
