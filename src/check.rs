@@ -58,6 +58,12 @@ pub fn check_settings(settings: &Settings) -> Vec<Finding> {
             "MEMORY_TABLE is not set: what comes twice may ask a person twice for a confirmation",
         ));
     }
+    if settings.memory_table.is_none() && settings.remember_identities.is_some() {
+        findings.push(Finding::failed(
+            "memory",
+            "REMEMBER_IDENTITIES has no effect without MEMORY_TABLE",
+        ));
+    }
     findings
 }
 

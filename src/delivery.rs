@@ -34,7 +34,7 @@ pub use backlog::{Backlog, Delivery, Slice};
 pub use dispatcher::{Dispatcher, PendingSubscriptions};
 pub use imports::{Import, ImportResult};
 pub use in_flight::{InFlight, decide_batch};
-pub use inbound::InboundMessage;
+pub use inbound::{InboundMessage, Recollection};
 pub use list_opt_ins::ListOptIns;
 pub use message_result::MessageResult;
 pub use session::RequestStats;

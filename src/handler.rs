@@ -5,6 +5,7 @@ mod imports;
 mod intake;
 mod processing;
 mod queues;
+mod recall;
 mod records;
 mod reply;
 

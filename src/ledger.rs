@@ -13,4 +13,5 @@ mod wire;
 
 pub use claims::{Claim, ConsentLedger, Verdict};
 pub use key::LedgerKey;
-pub use table::{Table, TableError};
+pub use table::{MAX_READS, MAX_WRITES, Table, TableError};
+pub use wire::{Cancellation, TableItem};

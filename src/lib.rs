@@ -33,6 +33,7 @@ pub mod rules;
 pub mod klaviyo;
 pub mod outcome;
 pub mod ledger;
+pub mod memory;
 pub mod delivery;
 pub mod queue;
 pub mod response;

@@ -186,6 +186,10 @@ pub enum RetryReason {
     /// The message waits for a job, before anything of it was sent (`INTAKE`).
     #[error("waits in the queue for a job (INTAKE is Queued)")]
     Intake,
+    /// The identity memory cannot be read, so nobody knows whom the message is about; or it cannot be
+    /// told whom its ids are.
+    #[error("the table of MEMORY_TABLE cannot be read or written, and says who somebody is")]
+    MemoryUnavailable,
     /// A queue could not be written.
     #[error("the queue cannot be written")]
     QueueWriteFailed,
@@ -265,6 +269,7 @@ impl RetryReason {
             RetryReason::SubscriptionUnderWay => "subscription_under_way",
             RetryReason::LedgerUnavailable => "ledger_unavailable",
             RetryReason::Intake => "intake",
+            RetryReason::MemoryUnavailable => "memory_unavailable",
             RetryReason::QueueWriteFailed => "queue_unwritable",
             RetryReason::WaitingForBatch => "held_back",
         }

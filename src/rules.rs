@@ -5,6 +5,7 @@
 
 mod audience;
 mod browser;
+mod clue;
 mod consent;
 mod context;
 mod deletion;
@@ -33,6 +34,7 @@ use std::cell::RefCell;
 
 use time::OffsetDateTime;
 
+use crate::domain::Email;
 use crate::klaviyo::Operation;
 use crate::outcome::{IgnoreReason, RejectReason, Warning};
 use crate::segment::{Message, MessageType};
@@ -44,6 +46,7 @@ use identity::Customer;
 use integrations::Integration;
 use skip::Skip;
 
+pub use clue::{Clue, PersonId};
 pub use plan::Plan;
 
 /// The rules' decision about a message.
@@ -63,10 +66,30 @@ pub fn decide<'a>(
     settings: &RuleSettings,
     now: OffsetDateTime,
 ) -> Decision<'a> {
-    match plan(message, settings, now) {
+    decide_for(message, settings, now, None)
+}
+
+/// Applies the rules to one message, of a person whose address is `remembered` from an earlier one. It
+/// counts if the message itself has none.
+pub fn decide_for<'a>(
+    message: &Message<'a>,
+    settings: &RuleSettings,
+    now: OffsetDateTime,
+    remembered: Option<&Email>,
+) -> Decision<'a> {
+    match plan(message, settings, now, remembered) {
         Ok(plan) => Decision::Send(plan),
         Err(Skip::Ignore(reason)) => Decision::Ignore(reason),
         Err(Skip::Reject(reason)) => Decision::Reject(reason),
+    }
+}
+
+/// Returns what a message tells or asks the identity memory.
+pub fn clue(message: &Message, settings: &RuleSettings, now: OffsetDateTime) -> Clue {
+    match context(message, settings, now, None) {
+        Ok(context) => clue::from_context(&context),
+        // What is not for Klaviyo, or lacks a consent, is not remembered either.
+        Err(_) => Clue::Nothing,
     }
 }
 
@@ -89,20 +112,32 @@ fn plan<'a>(
     message: &Message<'a>,
     settings: &RuleSettings,
     now: OffsetDateTime,
+    remembered: Option<&Email>,
 ) -> Result<Plan<'a>, Skip> {
+    let context = context(message, settings, now, remembered)?;
+    let mut plan = plan_message(&context)?;
+    plan.warn(context.warnings.into_inner());
+    Ok(plan)
+}
+
+/// Returns the context of a message, unless it is not for Klaviyo or lacks a consent.
+fn context<'m, 'a>(
+    message: &'m Message<'a>,
+    settings: &'m RuleSettings,
+    now: OffsetDateTime,
+    remembered: Option<&'m Email>,
+) -> Result<RuleContext<'m, 'a>, Skip> {
     let integration = Integration::from_message(message)?;
     consent::check_purposes(message, &settings.consent)?;
-    let context = RuleContext {
+    Ok(RuleContext {
         message,
         integration,
         settings,
         event_kind: EventKind::from_message(message, settings),
         now,
+        remembered,
         warnings: RefCell::default(),
-    };
-    let mut plan = plan_message(&context)?;
-    plan.warn(context.warnings.into_inner());
-    Ok(plan)
+    })
 }
 
 fn plan_message<'a>(context: &RuleContext<'_, 'a>) -> Result<Plan<'a>, Skip> {

@@ -39,8 +39,12 @@ pub struct Settings {
     /// `INTAKE`, direct by default: whether a delivery is sent to Klaviyo at once or put into the retry
     /// queue, which has to be there.
     pub intake: Intake,
-    /// `MEMORY_TABLE`, none by default: the DynamoDB table of the ledger of consents.
+    /// `MEMORY_TABLE`, none by default: the DynamoDB table of the ledger of consents, and of the identity
+    /// memory.
     pub memory_table: Option<String>,
+    /// `REMEMBER_IDENTITIES`, false by default: whose ids a message has is remembered from messages with
+    /// an email. `IDENTITY_TTL_DAYS`, 365 by default, from 1 to 3,650, is for how long.
+    pub remember_identities: Option<Duration>,
     /// `DELIVERY_BUDGET_MS`, 4,500 ms by default: the time for one delivery, from 500 ms to 60 s.
     /// Segment gives up after 5 s.
     pub delivery_budget: Duration,
@@ -67,6 +71,8 @@ impl Settings {
             intake: env.intake("INTAKE", "RETRY_QUEUE_URL")?,
             dead_letter_queue_url: env.optional_url("DEAD_LETTER_QUEUE_URL")?,
             memory_table: env.table_name("MEMORY_TABLE")?,
+            remember_identities: env
+                .days_if("REMEMBER_IDENTITIES", ("IDENTITY_TTL_DAYS", 1..=3_650))?,
             delivery_budget: Duration::from_millis(env.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
             klaviyo_base_url: env.klaviyo_url("KLAVIYO_BASE_URL", "KLAVIYO_URL_IS_TEST")?,
             rules: RuleSettings {

@@ -21,7 +21,8 @@ pub enum Severity {
 /// The result for one subject of the check.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Finding {
-    /// The subject: `settings`, `queues`, `secret`, `webhook_token`, scopes of the API key, or `list`.
+    /// The subject: `settings`, `queues`, `secret`, `webhook_token`, scopes of the API key, `list`,
+    /// `ledger` or `memory`.
     pub about: &'static str,
     /// The severity.
     pub state: Severity,

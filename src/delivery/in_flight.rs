@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::combine::combine;
-use super::inbound::InboundMessage;
+use super::inbound::{InboundMessage, Recollection};
 use super::message_result::MessageResult;
 use super::task::{OperationError, Task, TaskState};
 use super::unanswered::{self, UnansweredAttempt};
@@ -51,6 +51,10 @@ pub fn decide_batch<'a>(
 
 impl<'a> InFlight<'a> {
     pub(super) fn new(mut inbound: InboundMessage<'a>, settings: &RuleSettings) -> Self {
+        if inbound.recollection.as_deref() == Some(&Recollection::Unknown) {
+            inbound.forget_objects();
+            return InFlight::put_off_for(inbound, RetryReason::MemoryUnavailable);
+        }
         let mut tasks = Vec::new();
         let mut warnings = Vec::new();
         let progress = match decide_inbound(&inbound, settings) {
@@ -82,7 +86,11 @@ impl<'a> InFlight<'a> {
 
     /// Creates a message that is not planned, since there is no time for it.
     pub(super) fn put_off(inbound: InboundMessage<'a>) -> Self {
-        let outcome = Outcome::Retry(RetryReason::Timeout);
+        InFlight::put_off_for(inbound, RetryReason::Timeout)
+    }
+
+    fn put_off_for(inbound: InboundMessage<'a>, reason: RetryReason) -> Self {
+        let outcome = Outcome::Retry(reason);
         InFlight {
             inbound,
             progress: RefCell::new(Progress::Settled(outcome)),
@@ -127,6 +135,10 @@ impl<'a> InFlight<'a> {
 
     fn outcome_of_tasks(&self) -> Outcome {
         let mut outcome = Outcome::Delivered;
+        if self.inbound.is_untold() {
+            let error = OperationError::Transient(RetryReason::MemoryUnavailable);
+            outcome = combine(outcome, error);
+        }
         for task in &self.tasks {
             match task.state() {
                 TaskState::Acknowledged => {}
@@ -259,7 +271,7 @@ impl<'a> InFlight<'a> {
     /// Returns the attempts that Klaviyo did not answer, this one's included. `now` is in epoch
     /// seconds.
     pub fn unanswered(&self, now: i64) -> Vec<UnansweredAttempt> {
-        let mut unanswered = self.inbound.unanswered.clone();
+        let mut unanswered = self.inbound.unanswered.to_vec();
         for task in &self.tasks {
             if task.state() == TaskState::Failed(OperationError::Unanswered) {
                 unanswered.push(UnansweredAttempt {
@@ -315,7 +327,10 @@ fn age(operation: &mut Operation, settings: &RuleSettings) {
 
 fn decide_inbound<'a>(inbound: &InboundMessage<'a>, settings: &RuleSettings) -> Decision<'a> {
     match &inbound.message {
-        Ok(message) => catch_panic(|| rules::decide(message, settings, inbound.first_seen_at)),
+        Ok(message) => {
+            let (now, remembered) = (inbound.first_seen_at, inbound.remembered());
+            catch_panic(|| rules::decide_for(message, settings, now, remembered))
+        }
         Err(InvalidMessage) => Decision::Reject(RejectReason::NotAMessage),
     }
 }

@@ -1,14 +1,15 @@
 //! Messages that come in, from Segment or from a queue.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use time::OffsetDateTime;
 
 use super::unanswered::UnansweredAttempt;
-use crate::domain::UniqueId;
+use crate::domain::{Email, UniqueId};
 use crate::json::Raw;
 use crate::klaviyo::{Operation, OperationId};
-use crate::rules;
+use crate::rules::{self, Clue};
 use crate::segment::{InvalidMessage, Message};
 use crate::settings::RuleSettings;
 
@@ -25,7 +26,7 @@ pub struct InboundMessage<'a> {
     /// The operations that Klaviyo acknowledged on earlier attempts.
     pub completed: Vec<OperationId>,
     /// The subscriptions that Klaviyo did not answer on earlier attempts.
-    pub unanswered: Vec<UnansweredAttempt>,
+    pub unanswered: Box<[UnansweredAttempt]>,
     /// Whether somebody has redriven the message after Klaviyo left its subscription unanswered.
     pub is_redriven: bool,
     /// The moment at which the message was first put aside, in epoch seconds.
@@ -33,6 +34,20 @@ pub struct InboundMessage<'a> {
     /// The record of the retry queue that the message is in, by its index among those of the
     /// invocation.
     pub record: Option<usize>,
+    /// What the identity memory says about the message, if it was asked. A box, since most messages
+    /// have an email.
+    pub recollection: Option<Box<Recollection>>,
+}
+
+/// What the identity memory says about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recollection {
+    /// The message is about the person with this address.
+    Person(Email),
+    /// Nobody knows yet whom it is about: the table cannot be read.
+    Unknown,
+    /// The message has an address itself, and the table could not be told.
+    Untold,
 }
 
 /// The operations of a message that Klaviyo acknowledged on earlier attempts.
@@ -70,10 +85,11 @@ impl<'a> InboundMessage<'a> {
             message: Message::parse(raw),
             first_seen_at,
             completed,
-            unanswered: Vec::new(),
+            unanswered: Box::default(),
             is_redriven: false,
             queued_at: None,
             record: None,
+            recollection: None,
         }
     }
 
@@ -83,6 +99,31 @@ impl<'a> InboundMessage<'a> {
             ids: self.completed.iter().collect(),
             has_short: self.completed.iter().any(OperationId::is_short),
         }
+    }
+
+    /// Returns what the message tells or asks the identity memory. One that has its answer asks nothing.
+    pub fn clue(&self, settings: &RuleSettings) -> Clue {
+        match (&self.message, &self.recollection) {
+            (Ok(message), None) => {
+                let clue = || rules::clue(message, settings, self.first_seen_at);
+                // The rules will panic again, and reject the message then.
+                catch_unwind(AssertUnwindSafe(clue)).unwrap_or(Clue::Nothing)
+            }
+            _ => Clue::Nothing,
+        }
+    }
+
+    /// Returns the address of the person that is remembered.
+    pub fn remembered(&self) -> Option<&Email> {
+        match self.recollection.as_deref() {
+            Some(Recollection::Person(email)) => Some(email),
+            _ => None,
+        }
+    }
+
+    /// Whether the message has to come again for the sake of the identity memory.
+    pub(super) fn is_untold(&self) -> bool {
+        self.recollection.as_deref() == Some(&Recollection::Untold)
     }
 
     /// Whether the message can mean nothing but events.

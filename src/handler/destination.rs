@@ -18,6 +18,7 @@ use crate::http::SdkHttp;
 use crate::ingress::{EventPayload, QueueRecord, Trigger};
 use crate::klaviyo::{Klaviyo, SingleLimits, revision};
 use crate::ledger::ConsentLedger;
+use crate::memory::IdentityMemory;
 use crate::outcome::RejectReason;
 use crate::queue::Queue;
 use crate::response::{WebhookResponse, loggable_id};
@@ -61,6 +62,7 @@ pub struct Destination {
     klaviyo: Klaviyo,
     list_opt_ins: ListOptIns,
     ledger: Option<ConsentLedger>,
+    pub(super) memory: Option<IdentityMemory>,
     pub(super) queues: Queues,
     pub(super) log: Log,
     is_cold: AtomicBool,
@@ -98,6 +100,13 @@ impl Destination {
             let table = aws.table(name.clone());
             ConsentLedger::new(table, log.clone())
         });
+        let memory = match (&settings.memory_table, settings.remember_identities) {
+            (Some(name), Some(lifetime)) => {
+                let table = aws.table(name.clone());
+                Some(IdentityMemory::new(table, lifetime, log.clone()))
+            }
+            _ => None,
+        };
         let mut klaviyo = Klaviyo::new(http, settings.klaviyo_base_url.clone());
         // Without a queue nothing can wait, and each delivery tries.
         if queues.retry.is_some() {
@@ -114,6 +123,7 @@ impl Destination {
             klaviyo,
             list_opt_ins: ListOptIns::default(),
             ledger,
+            memory,
             queues,
             log,
             is_cold,
@@ -205,6 +215,12 @@ impl Destination {
                 Err(error) => Finding::failed("ledger", error.to_string()),
             });
         }
+        if let Some(memory) = &self.memory {
+            findings.push(match memory.check(deadline).await {
+                Ok(()) => Finding::ok("memory", "the table of MEMORY_TABLE can be read"),
+                Err(error) => Finding::failed("memory", error.to_string()),
+            });
+        }
         let report = CheckReport::new(findings);
         self.log.check(&report, report.is_passed());
         report
@@ -215,10 +231,11 @@ impl Destination {
     /// repeated.
     pub async fn deliver(
         &self,
-        messages: Vec<InboundMessage<'_>>,
+        mut messages: Vec<InboundMessage<'_>>,
         deadline: Instant,
         summary: &mut DeliverySummary,
     ) -> Vec<MessageResult> {
+        self.recall_for(&mut messages, deadline).await;
         let delivery = Delivery::plan(messages, &self.settings.rules);
         self.process(
             delivery,

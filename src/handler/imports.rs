@@ -72,6 +72,7 @@ impl Destination {
             messages.push(member.entry.into_inbound());
             errors.push(error);
         }
+        self.recall_for(&mut messages, deadline).await;
         let batch = decide_batch(messages, &self.settings.rules);
         for (message, error) in batch.iter().zip(errors) {
             // Only profiles can go singly. An addition to a list is a job again, with the same end.

@@ -57,9 +57,17 @@ impl Destination {
             }
         };
         let now = clock::now();
-        let messages = raw_messages
-            .into_iter()
-            .map(|raw| InboundMessage::new(raw, now));
+        // Each message is parsed for its clue and again for the rules: parsed ones are large.
+        let mut clues = Vec::new();
+        if self.memory.is_some() {
+            let messages = raw_messages.iter();
+            clues.extend(messages.map(|raw| self.clue(&InboundMessage::new(*raw, now))));
+        }
+        let mut recollections = self.recall(clues, deadline).await.into_iter();
+        let messages = raw_messages.into_iter().map(|raw| InboundMessage {
+            recollection: recollections.next().flatten(),
+            ..InboundMessage::new(raw, now)
+        });
         let delivery = Delivery::plan(messages, &self.settings.rules);
         let results = match self.settings.intake {
             Intake::Direct => {

@@ -121,6 +121,7 @@ impl Destination {
 
         let mut records = Vec::with_capacity(messages.len());
         records.extend(messages.iter().filter_map(|message| message.record));
+        self.recall_for(&mut messages, deadline).await;
         let delivery = Delivery::plan(messages, &self.settings.rules);
         let results = self
             .process(

@@ -11,10 +11,14 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::wire::{Cancellation, ErrorBody};
+use super::wire::{Cancellation, ErrorBody, FoundItems, TableItem};
 
 /// The most writes of a transaction.
-pub(super) const MAX_WRITES: usize = 100;
+pub const MAX_WRITES: usize = 100;
+
+/// The most items of a BatchGetItem:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+pub const MAX_READS: usize = 100;
 
 /// The time for one request. DynamoDB answers within some ten milliseconds.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
@@ -30,7 +34,7 @@ pub enum TableError {
     #[error("the writes were cancelled")]
     Cancelled(Vec<Cancellation>),
     /// DynamoDB refused the request.
-    #[error("the table of MEMORY_TABLE cannot be written: {0}")]
+    #[error("the table of MEMORY_TABLE cannot be used: {0}")]
     Refused(String),
     /// DynamoDB did not answer in time.
     #[error("the table of MEMORY_TABLE does not answer")]
@@ -40,7 +44,7 @@ pub enum TableError {
 /// A table of DynamoDB.
 pub struct Table {
     /// The name.
-    pub(super) name: String,
+    pub(crate) name: String,
     http: reqwest::Client,
     identity: Identity,
     region: String,
@@ -68,30 +72,76 @@ impl Table {
     }
 
     /// Does all of these writes, at most [`MAX_WRITES`], or none of them.
-    pub(super) async fn transact(
+    pub(crate) async fn transact(
         &self,
         writes: &[Value],
         deadline: Instant,
     ) -> Result<(), TableError> {
-        let body = json!({"TransactItems": writes}).to_string().into_bytes();
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let body = json!({"TransactItems": writes});
+        match self.request("TransactWriteItems", &body, deadline).await {
+            Ok(_) => Ok(()),
+            // One reason for each write, or it is about something else.
+            Err(TableError::Cancelled(reasons)) if reasons.len() != writes.len() => {
+                Err(TableError::Unanswered)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads items by their ids, at most [`MAX_READS`], as they are after every finished write.
+    pub(crate) async fn get_items(
+        &self,
+        ids: &[String],
+        deadline: Instant,
+    ) -> Result<Vec<TableItem>, TableError> {
+        let mut items = Vec::with_capacity(ids.len());
+        let mut keys: Vec<_> = ids.iter().map(|id| json!({"id": {"S": id}})).collect();
+        while !keys.is_empty() {
+            let request = json!({&self.name: {"Keys": keys, "ConsistentRead": true}});
+            let body = json!({"RequestItems": request});
+            let answer = self.request("BatchGetItem", &body, deadline).await?;
+            let found: FoundItems =
+                serde_json::from_slice(&answer).map_err(|_| TableError::Unanswered)?;
+            let left = found.unprocessed_keys(&self.name);
+            // A table that is busy leaves some for later, and one that answers none is too busy.
+            if left.len() >= keys.len() {
+                return Err(TableError::Refused("too busy".to_owned()));
+            }
+            items.extend(found.into_items(&self.name));
+            keys = left;
+        }
+        Ok(items)
+    }
+
+    /// Sends a request, again if that may help. Returns the body of the answer.
+    async fn request(
+        &self,
+        operation: &str,
+        body: &Value,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, TableError> {
+        let body = body.to_string().into_bytes();
         let mut last = TableError::Unanswered;
         for attempt in 0..MAX_ATTEMPTS {
             if attempt > 0 {
                 sleep(BACKOFF.mul_f64(fastrand::f64()) * attempt).await;
             }
             let until = deadline.min(Instant::now() + REQUEST_TIMEOUT);
-            let answer = timeout_at(until, self.send("TransactWriteItems", &body)).await;
+            let answer = timeout_at(until, self.send(operation, &body)).await;
             let (status, body) = match answer {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(_)) | Err(_) if Instant::now() < deadline => continue,
                 Ok(Err(_)) | Err(_) => break,
             };
             if status == 200 {
-                return Ok(());
+                return Ok(body);
             }
             let error: ErrorBody = serde_json::from_slice(&body).unwrap_or_default();
             match error.short_name() {
-                "TransactionCanceledException" if error.cancellations.len() == writes.len() => {
+                "TransactionCanceledException" => {
                     return Err(TableError::Cancelled(error.cancellations));
                 }
                 name => last = TableError::Refused(format!("{status} {name}")),

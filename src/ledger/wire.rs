@@ -1,6 +1,8 @@
 //! The ledger's requests and answers as DynamoDB has them:
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -109,7 +111,7 @@ pub struct Cancellation {
     /// `None`, `ConditionalCheckFailed`, `TransactionConflict` and so on.
     pub(super) code: String,
     /// What the table holds, if the condition does not.
-    item: Option<Item>,
+    item: Option<TableItem>,
 }
 
 impl Cancellation {
@@ -118,21 +120,67 @@ impl Cancellation {
     pub(super) fn attempt(&self) -> Option<Attempt> {
         let item = self.item.as_ref()?;
         Some(Attempt {
-            claim_id: item.claim_id.text.clone(),
-            claimed_at: item.claimed_at.number.parse().ok()?,
-            number: item.attempts.number.parse().ok()?,
-            is_answered: item.answered.boolean,
+            claim_id: item.text("claim_id").to_owned(),
+            claimed_at: item.number("claimed_at")?,
+            number: item.number("attempts")?,
+            is_answered: item.attribute("answered")?.boolean,
         })
+    }
+
+    /// Returns the item that the table holds instead, if it is said.
+    pub(crate) fn item(&self) -> Option<&TableItem> {
+        self.item.as_ref()
     }
 }
 
+/// The items that a BatchGetItem has found.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct FoundItems {
+    responses: HashMap<String, Vec<TableItem>>,
+    unprocessed_keys: HashMap<String, UnprocessedKeys>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct UnprocessedKeys {
+    keys: Vec<Value>,
+}
+
+impl FoundItems {
+    /// Returns the keys of items that were not read.
+    pub(super) fn unprocessed_keys(&self, table: &str) -> Vec<Value> {
+        match self.unprocessed_keys.get(table) {
+            Some(unprocessed) => unprocessed.keys.clone(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Returns the items of a table.
+    pub(super) fn into_items(mut self, table: &str) -> Vec<TableItem> {
+        self.responses.remove(table).unwrap_or_default()
+    }
+}
+
+/// An item of the table.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-struct Item {
-    claim_id: Attribute,
-    claimed_at: Attribute,
-    attempts: Attribute,
-    answered: Attribute,
+#[serde(transparent)]
+pub struct TableItem(HashMap<String, Attribute>);
+
+impl TableItem {
+    /// Returns an attribute that is text; empty if there is none.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.attribute(name).map_or("", |attribute| &attribute.text)
+    }
+
+    /// Returns an attribute that is a whole number.
+    pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.attribute(name)?.number.parse().ok()
+    }
+
+    fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.0.get(name)
+    }
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]

@@ -30,7 +30,10 @@ pub fn retry_delay(reason: RetryReason, waited: Duration, hold: Duration) -> Dur
         // Nothing has failed.
         RetryReason::WaitingForBatch => 1,
         RetryReason::Throttled(None) | RetryReason::Timeout | RetryReason::QueueWriteFailed => 5,
-        RetryReason::Unavailable | RetryReason::Unreachable | RetryReason::LedgerUnavailable => 10,
+        RetryReason::Unavailable
+        | RetryReason::Unreachable
+        | RetryReason::LedgerUnavailable
+        | RetryReason::MemoryUnavailable => 10,
         // Somebody has to act, or half an hour has to pass.
         RetryReason::ApiKeyRejected
         | RetryReason::RevisionRefused

@@ -8,7 +8,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::clock;
-use crate::delivery::{InFlight, InboundMessage, UnansweredAttempt};
+use crate::delivery::{InFlight, InboundMessage, Recollection, UnansweredAttempt};
+use crate::domain::Email;
 use crate::json::{self, Raw};
 use crate::klaviyo::OperationId;
 use crate::outcome::{Outcome, RejectReason};
@@ -44,6 +45,10 @@ pub struct QueueEntry<'a> {
     /// The subscriptions that Klaviyo did not answer, and may have done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<UnansweredAttempt>,
+    /// The address of the person, if the message has none and the identity memory has told it. Another
+    /// attempt is about the same person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered: Option<Cow<'a, str>>,
     /// The message as Segment sent it.
     #[serde(borrow)]
     pub message: Raw<'a>,
@@ -122,6 +127,7 @@ impl<'a> QueueEntry<'a> {
             first_seen_at: inbound.first_seen_at.unix_timestamp(),
             pending: message.pending(),
             completed: message.completed(),
+            remembered: inbound.remembered().map(|email| email.as_str().into()),
             message: inbound.raw,
         };
         entry.shorten_ids();
@@ -143,6 +149,9 @@ impl<'a> QueueEntry<'a> {
             first_seen_at: inbound.first_seen_at.unix_timestamp(),
             pending: vec![operation.clone()],
             completed,
+            remembered: inbound
+                .remembered()
+                .map(|email| email.as_str().to_owned().into()),
             message: inbound.raw,
         }
     }
@@ -203,8 +212,10 @@ impl<'a> QueueEntry<'a> {
         // Only dead letters forget the attempts that were not answered.
         let is_given_up = self.reason == RejectReason::SubscriptionUnanswered.reason();
         inbound.is_redriven = is_given_up && self.unanswered.is_empty();
-        inbound.unanswered = self.unanswered;
+        inbound.unanswered = self.unanswered.into();
         inbound.queued_at = self.queued_at;
+        let remembered = self.remembered.as_deref().and_then(Email::parse);
+        inbound.recollection = remembered.map(|email| Box::new(Recollection::Person(email)));
         inbound
     }
 }

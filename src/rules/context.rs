@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::event_kind::EventKind;
 use super::integrations::Integration;
+use crate::domain::Email;
 use crate::outcome::{LeftOut, Warning};
 use crate::segment::Message;
 use crate::settings::RuleSettings;
@@ -20,6 +21,8 @@ pub(super) struct RuleContext<'m, 'a> {
     pub(super) event_kind: Option<EventKind>,
     /// The moment at which the message was first seen.
     pub(super) now: OffsetDateTime,
+    /// The address that an earlier message told of the person, if this one has none.
+    pub(super) remembered: Option<&'m Email>,
     /// What the merchant should know. A cell, since every rule shares the context.
     pub(super) warnings: RefCell<Vec<Warning>>,
 }

@@ -7,7 +7,7 @@ use super::email;
 use super::exchange_id;
 use super::phone::{self, PhoneField};
 use super::skip::Skip;
-use crate::domain::{ExternalId, PhoneNumber};
+use crate::domain::{Email, ExternalId, PhoneNumber};
 use crate::json::RawObject;
 use crate::klaviyo::ProfileIdentifiers;
 use crate::outcome::{IgnoreReason, RejectReason};
@@ -21,6 +21,8 @@ pub(super) struct Customer<'a> {
     pub(super) phone: Option<PhoneField<'a>>,
     /// Klaviyo's own id of the person.
     pub(super) exchange_id: Option<Cow<'a, str>>,
+    /// Whether the address is not the message's own, but remembered. Nobody consents by it.
+    pub(super) is_remembered: bool,
 }
 
 impl<'a> Customer<'a> {
@@ -45,8 +47,18 @@ impl<'a> Customer<'a> {
         let phone = phone::find(sources, settings.default_country);
         let exchange_id = exchange_id::find(context, traits);
         let number = phone.as_ref().and_then(PhoneField::number);
+        let email = email::find(context);
+        // An id of Klaviyo's own in the message says more than an address from another one.
+        let says_who = email.is_some() || (settings.accept_kx && exchange_id.is_some());
+        let remembered = context.remembered.filter(|_| !says_who);
         Ok(Customer {
-            identifiers: identifiers(context, number, exchange_id.as_ref())?,
+            is_remembered: remembered.is_some(),
+            identifiers: identifiers(
+                context,
+                email.or_else(|| remembered.cloned()),
+                number,
+                exchange_id.as_ref(),
+            )?,
             phone,
             exchange_id,
         })
@@ -55,13 +67,13 @@ impl<'a> Customer<'a> {
 
 fn identifiers<'a>(
     context: &RuleContext<'_, 'a>,
+    email: Option<Email>,
     phone_number: Option<&PhoneNumber>,
     exchange_id: Option<&Cow<'a, str>>,
 ) -> Result<ProfileIdentifiers<'a>, Skip> {
     let RuleContext {
         message, settings, ..
     } = context;
-    let email = email::find(context);
     if settings.enforce_email {
         return match (email, exchange_id) {
             (Some(email), _) => Ok(ProfileIdentifiers::Email {

@@ -49,6 +49,10 @@ pub(super) fn from_identify<'a>(
             asked_at: asked_at(context),
         })));
     }
+    // Whoever is at the device now has not given this address.
+    if customer.is_remembered {
+        return Err(Warning::NotSubscribed);
+    }
     let mut subscription = subscription(context, list, subscriber);
     if let Agreement::Since(moment) = agreement
         && let Some(moment) = Timestamp::new(moment)
@@ -77,7 +81,9 @@ pub(super) fn from_group<'a>(
     let Some(subscriber) = subscriber(context, customer) else {
         return Err(Skip::Ignore(IgnoreReason::NoConsentChannel));
     };
-    if subscribes {
+    if subscribes && customer.is_remembered {
+        Err(Skip::Ignore(IgnoreReason::NoConsentChannel))
+    } else if subscribes {
         let list = RequestedList {
             id,
             is_named_by_message: true,

@@ -126,6 +126,17 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         }
     }
 
+    /// Parses a switch, and the days that it is about. The days must be valid though the switch is off.
+    pub(super) fn days_if(
+        &self,
+        switch: &'static str,
+        (name, range): (&'static str, RangeInclusive<u64>),
+    ) -> Result<Option<Duration>, SettingsError> {
+        let is_on = self.boolean(switch)?;
+        let days = self.number(name, range)?;
+        Ok(is_on.then(|| Duration::from_secs(days * 24 * 3600)))
+    }
+
     /// Parses an optional number of hours within `range`.
     pub(super) fn hours(
         &self,

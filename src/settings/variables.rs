@@ -38,6 +38,8 @@ pub const VARIABLES: &[(&str, Option<&str>)] = &[
     ("DEAD_LETTER_QUEUE_URL", None),
     ("INTAKE", Some("Direct")),
     ("MEMORY_TABLE", None),
+    ("REMEMBER_IDENTITIES", Some("false")),
+    ("IDENTITY_TTL_DAYS", Some("365")),
     ("DELIVERY_BUDGET_MS", Some("4500")),
     ("KLAVIYO_BASE_URL", Some("https://a.klaviyo.com")),
     ("KLAVIYO_URL_IS_TEST", Some("false")),

@@ -31,6 +31,7 @@ mod invocations;
 mod isolation;
 mod ledger;
 mod list_members;
+mod memory;
 mod merging;
 mod metrics;
 mod one_owner;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::json::at;
 use crate::response::JsonResponse;
@@ -13,6 +13,40 @@ const MAX_WRITES: usize = 100;
 
 /// The items of all tables, by table and id.
 pub type Tables = BTreeMap<(String, String), Value>;
+
+/// The most items of a `BatchGetItem`.
+const MAX_READS: usize = 100;
+
+/// Answers `BatchGetItem` with the items that are there. A table that is down answers 500.
+pub(crate) fn batch_get_item(tables: &Tables, is_down: bool, body: &[u8]) -> JsonResponse {
+    if is_down {
+        return error(500, "InternalServerError", json!([]));
+    }
+    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut count = 0;
+    let mut responses = Map::new();
+    for (table, wanted) in at(&request, "/RequestItems")
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        for key in at(wanted, "/Keys").as_array().into_iter().flatten() {
+            let id = at(key, "/id/S").as_str().unwrap_or_default();
+            count += 1;
+            if id.is_empty() || !seen.insert(id) {
+                return error(400, "ValidationException", json!([]));
+            }
+            found.extend(tables.get(&(table.clone(), id.to_owned())).cloned());
+        }
+        responses.insert(table.clone(), found.into());
+    }
+    if !(1..=MAX_READS).contains(&count) {
+        return error(400, "ValidationException", json!([]));
+    }
+    JsonResponse::new(200, json!({"Responses": responses, "UnprocessedKeys": {}}))
+}
 
 /// Answers `TransactWriteItems`: all writes are done, or none. A table that is down answers 500.
 pub(crate) fn transact_write_items(

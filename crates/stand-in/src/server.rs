@@ -121,6 +121,11 @@ async fn serve(
         pause(latency).await;
         let state = &mut *lock(&state);
         state.table_requests += 1;
+        if target.ends_with(".BatchGetItem") {
+            state.table_reads += 1;
+            return dynamodb::batch_get_item(&state.tables, state.tables_down, &request.body)
+                .into_http();
+        }
         return dynamodb::transact_write_items(&mut state.tables, state.tables_down, &request.body)
             .into_http();
     }

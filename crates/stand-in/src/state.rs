@@ -38,6 +38,8 @@ pub struct StandInState {
     pub table_requests: usize,
     /// The time that SQS and DynamoDB take for each request.
     pub aws_latency: Duration,
+    /// The number of those that read.
+    pub table_reads: usize,
     /// The time that Secrets Manager takes.
     pub secret_delay: Duration,
     /// The number of times that the secret was fetched.
@@ -86,6 +88,7 @@ impl StandInState {
             tables_down: false,
             table_requests: 0,
             aws_latency: Duration::ZERO,
+            table_reads: 0,
             secret_delay: Duration::ZERO,
             fetches: 0,
             rate_limits: options.rate_limits,

@@ -76,6 +76,12 @@ impl Shop {
         }
     }
 
+    /// Starts the function with its queues and its ledger again.
+    pub(crate) async fn reopen_with_ledger(self, settings: &[Setting<'_>]) -> Self {
+        let settings = [settings, &[("MEMORY_TABLE", TABLE)]].concat();
+        self.reopen_with_queues(&settings).await
+    }
+
     /// Starts as many functions with a retry queue, a dead-letter queue and a common ledger of
     /// consents.
     pub(crate) async fn open_with_instances(count: usize, settings: &[Setting<'_>]) -> Self {

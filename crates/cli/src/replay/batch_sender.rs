@@ -173,6 +173,7 @@ fn rank(reason: RetryReason) -> (u8, Option<u64>) {
         | RetryReason::SubscriptionUnderWay
         | RetryReason::LedgerUnavailable
         | RetryReason::Intake
+        | RetryReason::MemoryUnavailable
         | RetryReason::QueueWriteFailed => (1, None),
     }
 }
