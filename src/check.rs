@@ -58,6 +58,13 @@ pub fn check_settings(settings: &Settings) -> Vec<Finding> {
             "MEMORY_TABLE is not set: what comes twice may ask a person twice for a confirmation",
         ));
     }
+    let can_release = settings.remember_identities.is_some() && settings.retry_queue_url.is_some();
+    if !settings.hold_anonymous.is_zero() && !can_release {
+        findings.push(Finding::failed(
+            "memory",
+            "HOLD_ANONYMOUS_HOURS has no effect without REMEMBER_IDENTITIES and RETRY_QUEUE_URL",
+        ));
+    }
     if settings.memory_table.is_none() && settings.remember_identities.is_some() {
         findings.push(Finding::failed(
             "memory",

@@ -6,6 +6,7 @@
 //! derived from the shared secret: whoever reads the table learns nobody's address.
 
 mod change;
+mod held;
 mod history;
 mod item;
 mod learned;
@@ -13,4 +14,5 @@ mod sightings;
 mod store;
 mod vault;
 
-pub use store::{Answer, IdentityMemory};
+pub use held::{Hold, Released, Waiting};
+pub use store::{Answer, IdentityMemory, Recall};

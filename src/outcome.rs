@@ -55,6 +55,12 @@ pub enum IgnoreReason {
          FALLBACK_ON_ANONYMOUS_ID){hint}", hint = EmailHint(.0)
     )]
     NoIdentifier(Option<EmailPlace>),
+    /// The event waits until somebody says whose its ids are.
+    #[error(
+        "no email: waits in MEMORY_TABLE until somebody says whose its userId or anonymousId is \
+         (HOLD_ANONYMOUS_HOURS)"
+    )]
+    Held,
     /// `EVENTS_ALLOWED` or `EVENTS_BLOCKED` filters the event out.
     #[error("EVENTS_ALLOWED or EVENTS_BLOCKED filters this event out")]
     EventFiltered,
@@ -219,6 +225,7 @@ impl IgnoreReason {
             IgnoreReason::NoConsent => "no_consent",
             IgnoreReason::NoEmail(_) => "no_email",
             IgnoreReason::NoIdentifier(_) => "no_identifier",
+            IgnoreReason::Held => "held",
             IgnoreReason::EventFiltered => "event_filtered",
             IgnoreReason::NoSubscribeTrait => "no_subscribe_trait",
             IgnoreReason::NoConsentChannel => "no_consent_channel",

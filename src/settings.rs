@@ -45,6 +45,9 @@ pub struct Settings {
     /// `REMEMBER_IDENTITIES`, false by default: whose ids a message has is remembered from messages with
     /// an email. `IDENTITY_TTL_DAYS`, 365 by default, from 1 to 3,650, is for how long.
     pub remember_identities: Option<Duration>,
+    /// `HOLD_ANONYMOUS_HOURS`, 0 by default, up to 168: for how long events of somebody unknown wait for
+    /// an email. 0 is not at all.
+    pub hold_anonymous: Duration,
     /// `DELIVERY_BUDGET_MS`, 4,500 ms by default: the time for one delivery, from 500 ms to 60 s.
     /// Segment gives up after 5 s.
     pub delivery_budget: Duration,
@@ -73,6 +76,9 @@ impl Settings {
             memory_table: env.table_name("MEMORY_TABLE")?,
             remember_identities: env
                 .days_if("REMEMBER_IDENTITIES", ("IDENTITY_TTL_DAYS", 1..=3_650))?,
+            hold_anonymous: Duration::from_secs(
+                env.number("HOLD_ANONYMOUS_HOURS", 0..=168)? * 3600,
+            ),
             delivery_budget: Duration::from_millis(env.number("DELIVERY_BUDGET_MS", 500..=60_000)?),
             klaviyo_base_url: env.klaviyo_url("KLAVIYO_BASE_URL", "KLAVIYO_URL_IS_TEST")?,
             rules: RuleSettings {

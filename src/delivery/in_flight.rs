@@ -12,7 +12,7 @@ use super::unanswered::{self, UnansweredAttempt};
 use crate::clock;
 use crate::domain::Timestamp;
 use crate::klaviyo::{Operation, OperationId};
-use crate::outcome::{Outcome, RejectReason, RetryReason, Warning};
+use crate::outcome::{IgnoreReason, Outcome, RejectReason, RetryReason, Warning};
 use crate::rules::{self, Decision};
 use crate::segment::InvalidMessage;
 use crate::settings::RuleSettings;
@@ -51,9 +51,14 @@ pub fn decide_batch<'a>(
 
 impl<'a> InFlight<'a> {
     pub(super) fn new(mut inbound: InboundMessage<'a>, settings: &RuleSettings) -> Self {
-        if inbound.recollection.as_deref() == Some(&Recollection::Unknown) {
+        let unplanned = match inbound.recollection.as_deref() {
+            Some(Recollection::Unknown) => Some(Outcome::Retry(RetryReason::MemoryUnavailable)),
+            Some(Recollection::Held) => Some(Outcome::Ignored(IgnoreReason::Held)),
+            _ => None,
+        };
+        if let Some(outcome) = unplanned {
             inbound.forget_objects();
-            return InFlight::put_off_for(inbound, RetryReason::MemoryUnavailable);
+            return InFlight::settled(inbound, outcome);
         }
         let mut tasks = Vec::new();
         let mut warnings = Vec::new();
@@ -65,6 +70,9 @@ impl<'a> InFlight<'a> {
                 for mut operation in operations {
                     if !completed.contain(&operation) {
                         age(&mut operation, settings);
+                        if inbound.is_released() {
+                            release(&mut operation, &inbound);
+                        }
                         tasks.push(Task::new(operation, &inbound));
                     }
                 }
@@ -86,11 +94,11 @@ impl<'a> InFlight<'a> {
 
     /// Creates a message that is not planned, since there is no time for it.
     pub(super) fn put_off(inbound: InboundMessage<'a>) -> Self {
-        InFlight::put_off_for(inbound, RetryReason::Timeout)
+        InFlight::settled(inbound, Outcome::Retry(RetryReason::Timeout))
     }
 
-    fn put_off_for(inbound: InboundMessage<'a>, reason: RetryReason) -> Self {
-        let outcome = Outcome::Retry(reason);
+    /// Creates a message that is not planned.
+    fn settled(inbound: InboundMessage<'a>, outcome: Outcome) -> Self {
         InFlight {
             inbound,
             progress: RefCell::new(Progress::Settled(outcome)),
@@ -323,6 +331,16 @@ fn age(operation: &mut Operation, settings: &RuleSettings) {
     };
     let oldest = Timestamp::new(clock::now() - age);
     event.backfill |= event.time < oldest && event.time.is_some();
+}
+
+/// Gives an event that has waited its own time, and keeps one that has waited for long from starting
+/// flows.
+fn release(operation: &mut Operation, inbound: &InboundMessage) {
+    const FRESH: time::Duration = time::Duration::hours(1);
+    if let Operation::RecordEvent(event) = operation {
+        event.time = event.time.or_else(|| Timestamp::new(inbound.first_seen_at));
+        event.backfill |= event.time < Timestamp::new(clock::now() - FRESH);
+    }
 }
 
 fn decide_inbound<'a>(inbound: &InboundMessage<'a>, settings: &RuleSettings) -> Decision<'a> {

@@ -44,6 +44,10 @@ pub struct InboundMessage<'a> {
 pub enum Recollection {
     /// The message is about the person with this address.
     Person(Email),
+    /// The message has waited until somebody told that it is about the person with this address.
+    Released(Email),
+    /// The message waits in the table until somebody tells whom it is about.
+    Held,
     /// Nobody knows yet whom it is about: the table cannot be read.
     Unknown,
     /// The message has an address itself, and the table could not be told.
@@ -116,9 +120,17 @@ impl<'a> InboundMessage<'a> {
     /// Returns the address of the person that is remembered.
     pub fn remembered(&self) -> Option<&Email> {
         match self.recollection.as_deref() {
-            Some(Recollection::Person(email)) => Some(email),
+            Some(Recollection::Person(email) | Recollection::Released(email)) => Some(email),
             _ => None,
         }
+    }
+
+    /// Whether the message has waited until somebody told whom it is about.
+    pub fn is_released(&self) -> bool {
+        matches!(
+            self.recollection.as_deref(),
+            Some(Recollection::Released(_))
+        )
     }
 
     /// Whether the message has to come again for the sake of the identity memory.

@@ -58,12 +58,12 @@ impl Destination {
         };
         let now = clock::now();
         // Each message is parsed for its clue and again for the rules: parsed ones are large.
-        let mut clues = Vec::new();
+        let mut inquiries = Vec::new();
         if self.memory.is_some() {
             let messages = raw_messages.iter();
-            clues.extend(messages.map(|raw| self.clue(&InboundMessage::new(*raw, now))));
+            inquiries.extend(messages.map(|raw| self.inquiry(&InboundMessage::new(*raw, now))));
         }
-        let mut recollections = self.recall(clues, deadline).await.into_iter();
+        let mut recollections = self.recall(&inquiries, deadline).await.into_iter();
         let messages = raw_messages.into_iter().map(|raw| InboundMessage {
             recollection: recollections.next().flatten(),
             ..InboundMessage::new(raw, now)

@@ -16,6 +16,9 @@ pub(super) struct Content {
     /// Of an address: the items that hold it, so that a deletion finds them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) held_by: Vec<ItemId>,
+    /// Of an id that means nobody yet: the events that wait for somebody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) held: Vec<ItemId>,
 }
 
 /// An item as it was read.
@@ -80,6 +83,26 @@ pub(super) fn put(
         "ConditionExpression": condition,
         "ExpressionAttributeValues": values,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }}))
+}
+
+/// Returns the write of an event that waits. Its name is that of its content, so that nothing else can
+/// be there.
+pub(super) fn put_event(
+    table: &str,
+    item_id: &str,
+    content: Vec<u8>,
+    vault: &Vault,
+    expires_at: i64,
+) -> Option<Value> {
+    let sealed = vault.seal(item_id, content)?;
+    Some(json!({"Put": {
+        "TableName": table,
+        "Item": {
+            "id": {"S": item_id},
+            "sealed": {"S": sealed},
+            "expires_at": {"N": expires_at.to_string()},
+        },
     }}))
 }
 

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 use super::change::Change;
+use super::held::Released;
 use super::history::Limits;
 use super::item::{self, Content, StoredItem};
 use super::learned::LearnedItems;
@@ -22,13 +23,13 @@ use crate::telemetry::Log;
 
 /// How often writes are repeated that were cancelled: first for what the table holds instead, then
 /// for what others have written meanwhile.
-const MAX_ROUNDS: u32 = 6;
+pub(super) const MAX_ROUNDS: u32 = 6;
 
 /// The longest pause before another round.
 const PAUSE: Duration = Duration::from_millis(40);
 
 /// The number of requests side by side.
-const SIDE_BY_SIDE: usize = 3;
+pub(super) const SIDE_BY_SIDE: usize = 3;
 
 /// What the memory says to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +46,45 @@ pub enum Answer {
 
 /// The memory.
 pub struct IdentityMemory {
-    table: Table,
+    pub(super) table: Table,
     lifetime: Duration,
     learned: LearnedItems,
-    log: Log,
+    pub(super) log: Log,
+}
+
+/// What the memory says to the messages of a delivery.
+#[derive(Debug, Default)]
+pub struct Recall {
+    /// The answer to each message.
+    pub answers: Vec<Answer>,
+    /// Events that have waited for what the messages tell.
+    pub released: Vec<Released>,
+    /// The items that have noted them.
+    holders: Vec<Holder>,
+}
+
+impl Recall {
+    /// Whether no event has waited.
+    pub fn holds_nothing(&self) -> bool {
+        self.holders.is_empty()
+    }
+}
+
+/// An item that notes events which have waited.
+#[derive(Debug, Clone)]
+struct Holder {
+    item_id: ItemId,
+    content: Content,
+    written_by: String,
+}
+
+/// What became of changes.
+#[derive(Debug, Default)]
+struct Learning {
+    /// The items that the table does not hold.
+    untold: BTreeSet<ItemId>,
+    /// The items for which events have waited.
+    holders: Vec<Holder>,
 }
 
 /// What the table holds, by the names of its items; `None` if it cannot be read.
@@ -68,10 +104,10 @@ impl IdentityMemory {
     /// Learns what the messages of a delivery tell, and answers what they ask. A message may learn
     /// from another one of the same delivery. Without a question and without news, nothing is
     /// requested.
-    pub async fn recall(&self, secret: &Secret, clues: &[Clue], deadline: Instant) -> Vec<Answer> {
+    pub async fn recall(&self, secret: &Secret, clues: &[Clue], deadline: Instant) -> Recall {
         let vaults: Vec<_> = secret.shared_secrets().map(Vault::new).collect();
         let Some(vault) = vaults.first() else {
-            return Vec::new();
+            return Recall::default();
         };
         let now = clock::now().unix_timestamp();
         let mut unforgotten = BTreeSet::new();
@@ -97,7 +133,7 @@ impl IdentityMemory {
             .values()
             .filter(|change| !self.learned.cover(change));
         let news: Vec<Change> = news.cloned().collect();
-        let (found, untold) = tokio::join!(
+        let (found, mut learning) = tokio::join!(
             self.read(&vaults, &asked, now, deadline),
             self.learn(vault, news, now, deadline)
         );
@@ -105,14 +141,68 @@ impl IdentityMemory {
             self.log.error("the identity memory cannot be read", error);
         }
         let found = found.ok();
+        let holders: Vec<_> = learning.holders.iter().map(|one| &one.content).collect();
+        let released = match self.read_held(vault, &holders, deadline).await {
+            Ok(released) => released,
+            Err(error) => {
+                self.log.error("events wait for longer", &error);
+                let items = learning.holders.drain(..).map(|holder| holder.item_id);
+                learning.untold.extend(items);
+                Vec::new()
+            }
+        };
+        let untold = learning.untold;
         let answer = |(place, clue): (usize, &Clue)| match clue {
             Clue::Nothing => Answer::NotAsked,
-            Clue::Asks { id, at } => answer(&vaults, &found, &changes, id, millis(*at)),
+            Clue::Asks { id, at, .. } => answer(&vaults, &found, &changes, id, millis(*at)),
             Clue::Tells { .. } if is_told(vault, clue, &untold) => Answer::NotAsked,
             Clue::Forget { .. } if !unforgotten.contains(&place) => Answer::NotAsked,
             Clue::Tells { .. } | Clue::Forget { .. } => Answer::Unavailable,
         };
-        clues.iter().enumerate().map(answer).collect()
+        Recall {
+            answers: clues.iter().enumerate().map(answer).collect(),
+            released,
+            holders: learning.holders,
+        }
+    }
+
+    /// Removes events that have been released, and are elsewhere now.
+    pub async fn remove_released(
+        &self,
+        secret: &Secret,
+        recall: &Recall,
+        deadline: Instant,
+    ) -> Result<(), TableError> {
+        let Some(vault) = secret.shared_secrets().next().map(Vault::new) else {
+            return Ok(());
+        };
+        self.remove_held(&recall.released, deadline).await?;
+        let now = clock::now().unix_timestamp();
+        let expires_at = now.saturating_add_unsigned(self.lifetime.as_secs());
+        let own = format!("{:016x}", fastrand::u64(..));
+        for chunk in recall.holders.chunks(MAX_WRITES) {
+            let mut writes = Vec::with_capacity(chunk.len());
+            for holder in chunk {
+                let mut content = holder.content.clone();
+                content.held = Vec::new();
+                let (table, id) = (&self.table.name, &holder.item_id);
+                let previous = Some(holder.written_by.as_str());
+                writes.extend(item::put(
+                    table,
+                    id,
+                    &content,
+                    &vault,
+                    (&own, previous),
+                    expires_at,
+                ));
+            }
+            match self.table.transact(&writes, deadline).await {
+                // Somebody else has written it, with a note of events that are not there any more.
+                Ok(()) | Err(TableError::Cancelled(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Reads items.
@@ -155,13 +245,18 @@ impl IdentityMemory {
         changes: Vec<Change>,
         now: i64,
         deadline: Instant,
-    ) -> BTreeSet<ItemId> {
+    ) -> Learning {
         let chunks: Vec<_> = changes
             .chunks(MAX_WRITES)
             .map(|chunk| self.learn_chunk(vault, chunk.to_vec(), now, deadline))
             .collect();
-        let untold: Vec<_> = stream::iter(chunks).buffered(SIDE_BY_SIDE).collect().await;
-        untold.into_iter().flatten().collect()
+        let mut learnings = stream::iter(chunks).buffered(SIDE_BY_SIDE);
+        let mut all = Learning::default();
+        while let Some(mut learning) = learnings.next().await {
+            all.untold.append(&mut learning.untold);
+            all.holders.append(&mut learning.holders);
+        }
+        all
     }
 
     async fn learn_chunk(
@@ -170,7 +265,8 @@ impl IdentityMemory {
         changes: Vec<Change>,
         now: i64,
         deadline: Instant,
-    ) -> Vec<ItemId> {
+    ) -> Learning {
+        let mut learning = Learning::default();
         let expires_at = now.saturating_add_unsigned(self.lifetime.as_secs());
         let mut waiting: Vec<(Change, Content)> = Vec::with_capacity(changes.len());
         for change in changes {
@@ -196,10 +292,10 @@ impl IdentityMemory {
             }
             let cancellations = match self.table.transact(&writes, deadline).await {
                 Ok(()) => {
-                    for (change, _) in &waiting {
-                        self.learned.insert(change);
+                    for (change, content) in waiting {
+                        self.note(&mut learning, change, content, own.clone());
                     }
-                    return Vec::new();
+                    return learning;
                 }
                 Err(TableError::Cancelled(cancellations)) => cancellations,
                 Err(error) => {
@@ -220,19 +316,41 @@ impl IdentityMemory {
                         change.previous = Some(stored.written_by);
                         left.push((change, content));
                     }
-                    None => self.learned.insert(&change),
+                    None => {
+                        let StoredItem {
+                            content,
+                            written_by,
+                            ..
+                        } = stored;
+                        self.note(&mut learning, change, content, written_by);
+                    }
                 }
             }
             waiting = left;
             if waiting.is_empty() {
-                return Vec::new();
+                return learning;
             }
             if round > 0 {
-                sleep(PAUSE.mul_f64(fastrand::f64())).await;
+                pause().await;
             }
         }
         let untold = waiting.into_iter().map(|(change, _)| change.item_id);
-        untold.collect()
+        learning.untold.extend(untold);
+        learning
+    }
+
+    /// Notes that the table holds a change, or which events have waited for it. As long as some are
+    /// noted, whoever tells the same again looks again.
+    fn note(&self, learning: &mut Learning, change: Change, content: Content, written_by: String) {
+        if content.held.is_empty() {
+            self.learned.insert(&change);
+            return;
+        }
+        learning.holders.push(Holder {
+            item_id: change.item_id,
+            content,
+            written_by,
+        });
     }
 
     /// Removes everything about a person: the items of the user id, of their addresses, and every
@@ -253,6 +371,7 @@ impl IdentityMemory {
                 .await?;
             let mut addresses = Vec::new();
             for stored in found.values() {
+                item_ids.extend(stored.content.held.iter().cloned());
                 let emails = stored.content.history.emails();
                 addresses.extend(emails.map(|email| vault.item_id(Name::Address(email))));
             }
@@ -292,7 +411,12 @@ impl IdentityMemory {
     }
 }
 
-fn name(id: &PersonId) -> Name<'_> {
+/// Waits before another round.
+pub(super) async fn pause() {
+    sleep(PAUSE.mul_f64(fastrand::f64())).await;
+}
+
+pub(super) fn name(id: &PersonId) -> Name<'_> {
     match id {
         PersonId::User(id) => Name::User(id),
         PersonId::Visitor(id) => Name::Visitor(id),
@@ -371,7 +495,7 @@ fn answer(
     Answer::Nobody
 }
 
-fn millis(moment: OffsetDateTime) -> i64 {
+pub(super) fn millis(moment: OffsetDateTime) -> i64 {
     let millis = moment.unix_timestamp_nanos() / 1_000_000;
     i64::try_from(millis).unwrap_or(i64::MAX)
 }

@@ -19,6 +19,8 @@ pub(super) enum Name<'i> {
     Visitor(&'i str),
     /// An address.
     Address(&'i str),
+    /// An event that waits: the item of its id, and a hash of the message.
+    Event(&'i str, &'i str),
 }
 
 /// The keys that one secret gives. AES-256-GCM comes with the TLS library.
@@ -41,12 +43,14 @@ impl Vault {
 
     /// Returns the name of the item of an id.
     pub(super) fn item_id(&self, name: Name) -> ItemId {
-        let (kind, value) = match name {
-            Name::User(value) => ("user", value),
-            Name::Visitor(value) => ("visitor", value),
-            Name::Address(value) => ("address", value),
+        let (kind, value, more) = match name {
+            Name::User(value) => ("user/", value, ""),
+            Name::Visitor(value) => ("visitor/", value, ""),
+            Name::Address(value) => ("address/", value, ""),
+            Name::Event(item_id, hash) => ("event/", item_id, hash),
         };
-        let digest = hmac(&self.names, &[kind.as_bytes(), b"/", value.as_bytes()]);
+        let parts = [kind, value, more].map(str::as_bytes);
+        let digest = hmac(&self.names, &parts);
         format!("identity/{}", hex::encode(digest))
     }
 

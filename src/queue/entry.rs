@@ -49,6 +49,9 @@ pub struct QueueEntry<'a> {
     /// attempt is about the same person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remembered: Option<Cow<'a, str>>,
+    /// Whether the message has waited until somebody told whom it is about.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_held: bool,
     /// The message as Segment sent it.
     #[serde(borrow)]
     pub message: Raw<'a>,
@@ -128,6 +131,7 @@ impl<'a> QueueEntry<'a> {
             pending: message.pending(),
             completed: message.completed(),
             remembered: inbound.remembered().map(|email| email.as_str().into()),
+            was_held: inbound.is_released(),
             message: inbound.raw,
         };
         entry.shorten_ids();
@@ -152,7 +156,26 @@ impl<'a> QueueEntry<'a> {
             remembered: inbound
                 .remembered()
                 .map(|email| email.as_str().to_owned().into()),
+            was_held: inbound.is_released(),
             message: inbound.raw,
+        }
+    }
+
+    /// Creates the entry of an event that has waited until somebody told whose it is.
+    pub fn released(message: Raw<'a>, email: &'a str, first_seen_at: i64) -> Self {
+        QueueEntry {
+            version: VERSION,
+            reason: "held".into(),
+            detail: "a message has told whose the event is".into(),
+            klaviyo_detail: None,
+            queued_at: None,
+            unanswered: Vec::new(),
+            first_seen_at,
+            pending: Vec::new(),
+            completed: Vec::new(),
+            remembered: Some(email.into()),
+            was_held: true,
+            message,
         }
     }
 
@@ -215,7 +238,13 @@ impl<'a> QueueEntry<'a> {
         inbound.unanswered = self.unanswered.into();
         inbound.queued_at = self.queued_at;
         let remembered = self.remembered.as_deref().and_then(Email::parse);
-        inbound.recollection = remembered.map(|email| Box::new(Recollection::Person(email)));
+        inbound.recollection = remembered.map(|email| {
+            Box::new(if self.was_held {
+                Recollection::Released(email)
+            } else {
+                Recollection::Person(email)
+            })
+        });
         inbound
     }
 }

@@ -3,9 +3,12 @@
 use time::OffsetDateTime;
 
 use super::context::RuleContext;
+use super::identity::Customer;
+use super::skip::Skip;
 use super::{email, exchange_id, metric};
 use crate::domain::Email;
 use crate::json::{self, RawObject};
+use crate::outcome::IgnoreReason;
 use crate::segment::MessageType;
 
 /// Ids that programs send when they have none, compared without regard to case. Strangers share them.
@@ -70,6 +73,8 @@ pub enum Clue {
         id: PersonId,
         /// The time of the message.
         at: OffsetDateTime,
+        /// Whether it is an event that nobody's profile can have without an address.
+        is_nobodys_event: bool,
     },
     /// The person is to be forgotten.
     Forget {
@@ -125,7 +130,11 @@ pub(super) fn from_context(context: &RuleContext) -> Clue {
     }
     // A user whom nobody knows may be at somebody else's device.
     match (&message.user_id, user, visitor) {
-        (_, Some(id), _) | (None, None, Some(id)) => Clue::Asks { id, at },
+        (_, Some(id), _) | (None, None, Some(id)) => Clue::Asks {
+            id,
+            at,
+            is_nobodys_event: is_nobodys_event(context),
+        },
         _ => Clue::Nothing,
     }
 }
@@ -170,6 +179,23 @@ fn needs_address(context: &RuleContext) -> bool {
         settings.accept_kx && exchange_id::find(context, traits).is_some()
     };
     is_sent && !has_exchange_id()
+}
+
+/// Whether a message without an address is an event that is ignored for the lack of one.
+fn is_nobodys_event(context: &RuleContext) -> bool {
+    let is_event = matches!(
+        context.message.message_type,
+        MessageType::Track | MessageType::Page | MessageType::Screen
+    );
+    let nobody = |customer: Result<Customer, Skip>| {
+        matches!(
+            customer.err(),
+            Some(Skip::Ignore(
+                IgnoreReason::NoEmail(_) | IgnoreReason::NoIdentifier(_)
+            ))
+        )
+    };
+    is_event && nobody(Customer::from_context(context))
 }
 
 /// Whether an id can be that of one person.

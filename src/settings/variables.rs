@@ -40,6 +40,7 @@ pub const VARIABLES: &[(&str, Option<&str>)] = &[
     ("MEMORY_TABLE", None),
     ("REMEMBER_IDENTITIES", Some("false")),
     ("IDENTITY_TTL_DAYS", Some("365")),
+    ("HOLD_ANONYMOUS_HOURS", Some("0")),
     ("DELIVERY_BUDGET_MS", Some("4500")),
     ("KLAVIYO_BASE_URL", Some("https://a.klaviyo.com")),
     ("KLAVIYO_URL_IS_TEST", Some("false")),

@@ -1,5 +1,6 @@
 //! The identity memory: whom a message is about that carries nothing but ids.
 
+mod holding;
 mod world;
 
 use segment_klaviyo::check::Severity;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::holding::HOLD;
 use super::{REMEMBER, login, view};
 use crate::support::paths::{EVENT_JOBS, EVENTS};
 use crate::support::people::person;
@@ -146,7 +147,17 @@ fn deliveries(messages: Vec<Value>, random: &mut fastrand::Rng) -> Vec<Vec<Value
 }
 
 #[tokio::test]
-async fn no_event_is_under_somebody_elses_address_and_none_is_lost_or_doubled() {
+async fn no_event_is_under_somebody_elses_address_and_none_is_doubled() {
+    live(&SETTINGS, false).await;
+}
+
+#[tokio::test]
+async fn no_event_of_somebody_who_logs_in_is_lost_if_events_wait() {
+    live(&[&SETTINGS[..], &[HOLD]].concat(), true).await;
+}
+
+/// Lives through a world. With `holds`, nothing of somebody who logs in may be lost.
+async fn live(settings: &[Setting<'_>], holds: bool) {
     let number = |name: &str, default: usize| match std::env::var(name) {
         Ok(text) => text.parse().unwrap(),
         Err(_) => default,
@@ -154,7 +165,7 @@ async fn no_event_is_under_somebody_elses_address_and_none_is_lost_or_doubled() 
     let (steps, seed) = (number("WORLD_STEPS", 3_000), number("WORLD_SEED", 7));
     let mut random = fastrand::Rng::with_seed(seed as u64);
     let history = generate(steps, &mut random);
-    let shop = Shop::open_with_instances(3, &SETTINGS).await;
+    let shop = Shop::open_with_instances(3, settings).await;
     for (turn, delivery) in deliveries(history.messages, &mut random)
         .into_iter()
         .enumerate()
@@ -204,6 +215,14 @@ async fn no_event_is_under_somebody_elses_address_and_none_is_lost_or_doubled() 
         .filter(|id| !delivered.contains_key(*id))
         .collect();
     let all = history.events;
+    if holds {
+        let lost: Vec<_> = history
+            .owners
+            .keys()
+            .filter(|id| !delivered.contains_key(*id))
+            .collect();
+        assert_eq!(lost, [] as [&String; 0], "of seed {seed}");
+    }
     // What arrives before the login that names its device is lost without holding.
     let share = missing.len() as f64 / history.known.len() as f64;
     println!(
