@@ -29,6 +29,7 @@ mod stages;
 mod subscriptions;
 mod task;
 mod unanswered;
+mod waited;
 
 pub use backlog::{Backlog, Delivery, Slice};
 pub use dispatcher::{Dispatcher, PendingSubscriptions};

@@ -6,10 +6,12 @@
 //! derived from the shared secret: whoever reads the table learns nobody's address.
 
 mod change;
+mod forgetting;
 mod held;
 mod history;
 mod item;
 mod learned;
+mod learning;
 mod sightings;
 mod store;
 mod vault;

@@ -5,14 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::combine::combine;
-use super::inbound::{InboundMessage, Recollection};
+use super::inbound::InboundMessage;
 use super::message_result::MessageResult;
 use super::task::{OperationError, Task, TaskState};
 use super::unanswered::{self, UnansweredAttempt};
-use crate::clock;
-use crate::domain::Timestamp;
-use crate::klaviyo::{Operation, OperationId};
-use crate::outcome::{IgnoreReason, Outcome, RejectReason, RetryReason, Warning};
+use super::waited;
+use crate::klaviyo::OperationId;
+use crate::outcome::{Outcome, RejectReason, RetryReason, Warning};
 use crate::rules::{self, Decision};
 use crate::segment::InvalidMessage;
 use crate::settings::RuleSettings;
@@ -51,12 +50,7 @@ pub fn decide_batch<'a>(
 
 impl<'a> InFlight<'a> {
     pub(super) fn new(mut inbound: InboundMessage<'a>, settings: &RuleSettings) -> Self {
-        let unplanned = match inbound.recollection.as_deref() {
-            Some(Recollection::Unknown) => Some(Outcome::Retry(RetryReason::MemoryUnavailable)),
-            Some(Recollection::Held) => Some(Outcome::Ignored(IgnoreReason::Held)),
-            _ => None,
-        };
-        if let Some(outcome) = unplanned {
+        if let Some(outcome) = waited::unplanned_outcome(&inbound) {
             inbound.forget_objects();
             return InFlight::settled(inbound, outcome);
         }
@@ -69,9 +63,9 @@ impl<'a> InFlight<'a> {
                 let completed = inbound.completed_operations();
                 for mut operation in operations {
                     if !completed.contain(&operation) {
-                        age(&mut operation, settings);
+                        waited::age(&mut operation, settings);
                         if inbound.is_released() {
-                            release(&mut operation, &inbound);
+                            waited::release(&mut operation, &inbound);
                         }
                         tasks.push(Task::new(operation, &inbound));
                     }
@@ -320,26 +314,6 @@ impl<'a> InFlight<'a> {
             warnings,
             completed: Vec::new(),
         }
-    }
-}
-
-/// Keeps an event from starting flows that has become old since the message first arrived, such as
-/// one in a dead letter that is redriven.
-fn age(operation: &mut Operation, settings: &RuleSettings) {
-    let (Operation::RecordEvent(event), Some(age)) = (operation, settings.backfill_after) else {
-        return;
-    };
-    let oldest = Timestamp::new(clock::now() - age);
-    event.backfill |= event.time < oldest && event.time.is_some();
-}
-
-/// Gives an event that has waited its own time, and keeps one that has waited for long from starting
-/// flows.
-fn release(operation: &mut Operation, inbound: &InboundMessage) {
-    const FRESH: time::Duration = time::Duration::hours(1);
-    if let Operation::RecordEvent(event) = operation {
-        event.time = event.time.or_else(|| Timestamp::new(inbound.first_seen_at));
-        event.backfill |= event.time < Timestamp::new(clock::now() - FRESH);
     }
 }
 

@@ -9,10 +9,9 @@ use tokio::time::{Instant, sleep};
 
 use super::change::Change;
 use super::held::Released;
-use super::history::Limits;
 use super::item::{self, Content, StoredItem};
 use super::learned::LearnedItems;
-use super::sightings::Sighting;
+use super::learning::{Holder, collect, is_told};
 use super::vault::{ItemId, Name, Vault};
 use crate::clock;
 use crate::domain::Email;
@@ -47,8 +46,8 @@ pub enum Answer {
 /// The memory.
 pub struct IdentityMemory {
     pub(super) table: Table,
-    lifetime: Duration,
-    learned: LearnedItems,
+    pub(super) lifetime: Duration,
+    pub(super) learned: LearnedItems,
     pub(super) log: Log,
 }
 
@@ -68,23 +67,6 @@ impl Recall {
     pub fn holds_nothing(&self) -> bool {
         self.holders.is_empty()
     }
-}
-
-/// An item that notes events which have waited.
-#[derive(Debug, Clone)]
-struct Holder {
-    item_id: ItemId,
-    content: Content,
-    written_by: String,
-}
-
-/// What became of changes.
-#[derive(Debug, Default)]
-struct Learning {
-    /// The items that the table does not hold.
-    untold: BTreeSet<ItemId>,
-    /// The items for which events have waited.
-    holders: Vec<Holder>,
 }
 
 /// What the table holds, by the names of its items; `None` if it cannot be read.
@@ -206,7 +188,7 @@ impl IdentityMemory {
     }
 
     /// Reads items.
-    async fn read(
+    pub(super) async fn read(
         &self,
         vaults: &[Vault],
         item_ids: &[ItemId],
@@ -238,171 +220,6 @@ impl IdentityMemory {
         Ok(found)
     }
 
-    /// Writes changes. Returns the items that the table does not hold.
-    async fn learn(
-        &self,
-        vault: &Vault,
-        changes: Vec<Change>,
-        now: i64,
-        deadline: Instant,
-    ) -> Learning {
-        let chunks: Vec<_> = changes
-            .chunks(MAX_WRITES)
-            .map(|chunk| self.learn_chunk(vault, chunk.to_vec(), now, deadline))
-            .collect();
-        let mut learnings = stream::iter(chunks).buffered(SIDE_BY_SIDE);
-        let mut all = Learning::default();
-        while let Some(mut learning) = learnings.next().await {
-            all.untold.append(&mut learning.untold);
-            all.holders.append(&mut learning.holders);
-        }
-        all
-    }
-
-    async fn learn_chunk(
-        &self,
-        vault: &Vault,
-        changes: Vec<Change>,
-        now: i64,
-        deadline: Instant,
-    ) -> Learning {
-        let mut learning = Learning::default();
-        let expires_at = now.saturating_add_unsigned(self.lifetime.as_secs());
-        let mut waiting: Vec<(Change, Content)> = Vec::with_capacity(changes.len());
-        for change in changes {
-            let mut content = Content::default();
-            change.apply(&mut content);
-            waiting.push((change, content));
-        }
-        for round in 0..MAX_ROUNDS {
-            let own = format!("{:016x}", fastrand::u64(..));
-            let mut writes = Vec::with_capacity(waiting.len());
-            for (change, content) in &waiting {
-                let previous = change.previous.as_deref();
-                let table = &self.table.name;
-                let id = &change.item_id;
-                writes.extend(item::put(
-                    table,
-                    id,
-                    content,
-                    vault,
-                    (&own, previous),
-                    expires_at,
-                ));
-            }
-            let cancellations = match self.table.transact(&writes, deadline).await {
-                Ok(()) => {
-                    for (change, content) in waiting {
-                        self.note(&mut learning, change, content, own.clone());
-                    }
-                    return learning;
-                }
-                Err(TableError::Cancelled(cancellations)) => cancellations,
-                Err(error) => {
-                    self.log
-                        .error("the identity memory cannot be written", &error);
-                    break;
-                }
-            };
-            let mut left = Vec::with_capacity(waiting.len());
-            for ((mut change, content), cancellation) in waiting.into_iter().zip(cancellations) {
-                let Some(found) = cancellation.item() else {
-                    left.push((change, content));
-                    continue;
-                };
-                let stored = StoredItem::read(found, vault, now);
-                match change.replacement(&stored, expires_at) {
-                    Some(content) => {
-                        change.previous = Some(stored.written_by);
-                        left.push((change, content));
-                    }
-                    None => {
-                        let StoredItem {
-                            content,
-                            written_by,
-                            ..
-                        } = stored;
-                        self.note(&mut learning, change, content, written_by);
-                    }
-                }
-            }
-            waiting = left;
-            if waiting.is_empty() {
-                return learning;
-            }
-            if round > 0 {
-                pause().await;
-            }
-        }
-        let untold = waiting.into_iter().map(|(change, _)| change.item_id);
-        learning.untold.extend(untold);
-        learning
-    }
-
-    /// Notes that the table holds a change, or which events have waited for it. As long as some are
-    /// noted, whoever tells the same again looks again.
-    fn note(&self, learning: &mut Learning, change: Change, content: Content, written_by: String) {
-        if content.held.is_empty() {
-            self.learned.insert(&change);
-            return;
-        }
-        learning.holders.push(Holder {
-            item_id: change.item_id,
-            content,
-            written_by,
-        });
-    }
-
-    /// Removes everything about a person: the items of the user id, of their addresses, and every
-    /// item that holds one of them.
-    async fn forget(
-        &self,
-        vaults: &[Vault],
-        user_id: &str,
-        now: i64,
-        deadline: Instant,
-    ) -> Result<(), TableError> {
-        let mut item_ids = Vec::new();
-        for vault in vaults {
-            let user = vault.item_id(Name::User(user_id));
-            let one = std::slice::from_ref(vault);
-            let found = self
-                .read(one, std::slice::from_ref(&user), now, deadline)
-                .await?;
-            let mut addresses = Vec::new();
-            for stored in found.values() {
-                item_ids.extend(stored.content.held.iter().cloned());
-                let emails = stored.content.history.emails();
-                addresses.extend(emails.map(|email| vault.item_id(Name::Address(email))));
-            }
-            if let Some(email) = Email::parse(user_id) {
-                addresses.push(vault.item_id(Name::Address(email.as_str())));
-            }
-            for stored in self
-                .read(one, &addresses, now, deadline)
-                .await?
-                .into_values()
-            {
-                item_ids.extend(stored.content.held_by);
-            }
-            item_ids.extend(addresses);
-            item_ids.push(user);
-        }
-        item_ids.sort_unstable();
-        item_ids.dedup();
-        for chunk in item_ids.chunks(MAX_WRITES) {
-            let deletions: Vec<_> = chunk
-                .iter()
-                .map(|item_id| item::delete(&self.table.name, item_id))
-                .collect();
-            self.table.transact(&deletions, deadline).await?;
-        }
-        for item_id in &item_ids {
-            self.learned.remove(item_id);
-        }
-        Ok(())
-    }
-
     /// Reads an item that is not there, as a check of the function's permissions.
     pub async fn check(&self, deadline: Instant) -> Result<(), TableError> {
         let nothing = "check/identity".to_owned();
@@ -421,51 +238,6 @@ pub(super) fn name(id: &PersonId) -> Name<'_> {
         PersonId::User(id) => Name::User(id),
         PersonId::Visitor(id) => Name::Visitor(id),
     }
-}
-
-/// Adds what a message tells to the changes of the items that it is about.
-fn collect(changes: &mut BTreeMap<ItemId, Change>, vault: &Vault, clue: &Clue) {
-    let Clue::Tells {
-        ids,
-        email,
-        at,
-        is_hearsay,
-    } = clue
-    else {
-        return;
-    };
-    let address = vault.item_id(Name::Address(email.as_str()));
-    for id in ids {
-        let item_id = vault.item_id(name(id));
-        let limits = match id {
-            PersonId::User(_) => Limits::USER,
-            PersonId::Visitor(_) => Limits::VISITOR,
-        };
-        let change = changes
-            .entry(item_id.clone())
-            .or_insert_with(|| Change::new(item_id.clone(), limits));
-        change.sightings.push(Sighting {
-            email: email.clone(),
-            at: millis(*at),
-            is_hearsay: *is_hearsay,
-        });
-        let index = changes
-            .entry(address.clone())
-            .or_insert_with(|| Change::new(address.clone(), Limits::VISITOR));
-        if !index.held_by.contains(&item_id) {
-            index.held_by.push(item_id);
-        }
-    }
-}
-
-/// Whether the table holds what a message tells.
-fn is_told(vault: &Vault, clue: &Clue, untold: &BTreeSet<ItemId>) -> bool {
-    if untold.is_empty() {
-        return true;
-    }
-    let mut items = BTreeMap::new();
-    collect(&mut items, vault, clue);
-    !items.keys().any(|item_id| untold.contains(item_id))
 }
 
 /// Answers a question by what the table holds and what the delivery itself tells.
