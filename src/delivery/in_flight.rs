@@ -88,7 +88,9 @@ impl<'a> InFlight<'a> {
 
     /// Creates a message that is not planned, since there is no time for it.
     pub(super) fn put_off(inbound: InboundMessage<'a>) -> Self {
-        InFlight::settled(inbound, Outcome::Retry(RetryReason::Timeout))
+        let timeout = Outcome::Retry(RetryReason::Timeout);
+        let outcome = waited::unplanned_outcome(&inbound).unwrap_or(timeout);
+        InFlight::settled(inbound, outcome)
     }
 
     /// Creates a message that is not planned.

@@ -52,6 +52,9 @@ pub enum Recollection {
     Unknown,
     /// The message has an address itself, and the table could not be told.
     Untold,
+    /// The table has heard what the message tells. It is not told again: the person may have been
+    /// forgotten in the meantime.
+    Heard,
 }
 
 /// The operations of a message that Klaviyo acknowledged on earlier attempts.
@@ -131,6 +134,11 @@ impl<'a> InboundMessage<'a> {
             self.recollection.as_deref(),
             Some(Recollection::Released(_))
         )
+    }
+
+    /// Whether the identity memory has heard what the message tells.
+    pub fn is_heard(&self) -> bool {
+        self.recollection.as_deref() == Some(&Recollection::Heard)
     }
 
     /// Whether the message has to come again for the sake of the identity memory.

@@ -114,8 +114,10 @@ impl Destination {
             .queues
             .enqueue_dead_letters(&all, Origin::Webhook, deadline);
         dead_letters.await;
-        // A dead letter that cannot be written makes Segment send everything again.
-        let is_resent = batch.iter().any(InFlight::needs_retry);
+        // A dead letter that cannot be written makes Segment send everything again. Any other reason to
+        // retry is one to wait in the queue, as for the identity memory.
+        let unwritten = Outcome::Retry(RetryReason::QueueWriteFailed);
+        let is_resent = batch.iter().any(|message| message.outcome() == unwritten);
         let slice = backlog.put_off().unwrap_or_default();
         all.extend(&slice.batch);
         for message in &all {

@@ -65,6 +65,9 @@ impl Destination {
             recollections.push(match (answer, clue) {
                 (Answer::Unavailable, Clue::Tells { .. }) => Some(Recollection::Untold),
                 (_, Clue::Tells { .. }) if !is_released => Some(Recollection::Untold),
+                (Answer::NotAsked, Clue::Tells { .. } | Clue::Forget { .. }) => {
+                    Some(Recollection::Heard)
+                }
                 (Answer::NotAsked | Answer::Nobody, _) => None,
                 (Answer::Person(email), _) => Some(Recollection::Person(email)),
                 (Answer::Unavailable, _) => Some(Recollection::Unknown),

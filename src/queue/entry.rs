@@ -52,6 +52,9 @@ pub struct QueueEntry<'a> {
     /// Whether the message has waited until somebody told whom it is about.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_held: bool,
+    /// Whether the identity memory has heard what the message tells.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_heard: bool,
     /// The message as Segment sent it.
     #[serde(borrow)]
     pub message: Raw<'a>,
@@ -132,6 +135,7 @@ impl<'a> QueueEntry<'a> {
             completed: message.completed(),
             remembered: inbound.remembered().map(|email| email.as_str().into()),
             was_held: inbound.is_released(),
+            was_heard: inbound.is_heard(),
             message: inbound.raw,
         };
         entry.shorten_ids();
@@ -157,6 +161,7 @@ impl<'a> QueueEntry<'a> {
                 .remembered()
                 .map(|email| email.as_str().to_owned().into()),
             was_held: inbound.is_released(),
+            was_heard: inbound.is_heard(),
             message: inbound.raw,
         }
     }
@@ -175,6 +180,7 @@ impl<'a> QueueEntry<'a> {
             completed: Vec::new(),
             remembered: Some(email.into()),
             was_held: true,
+            was_heard: false,
             message,
         }
     }
@@ -238,13 +244,12 @@ impl<'a> QueueEntry<'a> {
         inbound.unanswered = self.unanswered.into();
         inbound.queued_at = self.queued_at;
         let remembered = self.remembered.as_deref().and_then(Email::parse);
-        inbound.recollection = remembered.map(|email| {
-            Box::new(if self.was_held {
-                Recollection::Released(email)
-            } else {
-                Recollection::Person(email)
-            })
-        });
+        let recollection = match remembered {
+            Some(email) if self.was_held => Some(Recollection::Released(email)),
+            Some(email) => Some(Recollection::Person(email)),
+            None => self.was_heard.then_some(Recollection::Heard),
+        };
+        inbound.recollection = recollection.map(Box::new);
         inbound
     }
 }

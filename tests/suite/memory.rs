@@ -1,6 +1,7 @@
 //! The identity memory: whom a message is about that carries nothing but ids.
 
 mod holding;
+mod ways;
 mod world;
 
 use segment_klaviyo::check::Severity;
