@@ -11,7 +11,7 @@ use crate::support::people::{LI, SARAH, person};
 use crate::support::settings::{PATIENT, Setting};
 use crate::support::shop::Shop;
 
-const QUEUED: Setting = ("INTAKE", "Queued");
+pub(super) const QUEUED: Setting = ("INTAKE", "Queued");
 
 /// A way of a message through the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

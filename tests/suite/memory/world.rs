@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::holding::HOLD;
+use super::ways::QUEUED;
 use super::{REMEMBER, login, view};
 use crate::support::paths::{EVENT_JOBS, EVENTS};
 use crate::support::people::person;
@@ -154,6 +155,11 @@ async fn no_event_is_under_somebody_elses_address_and_none_is_doubled() {
 #[tokio::test]
 async fn no_event_of_somebody_who_logs_in_is_lost_if_events_wait() {
     live(&[&SETTINGS[..], &[HOLD]].concat(), true).await;
+}
+
+#[tokio::test]
+async fn no_event_is_lost_if_everything_goes_through_the_queue() {
+    live(&[&SETTINGS[..], &[HOLD, QUEUED]].concat(), true).await;
 }
 
 /// Lives through a world. With `holds`, nothing of somebody who logs in may be lost.
