@@ -8,7 +8,7 @@ mod entry;
 mod import_entry;
 
 pub use body::RecordBody;
-pub use bundle::{Bundle, pack};
+pub use bundle::{Bundle, body_of, pack};
 pub use client::{Queue, QueueError, QueueMessage};
 pub use delay::{retry_delay, spread};
 pub use entry::{EntryError, QueueEntry};

@@ -159,7 +159,13 @@ impl<'a> InFlight<'a> {
     /// Whether the message has a subscription that was not sent yet.
     pub fn has_pending_subscription(&self) -> bool {
         self.tasks.iter().any(|task| {
-            let is_unsent = task.is_pending() || task.state() == TaskState::Withheld;
+            // One that fails before it is sent has no answer of the look-ups that it needs.
+            let is_unsent = matches!(
+                task.state(),
+                TaskState::Pending
+                    | TaskState::Withheld
+                    | TaskState::Failed(OperationError::Transient(_))
+            );
             task.question().is_some() && is_unsent
         })
     }

@@ -234,7 +234,13 @@ impl<'d> Session<'d> {
                         self.throttled.set(self.throttled.get() + 1);
                     }
                     let pause = after.unwrap_or_default().saturating_add(backoff(attempt));
-                    if pause >= self.time_left() {
+                    // Whatever nobody may repeat needs time for its answer too.
+                    let reserve = if request.is_idempotent() {
+                        Duration::ZERO
+                    } else {
+                        self.slowest() * 2
+                    };
+                    if pause + reserve >= self.time_left() {
                         if matches!(reason, RetryReason::Throttled(_)) {
                             if let Some(after) = after {
                                 self.klaviyo.remember_throttle(request, after);

@@ -11,7 +11,10 @@ impl Dispatcher<'_> {
     /// a few goes as a job instead.
     pub fn spill(&self, batch: &[InFlight<'_>]) {
         let [mut events, mut profiles] = self.session.singly_throttled_for();
-        if events.is_none() && profiles.is_none() {
+        // A deletion goes after all that could bring its profile back, so nothing of its delivery waits.
+        let mut tasks = batch.iter().flat_map(InFlight::tasks);
+        let has_deletion = tasks.any(|task| matches!(task.operation(), Operation::Delete(_)));
+        if has_deletion || (events.is_none() && profiles.is_none()) {
             return;
         }
         let (mut event_count, mut profile_count) = (0, 0);

@@ -52,6 +52,13 @@ impl Dispatcher<'_> {
         }
         for mut waiting in jobs.into_values() {
             while !waiting.is_empty() {
+                // The jobs before, and their claims, may have taken the time.
+                if self.session.time_left() < time_needed {
+                    for dispatch in waiting {
+                        dispatch.fail(OperationError::Transient(RetryReason::Timeout));
+                    }
+                    break;
+                }
                 let later = waiting.split_off(waiting.len().min(MAX_SUBSCRIPTIONS_PER_JOB));
                 let mut tasks: Vec<&Task> = Vec::with_capacity(waiting.len());
                 for dispatch in &waiting {

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::delivery::InFlight;
 use crate::outcome::{Outcome, RetryReason};
 use crate::queue::{
-    Bundle, ImportEntry, Queue, QueueEntry, QueueMessage, pack, retry_delay, spread,
+    Bundle, ImportEntry, Queue, QueueEntry, QueueMessage, body_of, pack, retry_delay, spread,
 };
 use crate::telemetry::Origin;
 
@@ -135,7 +135,7 @@ impl Queues {
         let mut fits = Vec::with_capacity(rejected.len());
         let mut entries = Vec::with_capacity(rejected.len());
         for message in &rejected {
-            let entry = QueueEntry::new(message, now).write();
+            let entry = body_of(QueueEntry::new(message, now).write());
             fits.push(Queue::fits(&entry));
             entries.push(entry.into());
         }

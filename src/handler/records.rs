@@ -41,12 +41,14 @@ impl Destination {
     ) -> Vec<&'r str> {
         let mut failed = Vec::new();
         let mut records = records.iter().peekable();
+        let mut is_first = true;
         while records.peek().is_some() {
             let time_left = deadline.saturating_duration_since(Instant::now());
-            if summary.received > 0 && time_left < MIN_PORTION_TIME {
+            if !is_first && time_left < MIN_PORTION_TIME {
                 failed.extend(records.map(QueueRecord::id));
                 break;
             }
+            is_first = false;
             let mut portion = Vec::new();
             let mut bytes = 0;
             while bytes < MAX_PORTION_BYTES
@@ -118,6 +120,8 @@ impl Destination {
         }
         // They must not hold up the others of their bundles.
         kept.extend(self.queues.put_back(unreadable, deadline).await);
+        // What is in a record that stays comes back with it.
+        messages.retain(|message| message.record.is_none_or(|record| !kept.contains(&record)));
 
         let mut records = Vec::with_capacity(messages.len());
         records.extend(messages.iter().filter_map(|message| message.record));

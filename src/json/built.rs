@@ -1,6 +1,7 @@
 //! JSON values and objects that a rule builds.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde::{Serialize, Serializer};
 
@@ -127,7 +128,8 @@ impl<'a> JsonObject<'a> {
 
     /// Takes the members of `later`, whose values win.
     pub fn overwrite(&mut self, later: JsonObject<'a>) {
-        self.0.retain(|(key, _)| !later.contains_key(key));
+        let keys: HashSet<&str> = later.0.iter().map(|(key, _)| key.as_ref()).collect();
+        self.0.retain(|(key, _)| !keys.contains(key.as_ref()));
         self.0.extend(later.0);
     }
 

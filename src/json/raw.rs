@@ -188,8 +188,8 @@ pub fn raw_elements(raw: Raw<'_>) -> Vec<Raw<'_>> {
 pub fn object_members(text: &str) -> Option<Vec<(Cow<'_, str>, Raw<'_>)>> {
     let mut source = Children::of_object(text)?;
     let mut members = Vec::with_capacity(TYPICAL_KEYS);
-    while let Some(member) = source.next_member() {
-        members.push(member);
+    while let Some(key) = source.next_key() {
+        members.push((key, source.next_value()?));
     }
     source.is_at_end().then_some(members)
 }

@@ -23,6 +23,9 @@ const MAX_ROUNDS: u32 = 5;
 /// 100 writes.
 const SIDE_BY_SIDE: usize = 3;
 
+/// The time for giving back claims of which nobody knows whether the table has them.
+const RELEASE_TIME: Duration = Duration::from_millis(200);
+
 /// The longest pause before another round.
 const PAUSE: Duration = Duration::from_millis(40);
 
@@ -110,6 +113,8 @@ impl ConsentLedger {
                 Err(TableError::Cancelled(cancellations)) => cancellations,
                 Err(error) => {
                     self.log.error("nobody is asked", &error);
+                    // The table may have them all the same, and they would count as attempts.
+                    self.release(&waiting, Instant::now() + RELEASE_TIME).await;
                     break;
                 }
             };

@@ -47,13 +47,20 @@ pub fn pack(entries: Vec<QueueMessage>) -> Vec<Bundle> {
     bundles
 }
 
+/// Returns the body for one entry alone, compressed if SQS would not take it otherwise.
+pub fn body_of(entry: String) -> String {
+    if entry.len() <= MAX_BUNDLE_BYTES {
+        return entry;
+    }
+    body::compress_if_long(body::join(&[entry]))
+}
+
 /// Takes the bodies, and makes a bundle of them.
 fn bundle(members: &mut Vec<usize>, bodies: &mut Vec<String>, delay: Duration) -> Bundle {
     let members = std::mem::take(members);
     let mut bodies = std::mem::take(bodies);
     let body = match bodies.pop() {
-        // What one message needs by itself is compressed only if SQS would not take it otherwise.
-        Some(body) if bodies.is_empty() && body.len() <= MAX_BUNDLE_BYTES => body,
+        Some(body) if bodies.is_empty() => body_of(body),
         Some(last) => {
             bodies.push(last);
             body::compress_if_long(body::join(&bodies))
