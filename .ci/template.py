@@ -25,7 +25,8 @@ ACCEPTED = {
     "EventsAllowed": "Order Completed,Cart Viewed", "EventsBlocked": "Product Viewed, Cart Viewed",
     "KlaviyoBaseUrl": "https://klaviyo-demo.com", "ListId": "Y6nRLr", "SecretArn": SECRET,
     "SecretTtlSeconds": "60", "ConsentTrait": "newsletter", "ConsentRequired": "Marketing",
-    "AgeGateTrait": "birthday", "OncePerOrder": "Checkout Started,Payment Info Entered",
+    "AgeGateTrait": "birthday", "HoldAnonymousHours": "24", "IdentityTtlDays": "30",
+    "OncePerOrder": "Checkout Started,Payment Info Entered",
     "OrderEvents": "Saleor Order Completed", "ValueFrom": "total,revenue",
 }
 REFUSED = {
@@ -33,7 +34,7 @@ REFUSED = {
     "DeliveryBudgetMs": "9001", "DomainName": "https://a.b", "EmailFrom": "customer.email",
     "EventBusName": "default", "SegmentExternalId": "short",
     "EventsBlocked": "x" * 128, "ListId": "Y6n-RLr", "OncePerOrder": "",
-    "SecretArn": SECRET[:-7],
+    "SecretArn": SECRET[:-7], "HoldAnonymousHours": "169", "IdentityTtlDays": "0",
 }
 
 
