@@ -11,6 +11,10 @@ use super::client::{MAX_DELAY, QueueMessage};
 /// takes it, and whoever receives it needs no more memory than that.
 const MAX_BUNDLE_BYTES: usize = 1_000_000;
 
+/// The most entries that stay messages of their own, which SQS takes in one request. People and older
+/// versions can read them.
+const MAX_SINGLE_ENTRIES: usize = 10;
+
 /// Entries in one message for SQS.
 #[derive(Debug)]
 pub struct Bundle {
@@ -20,8 +24,8 @@ pub struct Bundle {
     pub members: Vec<usize>,
 }
 
-/// Packs entries that wait equally long into as few messages as SQS allows. A single one stays as it
-/// is, so that it can be read.
+/// Packs entries that wait equally long into as few messages as SQS allows. If there are only a few in
+/// all, each stays a message of its own.
 pub fn pack(entries: Vec<QueueMessage>) -> Vec<Bundle> {
     let mut by_delay: BTreeMap<Duration, Vec<(usize, String)>> = BTreeMap::new();
     for (index, entry) in entries.into_iter().enumerate() {
@@ -29,12 +33,14 @@ pub fn pack(entries: Vec<QueueMessage>) -> Vec<Bundle> {
         by_delay.entry(delay).or_default().push((index, entry.body));
     }
     let mut bundles = Vec::new();
+    let are_few = by_delay.values().map(Vec::len).sum::<usize>() <= MAX_SINGLE_ENTRIES;
     for (delay, entries) in by_delay {
         let mut bytes = 0;
         let mut members = Vec::new();
         let mut bodies: Vec<String> = Vec::new();
         for (index, body) in entries {
-            if !bodies.is_empty() && bytes + body.len() > MAX_BUNDLE_BYTES {
+            let is_full = are_few || bytes + body.len() > MAX_BUNDLE_BYTES;
+            if !bodies.is_empty() && is_full {
                 bundles.push(bundle(&mut members, &mut bodies, delay));
                 bytes = 0;
             }
@@ -102,16 +108,21 @@ mod tests {
     fn entries_are_packed_by_delay_and_size() {
         assert_eq!(members(&[]), [[0_usize; 0]; 0]);
         assert_eq!(members(&[entry(100, 0)]), [[0]]);
-        assert_eq!(
-            members(&[entry(100, 0), entry(100, 30), entry(100, 0)]),
-            [vec![0, 2], vec![1]]
-        );
-        assert_eq!(
-            members(&[entry(600_000, 0), entry(600_000, 0), entry(10, 0)]),
-            [vec![0], vec![1, 2]]
-        );
+        let few = [entry(100, 0), entry(100, 30), entry(100, 0)];
+        assert_eq!(members(&few), [[0], [2], [1]]);
+
+        let many = |first: &[QueueMessage]| {
+            let mut entries = first.to_vec();
+            entries.resize(11, entry(100, 0));
+            members(&entries)
+        };
+        let later = [entry(100, 30), entry(100, 0), entry(100, 30)];
+        assert_eq!(many(&later), [vec![1, 3, 4, 5, 6, 7, 8, 9, 10], vec![0, 2]]);
+        let large = [entry(600_000, 0), entry(600_000, 0)];
+        assert_eq!(many(&large), [vec![0], (1..11).collect()]);
         // SQS has no longer delay than 15 minutes.
-        assert_eq!(members(&[entry(10, 900), entry(10, 1_800)]), [[0, 1]]);
+        let slow = [entry(10, 900), entry(10, 1_800)];
+        assert_eq!(many(&slow), [(2..11).collect(), vec![0, 1]]);
         assert_eq!(members(&[entry(3_000_000, 0)]), [[0]]);
     }
 }
