@@ -6,6 +6,7 @@
 //! `CHAOS_MESSAGES` and `CHAOS_SEED` choose another run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use segment_klaviyo_stand_in::Chaos;
@@ -33,6 +34,10 @@ const PARTIAL_FAILURE_PERCENT: u8 = 10;
 const INSTANCES: usize = 6;
 
 const SETTINGS: [Setting<'_>; 2] = [("DELIVERY_BUDGET_MS", "3000"), SUBSCRIBE_ALL];
+
+/// A while after which instances have forgotten that Klaviyo throttled them: chaos asks for no longer
+/// pauses. Rounds in which everything waits for that would otherwise take no time.
+const THROTTLE: Duration = Duration::from_secs(1);
 
 /// The most times that the queue is delivered again.
 const MAX_REDELIVERIES: usize = 200;
@@ -180,7 +185,11 @@ async fn redeliver_all(shop: &Shop, seed: u64, duplicate_percent: u8) -> usize {
     while !shop.retry_queue().is_empty() {
         shop.let_half_an_hour_pass();
         shop.duplicate_records(|| random.u8(0..100) < duplicate_percent);
+        let before = shop.retry_queue().len();
         shop.redeliver().await;
+        if shop.retry_queue().len() >= before {
+            tokio::time::sleep(THROTTLE).await;
+        }
         shop.klaviyo().forget_requests();
         redeliveries += 1;
         let is_progress = redeliveries < MAX_REDELIVERIES;
